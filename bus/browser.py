@@ -1,0 +1,157 @@
+"""EDGE: the bus in a browser. Only text, numbers and booleans cross from here to the rest.
+
+`js` and `pyodide` are imported inside functions: a memory snapshot may hold no JavaScript object.
+"""
+
+import asyncio
+import time
+from traceback import extract_tb
+from typing import Any
+
+from pydantic_core import to_json
+
+from bus.app import Bus
+from bus.exchange.json_backend import JsonExchange
+from bus.gate import Gate
+from bus.messages import Sso, ready
+from bus.ports import FetchFailed, Inbound
+from bus.services.auth import Auth
+from bus.settings import Settings
+
+
+def start() -> None:
+    """Read the page's settings, take over from the early listener, and say READY."""
+    import js
+    from pyodide.ffi import create_proxy
+
+    early = js.ssoBus
+    settings = Settings.model_validate_json(early.settings)
+    exchange = JsonExchange(
+        url=settings.sso.exchange_url,
+        timeout_seconds=settings.request_timeout_seconds,
+        fetch=fetch,
+        now=time.time,
+    )
+    bus = Bus(
+        gate=Gate(frozenset(settings.allowed_origins)),
+        handlers={Sso: Auth(exchange).sso},
+        window=EarlyWindow(early),
+        log=lambda line: js.console.debug(f"sso-bus: {line}"),
+        report=report,
+    )
+    parent = js.window.parent
+    loop = asyncio.get_event_loop()
+    tasks: set[asyncio.Task[None]] = set()
+    eager: Any = vars(asyncio)["eager_task_factory"]  # Python 3.12 has it; the browser has 3.14
+
+    def receive(number: int, event: Any, text: str) -> None:
+        inbound = Inbound(
+            number=number,
+            trusted=event.isTrusted,
+            # `is` would not do: each access makes a new proxy of the same window.
+            from_parent=event.source == parent,
+            origin=event.origin,
+            text=text,
+        )
+        # Started at once: order is kept, and what Python refuses is answered without a detour
+        # through the event loop.
+        task = eager(loop, bus.receive(inbound))
+        tasks.add(task)
+        task.add_done_callback(done)
+
+    def done(task: asyncio.Task[None]) -> None:
+        tasks.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            report(error)
+
+    def shown(event: Any) -> None:
+        if event.persisted:
+            bus.show()
+
+    # Proxies of these live as long as the page: the browser holds on to them.
+    js.window.addEventListener("pagehide", create_proxy(lambda _: bus.hide()))
+    js.window.addEventListener("pageshow", create_proxy(shown))
+    early.serve(create_proxy(receive), create_proxy(lambda: True), ready())
+
+
+class EarlyWindow:
+    """Replies go out through the early listener, which knows each message's window and port."""
+
+    def __init__(self, early: Any) -> None:
+        self._early = early
+
+    def post(self, number: int, text: str) -> None:
+        """Send the reply to message `number`."""
+        self._early.reply(number, text)
+
+    def drop(self, number: int) -> None:
+        """Forget message `number`."""
+        self._early.drop(number)
+
+
+async def fetch(url: str, *, headers: dict[str, str], body: str) -> "BrowserBody":
+    """POST with the browser's fetch; see `bus.ports.Fetch`."""
+    import js
+    from pyodide.ffi import JsException
+
+    controller = js.AbortController.new()
+    options = js.JSON.parse(to_json(_OPTIONS | {"headers": headers, "body": body}).decode())
+    options.signal = controller.signal
+    try:
+        response = await js.fetch(url, options)
+    except JsException:
+        raise FetchFailed from None
+    except asyncio.CancelledError:
+        controller.abort()
+        raise
+    return BrowserBody(response, controller)
+
+
+_OPTIONS = {
+    "method": "POST",
+    "mode": "cors",
+    "credentials": "omit",
+    "cache": "no-store",
+    "redirect": "error",
+    "referrerPolicy": "no-referrer",
+}
+
+
+class BrowserBody:
+    """A response of the browser's fetch; see `bus.ports.Body`."""
+
+    def __init__(self, response: Any, controller: Any) -> None:
+        self.status: int = response.status
+        self._response = response
+        self._controller = controller
+
+    async def read(self, limit: int) -> bytes | None:
+        """Return the whole body, or None if it is larger than `limit` bytes."""
+        from pyodide.ffi import JsException
+
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            if not self._response.body:  # null where there can be none (Fetch)
+                return b""
+            reader = self._response.body.getReader()
+            while not (step := await reader.read()).done:
+                chunks.append(step.value.to_bytes())
+                size += len(chunks[-1])
+                if size > limit:
+                    return None
+        except JsException:
+            raise FetchFailed from None
+        finally:
+            self._controller.abort()  # means nothing once all is read
+        return b"".join(chunks)
+
+
+def report(error: Exception) -> None:
+    """Show a defect of the bus in the console: its kind and place, never its text or values."""
+    import js
+
+    places = " < ".join(
+        f"{f.name} ({f.filename}:{f.lineno})" for f in reversed(extract_tb(error.__traceback__))
+    )
+    js.console.error(f"sso-bus: defect in the bus: {type(error).__name__} in {places}")

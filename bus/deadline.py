@@ -1,0 +1,39 @@
+"""A time limit that the wall clock keeps."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+from bus.errors import BusError
+from bus.ports import Now
+
+T = TypeVar("T")
+
+LOOK_SECONDS: Final = 1.0
+"""The clock is looked at at least this often: timers stand still while a machine sleeps."""
+
+
+async def within(
+    seconds: float, work: Coroutine[Any, Any, T], *, now: Now, look_seconds: float = LOOK_SECONDS
+) -> T:
+    """Return what `work` returns, or cancel it and raise BusError BACKEND_TIMEOUT.
+
+    An answer that is complete when the limit is noticed wins (protocol.md, "Timing").
+    """
+    task = asyncio.ensure_future(work)
+    end = now() + seconds
+    try:
+        while not task.done():
+            left = end - now()
+            if left <= 0:
+                await asyncio.sleep(0)  # after a sleep, what has arrived gets in before the limit
+                if task.done():
+                    break
+                raise BusError(
+                    "BACKEND_TIMEOUT",
+                    f"The backend gave no whole answer within {seconds:g} seconds.",
+                )
+            await asyncio.wait({task}, timeout=min(left, look_seconds))
+        return task.result()
+    finally:
+        task.cancel()

@@ -1,0 +1,316 @@
+// The early listener: the first script of the bus page.
+//
+// It is JavaScript because it must live before Python does and after Python has died. It lets in
+// only what the gate lets in (protocol.md, "The gate", rules 1 and 2), turns data into JSON text,
+// keeps messages until Python serves, answers for a Python that never comes (BOOT_FAILED) or has
+// died (RUNTIME_DIED), and starts PyScript. Python judges every message again, and decides.
+"use strict";
+
+(() => {
+  const MAX_WAITING = 64;
+  const MAX_BYTES = 65536;
+  const MAX_DEPTH = 64;
+  const { dataset } = document.currentScript;
+  const { settings, types } = JSON.parse(document.getElementById("bus-settings").textContent);
+  const allowed = new Set(settings.allowed_origins);
+  const parent = window.parent;
+  const hasOwn = Object.hasOwn;
+  const debug = (line) => console.debug(`sso-bus: ${line}`);
+
+  if (parent === window) {
+    // Opened in a tab: tell a person what this is, and answer nobody.
+    document.addEventListener("DOMContentLoaded", () => {
+      document.querySelector("main").hidden = false;
+    });
+    return;
+  }
+  if (self.origin === "null") {
+    console.error(
+      "sso-bus: this page has an opaque origin, so nobody can post to it by origin. " +
+        'If the iframe has a sandbox attribute, add "allow-same-origin" and "allow-scripts" to it.',
+    );
+    return;
+  }
+
+  // ---- the gate, first time ----------------------------------------------------------------
+
+  const refusal = (event) => {
+    if (!event.isTrusted) return "made by a script";
+    if (event.source !== parent) return "not from the window that embeds the bus";
+    if (!allowed.has(event.origin)) return "origin not allowed";
+    return null;
+  };
+
+  // ---- data to text ------------------------------------------------------------------------
+
+  const FROM_BUS = ["BUS.LISTENING", "BUS.READY", "AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED"];
+  const isRequestType = (type) =>
+    typeof type === "string" &&
+    type.length <= 64 &&
+    /^[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*$/.test(type) &&
+    !/_(FULFILLED|REJECTED)$/.test(type) &&
+    !FROM_BUS.includes(type);
+
+  const isPlain = (value) =>
+    value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
+
+  // What keeps a value from being JSON-shaped, as a sentence without the value; or null.
+  // `left.bytes` is counted down by what the JSON text has at least, so that a huge value ends
+  // the walk early; a cycle ends at MAX_DEPTH.
+  const problemIn = (value, path, depth, left) => {
+    const at = () => (path.length > 128 ? `${path.slice(0, 128)}…` : path);
+    left.bytes -= typeof value === "string" ? value.length + 2 : 1;
+    if (left.bytes < 0) return `The message is larger than ${MAX_BYTES} bytes of JSON.`;
+    switch (typeof value) {
+      case "string":
+        return value.isWellFormed() ? null : `${at()} is not well-formed: it holds a lone surrogate.`;
+      case "boolean":
+        return null;
+      case "number":
+        return Number.isFinite(value) ? null : `${at()} is not a finite number.`;
+      case "object":
+        break;
+      default:
+        return `${at()} is of type ${typeof value}, which JSON does not have.`;
+    }
+    if (value === null) return null;
+    if (depth > MAX_DEPTH) return `The payload is nested deeper than ${MAX_DEPTH} levels.`;
+    const keys = Object.keys(value);
+    if (Array.isArray(value)) {
+      // Holes and named properties both show in the keys, and both would be lost.
+      if (value.length > left.bytes) return `The message is larger than ${MAX_BYTES} bytes of JSON.`;
+      if (keys.length !== value.length || keys.some((key, i) => key !== String(i)))
+        return `${at()} is an array with holes or names.`;
+    } else if (!isPlain(value)) return `${at()} is not a plain object, array, string, number, boolean or null.`;
+    for (const key of keys) {
+      if (!key.isWellFormed()) return `${at()} has a key that is not well-formed.`;
+      const found = problemIn(value[key], `${path}.${key}`, depth + 1, left);
+      if (found) return found;
+      left.bytes -= Array.isArray(value) ? 1 : key.length + 3;
+    }
+    return null;
+  };
+
+  // A message that got past the gate, as {type, id, problem, text}; or null if it is no request.
+  const read = (data, ports) => {
+    if (!isPlain(data) || !hasOwn(data, "type") || !isRequestType(data.type)) return null;
+    const message = { type: data.type };
+    let problem = null;
+    if (hasOwn(data, "id")) {
+      const { id } = data;
+      if (typeof id === "string" && id.length >= 1 && id.length <= 128 && id.isWellFormed()) message.id = id;
+      else problem = "The id is not a well-formed string of 1 to 128 characters.";
+    }
+    if (ports.length > 1) problem = "More than one port came with the message.";
+    else if (!hasOwn(data, "payload") || !isPlain(data.payload)) problem ??= "The payload is not a plain object.";
+    else problem ??= problemIn(data.payload, "payload", 1, { bytes: MAX_BYTES });
+    if (!problem) {
+      const text = JSON.stringify({ ...message, payload: data.payload });
+      if (new TextEncoder().encode(text).length <= MAX_BYTES) return { ...message, problem, text };
+      problem = `The message is larger than ${MAX_BYTES} bytes of JSON.`;
+    }
+    return { ...message, problem, text: JSON.stringify({ ...message, problem }) };
+  };
+
+  // ---- messages and their one reply --------------------------------------------------------
+
+  let state = "booting"; // then "serving" or "down"
+  let down = null; // the error that answers everything once the state is "down"
+  let python = null; // {receive, alive}
+  let count = 0;
+  const open = new Map(); // number -> {source, origin, port, type, id}; until its reply
+  const waiting = new Map(); // number -> [event, text]; until Python serves
+
+  const drop = (number) => {
+    open.get(number)?.port?.close();
+    open.delete(number);
+    waiting.delete(number);
+  };
+
+  const post = (number, reply) => {
+    const to = open.get(number);
+    if (!to) return;
+    if (to.port) to.port.postMessage(reply);
+    else to.source.postMessage(reply, to.origin);
+    drop(number);
+  };
+
+  const reject = (number, code, message) => {
+    const { type, id } = open.get(number);
+    const reply = { type: `${type}_REJECTED`, payload: { error: { code, message } }, meta: { source: "bus" } };
+    post(number, id === undefined ? reply : { ...reply, id });
+  };
+
+  const waitsUnder = (id, but) =>
+    id === undefined ? undefined : [...open].find(([number, entry]) => number !== but && entry.id === id)?.[0];
+
+  const announce = (message) => {
+    for (const origin of allowed) parent.postMessage(message, origin);
+  };
+
+  // Python is not there yet: keep the message, or answer for Python in the protocol's order.
+  const keep = (number, event, { type, id, problem, text }) => {
+    if (type === "BUS.CANCEL") {
+      const { payload } = event.data;
+      const fits = !problem && Object.keys(payload).length === 1;
+      const cancelled = fits ? waitsUnder(payload.id, number) : undefined;
+      if (cancelled) reject(cancelled, "CANCELLED", "The host cancelled the request.");
+      return drop(number);
+    }
+    const served = types.includes(type);
+    if (served && !problem && waitsUnder(id, number)) return drop(number); // a second delivery
+    if (waiting.size < MAX_WAITING) return waiting.set(number, [event, text]);
+    if (!served) return reject(number, "UNKNOWN_TYPE", "This bus does not serve messages of this type.");
+    if (problem) return reject(number, "INVALID_MESSAGE", problem);
+    reject(number, "OVERLOADED", `${MAX_WAITING} requests wait for Python already.`);
+  };
+
+  const deliver = (number, event, text) => {
+    try {
+      python.receive(number, event, text);
+    } catch (error) {
+      died(error);
+    }
+  };
+
+  addEventListener("message", (event) => {
+    if (event.source === window) return; // Pyodide's event loop posts to its own window
+    event.stopImmediatePropagation(); // no other listener of this page sees what comes from outside
+    const why = refusal(event);
+    if (why) return debug(`ignored: ${why}`);
+    const message = read(event.data, event.ports);
+    if (message === null) {
+      for (const port of event.ports) port.close();
+      return debug("ignored: not a request");
+    }
+    const number = ++count;
+    if (event.ports.length > 1) for (const port of event.ports) port.close();
+    const port = event.ports.length === 1 ? event.ports[0] : null;
+    open.set(number, { source: event.source, origin: event.origin, port, type: message.type, id: message.id });
+    if (state === "serving") deliver(number, event, message.text);
+    else if (state === "booting") keep(number, event, message);
+    else if (message.type === "BUS.CANCEL") drop(number);
+    else reject(number, ...down);
+  });
+
+  // ---- Python's end of it --------------------------------------------------------------------
+
+  const goDown = (code, message, reason) => {
+    state = "down";
+    down = [code, message];
+    console.error(`sso-bus: ${message} ${reason}`);
+    for (const number of [...open.keys()]) reject(number, code, message);
+  };
+
+  const fail = (reason) => {
+    if (state === "booting") goDown("BOOT_FAILED", "The Python runtime could not start.", reason);
+  };
+
+  // The reason is not shown whole: what a dying runtime says may hold what it was working on.
+  const died = (error) => {
+    if (state === "serving") goDown("RUNTIME_DIED", "The Python runtime died.", error?.name ?? "");
+  };
+
+  globalThis.ssoBus = Object.freeze({
+    settings: JSON.stringify(settings),
+    serve(receive, alive, ready) {
+      if (state !== "booting") return; // too late: everything was answered BOOT_FAILED
+      state = "serving";
+      python = { receive, alive };
+      announce(JSON.parse(ready));
+      for (const [number, [event, text]] of waiting) deliver(number, event, text);
+      waiting.clear();
+    },
+    reply: (number, text) => post(number, JSON.parse(text)),
+    drop,
+    fail,
+    died,
+  });
+
+  // Once a second: has Python come in time, is it still alive while somebody waits for it?
+  // By the wall clock, since timers stand still while a machine sleeps.
+  let deadline = Date.now() + settings.boot_timeout_seconds * 1000;
+  const look = () => {
+    if (state === "booting" && Date.now() > deadline) {
+      fail(`It took more than ${settings.boot_timeout_seconds} seconds.`);
+    } else if (state === "serving" && open.size) {
+      try {
+        python.alive();
+      } catch (error) {
+        died(error);
+      }
+    }
+  };
+  setInterval(look, 1000);
+  addEventListener("pageshow", ({ persisted }) => {
+    // Back from the back-forward cache: a boot that was frozen gets its time again.
+    if (persisted) deadline = Date.now() + settings.boot_timeout_seconds * 1000;
+  });
+
+  // ---- the boot ------------------------------------------------------------------------------
+
+  // A script that does not load or throws ends the boot at once. Afterwards, an error may mean
+  // that Python has died.
+  const name = (url) => String(url?.url ?? url).replace(/^.*\//, "");
+  const onError = (event) => {
+    const { target, message, reason } = event;
+    if (target instanceof HTMLElement) fail(`${name(target.src ?? target.href)} could not be loaded.`);
+    else fail(String(message ?? reason?.message ?? reason));
+    look();
+  };
+  addEventListener("error", onError, true);
+  addEventListener("unhandledrejection", onError);
+
+  // So does a part that is not there: without this, a missing file leaves Pyodide waiting forever.
+  const { fetch } = window;
+  window.fetch = async (...args) => {
+    if (state !== "booting") return fetch(...args);
+    try {
+      const response = await fetch(...args);
+      if (!response.ok) fail(`${name(args[0])} was answered with status ${response.status}.`);
+      return response;
+    } catch (error) {
+      fail(`${name(args[0])} could not be fetched.`);
+      throw error;
+    }
+  };
+
+  // PyScript opens IndexedDB and does not start without it, yet a cross-site iframe may be refused
+  // all storage. The bus stores nothing, so PyScript always gets this stand-in, which forgets.
+  const request = (result, more) => {
+    const made = { result, ...more };
+    queueMicrotask(() => made.onsuccess?.({ target: made }));
+    return made;
+  };
+  const store = {
+    count: () => request(0),
+    clear: () => request(undefined),
+    delete: () => request(undefined),
+    get: () => request(undefined),
+    getKey: () => request(undefined),
+    getAllKeys: () => request([]),
+    put: (_value, key) => request(key),
+  };
+  const database = { transaction: () => ({ objectStore: () => store }), close() {} };
+  Object.defineProperty(window, "indexedDB", { value: { open: () => request(database) } });
+
+  announce({ type: "BUS.LISTENING", payload: { protocol: 1 } });
+
+  // PyScript looks for its config when it is imported, and must find the script only after the
+  // hook is gone that composes worker code with Function(…), which the page's policy forbids.
+  const element = (tag, attributes) => {
+    const made = document.createElement(tag);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    document.head.append(made);
+    return made;
+  };
+  element("py-config", { src: dataset.config });
+  import(new URL(dataset.core, document.baseURI)).then(
+    ({ hooks }) => {
+      hooks.worker.onBeforeRunAsync.clear();
+      const main = element("script", { type: "py", src: dataset.main });
+      main.addEventListener("py:done", () => fail("main.py ended without starting the bus."));
+    },
+    (error) => fail(`PyScript could not be loaded: ${error.message}`),
+  );
+})();

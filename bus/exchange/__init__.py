@@ -1,0 +1,22 @@
+"""Turning a code into credentials: one module per kind of backend."""
+
+from typing import Final, Protocol
+
+from bus.messages import Answer, SsoPayload
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+"""At most so much of a backend's answer is read."""
+
+
+class Exchange(Protocol):
+    """A kind of backend."""
+
+    @property
+    def uses_nonce(self) -> bool:
+        """Whether a request may carry a `nonce` (OpenID Connect Core, 3.1.2.1)."""
+
+    async def __call__(self, asked: SsoPayload) -> Answer:
+        """Exchange the code, once.
+
+        Raises BusError, or Rejected with the backend's own error.
+        """

@@ -1,0 +1,267 @@
+"""Every message that the bus takes or sends (protocol.md, "Envelope" and "Messages")."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError, to_json
+
+from bus import PROTOCOL, VERSION
+from bus.errors import BusError, Detail, Rejected
+from bus.urls import url_problem
+
+MAX_DETAILS: Final = 64
+"""At most so many fields are named in one `INVALID_PAYLOAD`."""
+MAX_LOC: Final = 128
+"""A longer name of an unknown key is cut to so many characters."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class _Wire(BaseModel):
+    """What comes from a backend: unknown keys are dropped."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+# -- host to bus ---------------------------------------------------------------------------------
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class Envelope(BaseModel):
+    """The loose frame of any message, so that a malformed request can be answered by name.
+
+    `problem` is set by the early listener where the data was not JSON-shaped.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    type: str
+    id: Id | None = None
+    payload: dict[str, JsonValue] | None = None
+    problem: str | None = None
+
+
+def _redirect_url(value: str) -> str:
+    if problem := url_problem(value):
+        raise PydanticCustomError("redirect_url", "{problem}", {"problem": problem})
+    return value
+
+
+class SsoPayload(_Strict):
+    """What `AUTH.SSO` asks with (protocol.md, "Fields"); each value is passed on as received.
+
+    An optional field that was not sent is the empty string, which none can be when sent.
+    """
+
+    code: Annotated[str, StringConstraints(min_length=1, max_length=4096), Field(repr=False)]
+    redirectUrl: Annotated[
+        str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_redirect_url)
+    ]
+    codeVerifier: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9\-._~]{43,128}$"), Field(repr=False)
+    ] = ""
+    nonce: Annotated[str, StringConstraints(min_length=1, max_length=255), Field(repr=False)] = ""
+
+
+class CancelPayload(_Strict):
+    """What `BUS.CANCEL` asks with: the id of the request to give up."""
+
+    id: Id
+
+
+class Sso(_Strict):
+    """`AUTH.SSO`: sign in with a code."""
+
+    type: Literal["AUTH.SSO"]
+    id: Id | None = None
+    payload: SsoPayload
+
+
+class Cancel(_Strict):
+    """`BUS.CANCEL`: give up a request. It has no reply of its own."""
+
+    type: Literal["BUS.CANCEL"]
+    id: Id | None = None
+    payload: CancelPayload
+
+
+Request = Annotated[Sso | Cancel, Field(discriminator="type")]
+REQUEST: Final[TypeAdapter[Sso | Cancel]] = TypeAdapter(Request)
+
+SERVED: Final = ("AUTH.SSO", "BUS.CANCEL")
+"""The types in `Request`; the early listener gets them with the settings."""
+
+FROM_BUS: Final = frozenset(
+    {"BUS.LISTENING", "BUS.READY", "AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED"}
+)
+_REPLY = ("_FULFILLED", "_REJECTED")
+_TYPE = re.compile(r"[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*")
+
+
+def is_request_type(type_: str) -> bool:
+    """Whether a message of this type gets an answer at all; others would only make loops."""
+    return (
+        len(type_) <= 64
+        and _TYPE.fullmatch(type_) is not None
+        and not type_.endswith(_REPLY)
+        and type_ not in FROM_BUS
+    )
+
+
+def parse_envelope(text: str) -> Envelope | None:
+    """Return the frame of a message, or None if it is no request and is met with silence."""
+    try:
+        envelope = Envelope.model_validate_json(text)
+    except ValidationError:
+        return None
+    return envelope if is_request_type(envelope.type) else None
+
+
+def require(envelope: Envelope) -> None:
+    """Check what must hold before a request takes a slot.
+
+    Raises BusError UNKNOWN_TYPE or INVALID_MESSAGE, whichever comes first.
+    """
+    if envelope.type not in SERVED:
+        raise BusError("UNKNOWN_TYPE", "This bus does not serve messages of this type.")
+    if envelope.problem is not None:
+        raise BusError("INVALID_MESSAGE", envelope.problem)
+    if envelope.payload is None:
+        raise BusError("INVALID_MESSAGE", "The message has no payload object.")
+
+
+def parse_payload(envelope: Envelope) -> Sso | Cancel:
+    """Return the request in an envelope of a served type. Raises BusError INVALID_PAYLOAD."""
+    try:
+        return REQUEST.validate_python(
+            {"type": envelope.type, "id": envelope.id, "payload": envelope.payload}
+        )
+    except ValidationError as error:
+        raise invalid_payload(error.errors(include_url=False, include_input=False)) from None
+
+
+def invalid_payload(errors: list[ErrorDetails]) -> BusError:
+    """Turn pydantic's errors on a request into the one that the host gets, without any value."""
+    details = tuple(
+        # The first two parts of a place are the union's tag and "payload".
+        Detail(
+            tuple(part[:MAX_LOC] if isinstance(part, str) else part for part in item["loc"][2:]),
+            _MESSAGES.get(item["type"], item["msg"]),
+        )
+        for item in errors[:MAX_DETAILS]
+    )
+    return BusError("INVALID_PAYLOAD", "The payload does not fit; see details.", details=details)
+
+
+_MESSAGES: Final = {
+    "extra_forbidden": "is not a field of this message",
+    "missing": "is missing",
+    "string_type": "must be a string",
+    "string_pattern_mismatch": "must be 43 to 128 unreserved characters (RFC 7636, 4.1)",
+}
+
+# -- what a sign-in gives ------------------------------------------------------------------------
+
+Token = Annotated[str, StringConstraints(min_length=1), Field(repr=False)]
+
+
+class MigratedCredentials(_Wire):
+    """The vast majority: the ID token lives 15 minutes, the refresh token 90 days."""
+
+    idToken: Token
+    refreshToken: Token
+
+
+class LegacyCredentials(_Wire):
+    """Some users: a token that never expires, spelled as its backend spells it."""
+
+    legacy_token: Token
+
+
+def _one_shape(value: object) -> object:
+    if isinstance(value, dict) and {"idToken", "refreshToken", "legacy_token"} <= value.keys():
+        raise PydanticCustomError("two_shapes", "holds both kinds of credentials at once")
+    return value
+
+
+Credentials = Annotated[MigratedCredentials | LegacyCredentials, BeforeValidator(_one_shape)]
+JsonObject = dict[str, JsonValue]
+
+
+class SignedIn(_Wire):
+    """What a backend answers a good code with, and what the host gets."""
+
+    credentials: Credentials
+    currentUser: JsonObject
+    company: JsonObject
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What meets a request, and the HTTP status that it came with."""
+
+    payload: BaseModel
+    status: int
+
+
+# -- bus to host ---------------------------------------------------------------------------------
+
+
+def ready() -> str:
+    """`BUS.READY`, as JSON."""
+    payload = {"version": VERSION, "protocol": PROTOCOL, "services": sorted(_services())}
+    return _text({"type": "BUS.READY", "payload": payload})
+
+
+def _services() -> set[str]:
+    return {type_.split(".")[0] for type_ in SERVED} - {"BUS"}
+
+
+def fulfilled(envelope: Envelope, answer: Answer) -> str:
+    """The reply to a request that was met, as JSON."""
+    meta: JsonObject = {"source": "backend", "status": answer.status}
+    return _reply(envelope, "_FULFILLED", answer.payload.model_dump(), meta)
+
+
+def rejected(envelope: Envelope, error: BusError | Rejected) -> str:
+    """The reply to a request that failed, as JSON."""
+    meta: JsonObject = {"source": "backend" if isinstance(error, Rejected) else "bus"}
+    if error.status is not None:
+        meta["status"] = error.status
+    body = error.error if isinstance(error, Rejected) else _error(error)
+    return _reply(envelope, "_REJECTED", {"error": body}, meta)
+
+
+def _error(error: BusError) -> dict[str, object]:
+    body: dict[str, object] = {"code": error.code, "message": error.message}
+    if error.details:
+        body["details"] = [
+            {"loc": list(item.loc), "message": item.message} for item in error.details
+        ]
+    return body
+
+
+def _reply(envelope: Envelope, ending: str, payload: object, meta: JsonObject) -> str:
+    reply: dict[str, object] = {"type": envelope.type + ending, "payload": payload}
+    if envelope.id is not None:
+        reply["id"] = envelope.id
+    return _text(reply | {"meta": meta})
+
+
+def _text(value: object) -> str:
+    return to_json(value).decode()

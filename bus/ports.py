@@ -1,0 +1,68 @@
+"""What the bus needs of a browser, as protocols: the bus gets them as arguments."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """One message as it came in: the facts that the gate judges, and its text.
+
+    `text` is JSON made where `event.data` was read: `type`, and of `payload` and `id` what was
+    there. Where those were unusable (protocol.md, "Envelope"), `text` has `problem` in place of
+    them, a sentence without any value.
+    """
+
+    number: int
+    """The early listener's number for this message; the reply goes out under it."""
+    trusted: bool
+    """False for an event that a script made (DOM, `Event.isTrusted`)."""
+    from_parent: bool
+    """Whether `event.source` is the window that embeds the bus."""
+    origin: str
+    text: str
+
+
+class Window(Protocol):
+    """Where replies go out."""
+
+    def post(self, number: int, text: str) -> None:
+        """Send the reply `text` (JSON) to message `number`: to its port, else to its window."""
+
+    def drop(self, number: int) -> None:
+        """Forget message `number` without a reply, and close its port."""
+
+
+class Body(Protocol):
+    """A response whose head has arrived."""
+
+    status: int
+
+    async def read(self, limit: int) -> bytes | None:
+        """Return the whole body, or None if it is larger than `limit` bytes.
+
+        Raises `FetchFailed` if it breaks off.
+        """
+
+
+class Fetch(Protocol):
+    """The browser's `fetch`, as far as the bus uses it."""
+
+    async def __call__(self, url: str, *, headers: dict[str, str], body: str) -> Body:
+        """POST `body` to `url`; no cookies, cache, referrer or redirects (Fetch standard).
+
+        Cancelling the call, or the reading of its body, aborts the request.
+        Raises `FetchFailed` where no response comes.
+        """
+
+
+class FetchFailed(Exception):
+    """No response, or one that broke off: network, DNS, TLS, CORS, CSP, a redirect."""
+
+
+Now = Callable[[], float]
+"""The wall clock, in seconds since the epoch."""
+
+Log = Callable[[str], None]
+"""Gets one line without data."""

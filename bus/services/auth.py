@@ -1,0 +1,39 @@
+"""AUTH: signing a user in."""
+
+from dataclasses import dataclass, field
+
+from bus.errors import BusError, Detail
+from bus.exchange import Exchange
+from bus.messages import Answer, Sso
+from bus.single_flight import SingleFlight
+
+_Key = tuple[str, str, str]
+
+
+@dataclass
+class Auth:
+    """Signs users in with what the configured exchange makes of a code."""
+
+    exchange: Exchange
+    _flights: SingleFlight[_Key, Answer] = field(default_factory=SingleFlight)
+
+    async def sso(self, request: Sso) -> Answer:
+        """Exchange the code; a code in flight is not sent twice (protocol.md, "Timing").
+
+        Raises BusError, or Rejected with the backend's own error.
+        """
+        asked = request.payload
+        if asked.nonce and not self.exchange.uses_nonce:
+            raise _invalid("nonce", "has no use with the provider of this bus")
+        key = (asked.code, asked.redirectUrl, asked.codeVerifier)
+        if any(other[0] == asked.code and other != key for other in self._flights):
+            raise _invalid("code", "is being exchanged already, with other fields")
+        return await self._flights.join(key, lambda: self.exchange(asked))
+
+
+def _invalid(name: str, message: str) -> BusError:
+    return BusError(
+        "INVALID_PAYLOAD",
+        "The payload does not fit; see details.",
+        details=(Detail((name,), message),),
+    )

@@ -1,0 +1,65 @@
+"""Which URLs and origins are acceptable, judged by the URL standard's own parser."""
+
+import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from pydantic_core import Url, ValidationError
+
+# What the URL standard's parser would repair without a word: spaces, control characters, backslashes.
+_REPAIRED = re.compile(r"[\x00-\x20\\\x7f-\x9f\u2028\u2029]")
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether `host` is this machine: localhost (RFC 6761, 6.3), 127.0.0.0/8 or [::1]."""
+    if host is None:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def url_problem(text: str) -> str | None:
+    """Return what keeps `text` from being an absolute https URL, or None.
+
+    `http:` will do on a loopback host. User info and fragments are refused (protocol.md,
+    "Fields"; a redirect URI must not have a fragment, RFC 6749, 3.1.2).
+    """
+    if _REPAIRED.search(text):
+        return "contains a space, a control character or a backslash"
+    if not re.match(r"https?://[^/]", text, re.IGNORECASE):
+        return "must be an absolute https URL"
+    try:
+        url = Url(text)
+    except (ValidationError, ValueError):
+        return "is not a valid URL"
+    if "#" in text:
+        return "must not have a fragment"
+    if "@" in re.split(r"[/?]", text.split("://", 1)[1], maxsplit=1)[0]:
+        return "must not have user info"
+    if url.scheme != "https" and not is_loopback(url.host):
+        return "must be https (http only on a loopback host)"
+    return None
+
+
+def origin_of(url: str) -> str:
+    """Return the origin of a URL that passed `url_problem`, as browsers write it."""
+    parts = urlsplit(str(Url(url)))
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def origin_problem(text: str) -> str | None:
+    """Return what keeps `text` from being an exact origin as browsers write it, or None."""
+    if text in ("*", "null", ""):
+        return "is no origin: list each host page's origin, such as https://app.example.com"
+    if "*" in text:
+        return "must not be a pattern: list each origin"
+    if problem := url_problem(text):
+        return problem
+    exact = origin_of(text)
+    if text != exact:
+        return f"must be just the origin, as browsers write it: {exact}"
+    return None

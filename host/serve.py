@@ -1,0 +1,84 @@
+"""Serves a built folder over ASGI, with the headers that its `_headers` file names.
+
+For the demo and the tests; it shows what any web server has to do.
+"""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".py": "text/plain; charset=utf-8",
+    ".toml": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".zip": "application/zip",
+}
+_ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
+
+
+class BusFiles:
+    """An ASGI application for the files of one folder: GET and HEAD, and nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._rules = list(_read_rules(self._folder / "_headers"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http":
+            await self._respond(Request(scope))(scope, receive, send)
+
+    def _respond(self, request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            return PlainTextResponse("Method Not Allowed", 405, {"Allow": "GET, HEAD"})
+        path = request.scope["path"].removeprefix(request.scope.get("root_path", "")) or "/"
+        headers = {k: v for pattern, of in self._rules if fnmatchcase(path, pattern) for k, v in of}
+        file = (self._folder / path.lstrip("/")).resolve()
+        if path.endswith("/"):
+            file /= "index.html"
+        if not file.is_relative_to(self._folder) or not file.is_file() or file.name == "_headers":
+            # A missing file is a 404, never a fallback page that would be taken for the file.
+            return PlainTextResponse("Not Found", 404, headers | {"Cache-Control": "no-store"})
+        type_ = _TYPES.get(file.suffix, "application/octet-stream")
+        file, encoding = _encoded(file, request.headers)
+        if encoding:
+            headers["Content-Encoding"] = encoding
+        return FileResponse(file, headers=headers | {"Vary": "Accept-Encoding"}, media_type=type_)
+
+
+def _encoded(file: Path, asked: Headers) -> tuple[Path, str | None]:
+    accepted = {part.split(";")[0].strip() for part in asked.get("accept-encoding", "").split(",")}
+    for encoding, ending in _ENCODINGS:
+        packed = file.with_name(file.name + ending)
+        if encoding in accepted and packed.is_file():
+            return packed, encoding
+    return file, None
+
+
+def _read_rules(path: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Read a `_headers` file: a path pattern on a line, its headers indented below it."""
+    if not path.exists():
+        return
+    pattern, of = "", list[tuple[str, str]]()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith(" "):
+            pattern, of = line.strip(), []
+            yield pattern, of
+        else:
+            name, value = line.split(":", 1)
+            of.append((name.strip(), value.strip()))
+
+
+def bus_files(folder: Path) -> BusFiles:
+    """Return the ASGI application for a built folder."""
+    return BusFiles(folder)

@@ -1,8 +1,9 @@
 """Every message that the bus takes or sends (protocol.md, "Envelope" and "Messages")."""
 
+import json
 import re
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -10,12 +11,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
     StringConstraints,
     TypeAdapter,
     ValidationError,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError, to_json
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bus import PROTOCOL, VERSION
 from bus.errors import BusError, Detail, Rejected
@@ -52,7 +52,7 @@ class Envelope(BaseModel):
 
     type: str
     id: Id | None = None
-    payload: dict[str, JsonValue] | None = None
+    payload: dict[str, Any] | None = None
     problem: str | None = None
 
 
@@ -200,7 +200,9 @@ def _one_shape(value: object) -> object:
 
 
 Credentials = Annotated[MigratedCredentials | LegacyCredentials, BeforeValidator(_one_shape)]
-JsonObject = dict[str, JsonValue]
+JsonObject = dict[str, Any]
+"""An object that came out of a JSON parser. Not pydantic's JsonValue: that one stops at 49 levels
+where it is compiled to WebAssembly, and the parser has seen to it that all of this is JSON."""
 
 
 class SignedIn(_Wire):
@@ -235,7 +237,11 @@ def _services() -> set[str]:
 def fulfilled(envelope: Envelope, answer: Answer) -> str:
     """The reply to a request that was met, as JSON."""
     meta: JsonObject = {"source": "backend", "status": answer.status}
-    return _reply(envelope, "_FULFILLED", answer.payload.model_dump(), meta)
+    payload = {
+        name: value.model_dump() if isinstance(value, BaseModel) else value
+        for name, value in answer.payload  # not dumped as a whole: see _text
+    }
+    return _reply(envelope, "_FULFILLED", payload, meta)
 
 
 def rejected(envelope: Envelope, error: BusError | Rejected) -> str:
@@ -264,4 +270,6 @@ def _reply(envelope: Envelope, ending: str, payload: object, meta: JsonObject) -
 
 
 def _text(value: object) -> str:
-    return to_json(value).decode()
+    # Not pydantic's to_json: compiled to WebAssembly, it stops at 49 levels, and what a backend
+    # sent may have 200.
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

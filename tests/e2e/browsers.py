@@ -1,0 +1,69 @@
+"""The browsers that the tests drive: what is installed, else what Playwright brings."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Playwright
+
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+"""Chromium asks for its own updates and more; none of that is of use here."""
+
+SYSTEM = {
+    "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    "firefox": ("firefox-esr", "firefox"),
+}
+MAC = {
+    "chromium": (
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    ),
+    "firefox": ("/Applications/Firefox.app/Contents/MacOS/firefox",),
+}
+
+
+def system_browser(engine: str) -> str | None:
+    """Return the path of an installed browser, or None.
+
+    SSO_BUS_CHROMIUM or SSO_BUS_FIREFOX in the environment names another.
+    """
+    if named := os.environ.get(f"SSO_BUS_{engine.upper()}"):
+        return named
+    for name in SYSTEM.get(engine, ()):
+        if found := shutil.which(name):
+            return found
+    return next((path for path in MAC.get(engine, ()) if Path(path).exists()), None)
+
+
+def playwright_browser(playwright: Playwright, engine: str) -> str | None:
+    """Return the path of the browser that Playwright has downloaded, or None."""
+    path = getattr(playwright, engine).executable_path
+    return path if path and Path(path).exists() else None
+
+
+@contextmanager
+def launch(playwright: Playwright, engine: str, **options: Any) -> Iterator[Browser]:
+    """Start a browser with an empty profile. Raises LookupError where there is none."""
+    own = playwright_browser(playwright, engine)
+    path = system_browser(engine) or own
+    if path is None:
+        raise LookupError(f"no {engine} here; `make browsers` installs one")
+    kind = getattr(playwright, engine)
+    if engine == "chromium":
+        args = [*QUIET, *options.pop("args", [])]
+        if sys.platform == "linux" and os.geteuid() == 0:
+            args.append("--no-sandbox")  # Chromium's sandbox does not work for root
+        browser = kind.launch(executable_path=path, args=args, **options)
+    elif engine == "firefox" and path != own:
+        # A Firefox as its makers publish it, not Playwright's patched one.
+        browser = kind.launch(channel="moz-firefox", executable_path=path, **options)
+    else:
+        browser = kind.launch(executable_path=path, **options)
+    try:
+        yield browser
+    finally:
+        browser.close()

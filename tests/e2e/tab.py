@@ -1,0 +1,68 @@
+"""A tab of a browser, as the tests use it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Frame, Page
+
+
+class Tab:
+    """Acts in a page and its frames, and keeps all that the console says.
+
+    Any uncaught error or policy violation fails the test, unless it was `expected`.
+    """
+
+    def __init__(self, browser: Browser, **context: Any) -> None:
+        self._context = browser.new_context(**context)
+        self.lines: list[str] = []
+        self.errors: list[str] = []
+        self._expected: list[str] = []
+        self._context.on("console", self._line)
+        self._context.on("weberror", lambda error: self.errors.append(str(error.error)))
+        self.page: Page = self._context.new_page()
+
+    def goto(self, url: str) -> "Tab":
+        """Open a page of the tests and wait for its script."""
+        self.page.goto(url)
+        self.run("() => new Promise((done) => loaded ? done() : addEventListener('load', done))")
+        return self
+
+    def run(self, script: str, *args: Any) -> Any:
+        """Call a JavaScript function in the page; returns what its promise resolves to."""
+        return self.page.evaluate(f"(args) => ({script})(...args)", list(args))
+
+    def frame(self, url: str) -> Frame:
+        """Return the frame whose address starts with `url`."""
+        return next(frame for frame in self.page.frames if frame.url.startswith(url))
+
+    def run_in(self, url: str, script: str, *args: Any) -> Any:
+        """Call a JavaScript function in the frame whose address starts with `url`."""
+        return self.frame(url).evaluate(f"(args) => ({script})(...args)", list(args))
+
+    def wait_for_line(self, text: str) -> str:
+        """Wait until the console has said something that holds `text`; returns that line."""
+        if not any(text in line for line in self.lines):
+            with self._context.expect_console_message(lambda message: text in message.text):
+                pass
+        return next(line for line in self.lines if text in line)
+
+    def expect(self, *texts: str) -> None:
+        """Name errors that this test provokes: lines that hold one of these texts."""
+        self._expected += texts
+
+    def close(self) -> list[str]:
+        """Close the tab; returns what went wrong in it unexpectedly."""
+        self._context.close()
+        wrong = self.errors + [line for line in self.lines if _is_violation(line)]
+        return [line for line in wrong if not any(text in line for text in self._expected)]
+
+    def _line(self, message: ConsoleMessage) -> None:
+        self.lines.append(message.text)
+
+
+def _is_violation(line: str) -> bool:
+    lowered = line.lower()
+    return "content security policy" in lowered or "content-security-policy" in lowered
+
+
+Opener = Callable[..., Tab]

@@ -1,0 +1,140 @@
+"""Everything that the end-to-end tests talk to: real servers on real ports, on two sites."""
+
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bus.settings import Settings
+from host.build import build
+from host.build.runtime import ROOT
+from host.demo.reset import ResettableProtocol
+from host.serve import bus_files
+from tests.e2e.backend import Backend
+
+PAGES = ROOT / "tests/pages"
+
+
+class Server:
+    """A uvicorn server in a thread of its own, on a port that the system chose."""
+
+    def __init__(self, app: ASGIApp, name: str, **config: Any) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.origin = f"http://{name}:{self._socket.getsockname()[1]}"
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, log_level="critical", lifespan="off", **config)
+        )
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._server.force_exit = True
+        self._thread.join()
+
+
+class Buses:
+    """Built folders, each under a path of its own."""
+
+    def __init__(self) -> None:
+        self.folders: dict[str, Path] = {}
+        self.headers: dict[str, str] = {}
+        self.asked: list[str] = []
+        """The path of each request."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asked.append(scope["path"])
+        _, name, *_ = scope["path"].split("/")
+        if name in self.folders:
+            app: ASGIApp = Mount(f"/{name}", bus_files(self.folders[name]))
+            await Starlette(routes=[app])(scope, receive, send)
+        else:
+            await Starlette(routes=_host_routes())(scope, receive, send)
+
+
+def _host_routes() -> list[Route | Mount]:
+    async def client(_: Any) -> Response:
+        return FileResponse(ROOT / "host/client.js")
+
+    return [
+        Route("/client.js", client),
+        Mount("/pages", StaticFiles(directory=PAGES)),
+        Route("/favicon.ico", lambda _: Response(status_code=204)),
+    ]
+
+
+@dataclass
+class World:
+    """The parties. `host` and `other` may embed the bus, `stranger` may not."""
+
+    folder: Path
+    backend: Backend = field(default_factory=Backend)
+    buses: Buses = field(default_factory=Buses)
+
+    def __post_init__(self) -> None:
+        host = Starlette(routes=_host_routes())
+        self._servers = [
+            Server(host, "localhost"),
+            Server(host, "localhost"),
+            Server(host, "localhost"),
+            Server(self.buses, "127.0.0.1"),
+            Server(self.backend.app, "localhost", http=ResettableProtocol),
+        ]
+        self.host, self.other, self.stranger, self.bus_origin, self.backend_origin = (
+            server.origin for server in self._servers
+        )
+        self.backend.bus_origin = self.bus_origin
+
+    @property
+    def exchange_url(self) -> str:
+        return f"{self.backend_origin}/sso/exchange"
+
+    @property
+    def page(self) -> str:
+        """The host page that the tests act in."""
+        return f"{self.host}/pages/host.html"
+
+    def bus(
+        self, name: str = "bus", *, change: Callable[[Path], None] | None = None, **settings: Any
+    ) -> str:
+        """Return the address of a built bus, built now if there is none of that name."""
+        if name not in self.buses.folders:
+            out = self.folder / name
+            table = {
+                "allowed_origins": [self.host, self.other],
+                "sso": {"exchange_url": self.exchange_url},
+            }
+            build(Settings.model_validate(table | settings), out, say=lambda _: None)
+            if change:
+                change(out)
+            self.buses.folders[name] = out
+        return f"{self.bus_origin}/{name}/"
+
+    def open_bus(self) -> str:
+        """Return the address of a bus served without `frame-ancestors`: the gate stands alone."""
+        return self.bus("open", change=without_frame_ancestors)
+
+    def stop(self) -> None:
+        for server in self._servers:
+            server.stop()
+
+
+def without_frame_ancestors(folder: Path) -> None:
+    headers = folder / "_headers"
+    text = headers.read_text()
+    assert "; frame-ancestors " in text
+    headers.write_text(
+        "\n".join(line.split("; frame-ancestors ")[0] for line in text.splitlines()) + "\n"
+    )

@@ -76,6 +76,15 @@ class Bus:
             self._cancel(envelope)
             return None
         try:
+            return await self._reply(envelope)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the host gets its one reply
+            self.report(error)
+            return rejected(
+                envelope, BusError("INTERNAL", "The bus has a defect; see its console.")
+            )
+
+    async def _reply(self, envelope: Envelope) -> str | None:
+        try:
             require(envelope)
             key: object = object() if envelope.id is None else envelope.id
             if key in self._flights:
@@ -85,7 +94,8 @@ class Bus:
                 raise BusError("OVERLOADED", f"{MAX_IN_FLIGHT} requests are in flight already.")
             flight = self._flights[key] = Flight(asyncio.current_task())
             try:
-                return await self._serve(envelope)
+                request = parse_payload(envelope)
+                return fulfilled(envelope, await self.handlers[type(request)](request))
             except asyncio.CancelledError:
                 if flight.given_up is None:
                     raise
@@ -94,11 +104,6 @@ class Bus:
                 del self._flights[key]
         except (BusError, Rejected) as error:
             return rejected(envelope, error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the host gets its one reply
-            self.report(error)
-            return rejected(
-                envelope, BusError("INTERNAL", "The bus has a defect; see its console.")
-            )
 
     def hide(self) -> None:
         """Give up everything in flight: the page goes away, or into the back-forward cache."""
@@ -109,10 +114,6 @@ class Bus:
     def show(self) -> None:
         """Send what `hide` held back: the page is back from the back-forward cache."""
         self._shown.set()
-
-    async def _serve(self, envelope: Envelope) -> str:
-        request = parse_payload(envelope)
-        return fulfilled(envelope, await self.handlers[type(request)](request))
 
     def _cancel(self, envelope: Envelope) -> None:
         try:

@@ -275,6 +275,14 @@
     }
   };
 
+  // And so does a WebAssembly file that is none.
+  const { instantiateStreaming } = WebAssembly;
+  WebAssembly.instantiateStreaming = (...args) => {
+    const made = instantiateStreaming.apply(WebAssembly, args);
+    made.catch((error) => fail(`WebAssembly: ${error.message}`));
+    return made;
+  };
+
   // PyScript opens IndexedDB and does not start without it, yet a cross-site iframe may be refused
   // all storage. The bus stores nothing, so PyScript always gets this stand-in, which forgets.
   const request = (result, more) => {

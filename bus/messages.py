@@ -194,11 +194,13 @@ class LegacyCredentials(_Wire):
 
 
 def _one_shape(value: object) -> object:
-    if isinstance(value, dict) and {"idToken", "refreshToken", "legacy_token"} <= value.keys():
+    # A null stands for a field that is not there, as many backends write it.
+    if isinstance(value, dict) and all(isinstance(value.get(name), str) for name in _TOKENS):
         raise PydanticCustomError("two_shapes", "holds both kinds of credentials at once")
     return value
 
 
+_TOKENS: Final = ("idToken", "refreshToken", "legacy_token")
 Credentials = Annotated[MigratedCredentials | LegacyCredentials, BeforeValidator(_one_shape)]
 JsonObject = dict[str, Any]
 """An object that came out of a JSON parser. Not pydantic's JsonValue: that one stops at 49 levels

@@ -25,6 +25,8 @@ def _url(value: str) -> str:
 
 
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise PydanticCustomError("empty", "lists no origin")
     if len(set(values)) < len(values):
         raise PydanticCustomError("distinct", "lists an origin twice")
     return values
@@ -47,7 +49,7 @@ class Settings(_Table):
 
     allowed_origins: Annotated[
         tuple[Annotated[str, AfterValidator(_origin)], ...],
-        Field(min_length=1, strict=False),
+        Field(strict=False),
         AfterValidator(_distinct),
     ]
     """Exact origins of the host pages."""

@@ -30,7 +30,10 @@ class SingleFlight(Generic[K, T]):
             flight.add_done_callback(lambda done: self._forget(key, done))
         self._waiters[flight] = self._waiters.get(flight, 0) + 1
         try:
-            return await asyncio.shield(flight)
+            # Not asyncio.shield: from Python 3.14 on, it reports a failure as a defect if one of
+            # its waiters was cancelled, though the others get to see it.
+            await asyncio.wait({flight})
+            return flight.result()
         finally:
             self._waiters[flight] -= 1
             if not self._waiters[flight]:

@@ -1,13 +1,17 @@
 """Which URLs and origins are acceptable, judged by the URL standard's own parser."""
 
 import re
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from pydantic_core import Url, ValidationError
 
 # What the URL standard's parser would repair without a word: spaces, control characters, backslashes.
 _REPAIRED = re.compile(r"[\x00-\x20\\\x7f-\x9f\u2028\u2029]")
+# The URL standard's hosts may hold more, ";" and "*" among it, which mean something in a policy.
+_HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:]+\]")
+# Spelled out, because newer Pythons count ::ffff:127.0.0.1 in.
+_LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
 def is_loopback(host: str | None) -> bool:
@@ -17,9 +21,10 @@ def is_loopback(host: str | None) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        address = ip_address(host.strip("[]"))
     except ValueError:
         return False
+    return any(address in network for network in _LOOPBACK)
 
 
 def url_problem(text: str) -> str | None:
@@ -36,6 +41,8 @@ def url_problem(text: str) -> str | None:
         url = Url(text)
     except (ValidationError, ValueError):
         return "is not a valid URL"
+    if not _HOST.fullmatch(url.host or ""):
+        return "has a host that is neither a name nor an address"
     if "#" in text:
         return "must not have a fragment"
     if "@" in re.split(r"[/?]", text.split("://", 1)[1], maxsplit=1)[0]:

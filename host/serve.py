@@ -3,6 +3,7 @@
 For the demo and the tests; it shows what any web server has to do.
 """
 
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -43,10 +44,8 @@ class BusFiles:
             return PlainTextResponse("Method Not Allowed", 405, {"Allow": "GET, HEAD"})
         path = request.scope["path"].removeprefix(request.scope.get("root_path", "")) or "/"
         headers = {k: v for pattern, of in self._rules if fnmatchcase(path, pattern) for k, v in of}
-        file = (self._folder / path.lstrip("/")).resolve()
-        if path.endswith("/"):
-            file /= "index.html"
-        if not file.is_relative_to(self._folder) or not file.is_file() or file.name == "_headers":
+        file = self._file(path)
+        if file is None:
             # A missing file is a 404, never a fallback page that would be taken for the file.
             return PlainTextResponse("Not Found", 404, headers | {"Cache-Control": "no-store"})
         type_ = _TYPES.get(file.suffix, "application/octet-stream")
@@ -55,9 +54,22 @@ class BusFiles:
             headers["Content-Encoding"] = encoding
         return FileResponse(file, headers=headers | {"Vary": "Accept-Encoding"}, media_type=type_)
 
+    def _file(self, path: str) -> Path | None:
+        if {".", ".."} & set(path.split("/")):
+            return None  # the headers go by the path as it stands
+        try:
+            file = (self._folder / path.lstrip("/")).resolve()
+            if path.endswith("/"):
+                file /= "index.html"
+            inside = file.is_relative_to(self._folder) and file.name != "_headers"
+            return file if inside and file.is_file() else None
+        except (OSError, ValueError):  # a name that no file can have
+            return None
+
 
 def _encoded(file: Path, asked: Headers) -> tuple[Path, str | None]:
-    accepted = {part.split(";")[0].strip() for part in asked.get("accept-encoding", "").split(",")}
+    parts = asked.get("accept-encoding", "").lower().replace(" ", "").split(",")
+    accepted = {part.split(";")[0] for part in parts if not re.search(r";q=0(\.0*)?$", part)}
     for encoding, ending in _ENCODINGS:
         packed = file.with_name(file.name + ending)
         if encoding in accepted and packed.is_file():

@@ -65,10 +65,9 @@ def _signed_in(status: int, body: bytes | None) -> Answer:
     try:
         return Answer(SignedIn.model_validate(_json(body)), status)
     except ValidationError as error:
-        # Where it is wrong helps whoever runs the backend, and holds nothing of what it sent:
-        # the names are the contract's own.
-        place = ".".join(str(part) for part in error.errors()[0]["loc"][:2]) or "the whole"
-        problem = f"does not hold what the contract says (at {place})"
+        # The name helps whoever runs the backend, and is the contract's own: no value shows.
+        [name, *_] = error.errors(include_input=False)[0]["loc"] or ["object"]
+        problem = f"does not hold what the contract says: see its {name}"
     except ValueError:
         problem = "is not JSON" if body is not None else "is larger than 1 MiB"
     raise BusError("BACKEND_INVALID", f"The backend's answer {problem}.", status=status)

@@ -92,7 +92,7 @@ class Backend:
     def release(self, code: str) -> None:
         self.wait_for(code)
         assert self.loop is not None
-        self.loop.call_soon_threadsafe(lambda: self._gates[code].set())
+        self.loop.call_soon_threadsafe(self._gates[code].set)
 
     def hangs_in_body(self, name: str = "half") -> str:
         """Plan an answer whose head arrives and whose body never ends."""

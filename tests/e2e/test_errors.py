@@ -1,6 +1,7 @@
 """Every row of the error table, provoked for real; each time a good request follows on the same bus."""
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,8 +102,6 @@ def test_unreachable(quick: Tab, world: World, plan: Any, status: int | None) ->
 
 
 def test_no_backend_at_all(open_tab: Opener, world: World) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     src = world.bus("nobody", sso={"exchange_url": f"http://localhost:{port}/sso"})

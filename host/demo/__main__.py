@@ -1,0 +1,164 @@
+"""`python -m host.demo`: builds the bus, then serves host, bus and identity provider."""
+
+import argparse
+import asyncio
+import socket
+import subprocess
+import sys
+import webbrowser
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from bus.settings import Settings
+from host.build import build
+from host.demo.accesslog import AccessLog
+from host.demo.hostapp import ROOT, host_app
+from host.demo.listen import Place, PortError, close, listen
+from host.demo.provider import provider_app
+from host.demo.serve_all import Served, serve_all
+from host.serve import bus_files
+
+CLIENT_ID = "demo-host"
+TIME_LIMIT = 6
+"""Seconds that the demo's bus gives the backend."""
+
+say = partial(print, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo until Ctrl-C; the exit status: 0 after a clean stop, 2 if it could not start."""
+    options = _options(arguments)
+    places = {
+        "host": Place("host app", "localhost", options.host_port, "--host-port"),
+        "bus": Place("bus", "127.0.0.1", options.bus_port, "--bus-port"),
+        "provider": Place(
+            "identity provider and backend", "localhost", options.provider_port, "--provider-port"
+        ),
+    }
+    sockets: dict[str, list[socket.socket]] = {}
+    try:
+        for party, place in places.items():
+            sockets[party] = listen(place)
+        _need_runtime()
+        bus_dir = options.bus_dir or _built(places)
+        asyncio.run(_serve(places, sockets, bus_dir, options))
+    except (PortError, _Unready, FileExistsError, subprocess.CalledProcessError) as error:
+        print(f"host.demo: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        pass  # before the servers took the signal over: nothing is running yet
+    finally:
+        for taken in sockets.values():
+            close(taken)
+    say("Stopped.")
+    return 0
+
+
+class _Unready(Exception):
+    """Something has to be made first; the message says how."""
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m host.demo", description="Serve the demo's three parties on loopback."
+    )
+    parser.add_argument(
+        "--host-port", type=_port, default=8000, metavar="PORT", help="host app (8000)"
+    )
+    parser.add_argument("--bus-port", type=_port, default=8001, metavar="PORT", help="bus (8001)")
+    parser.add_argument(
+        "--provider-port",
+        type=_port,
+        default=8002,
+        metavar="PORT",
+        help="identity provider and backend (8002)",
+    )
+    parser.add_argument(
+        "--bus-dir", type=Path, metavar="DIR", help="serve this built bus instead of building one"
+    )
+    parser.add_argument("--open", action="store_true", help="open the host app in a browser")
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        help="log the requests of all three, not the provider's alone",
+    )
+    options = parser.parse_args(arguments)
+    ports = {
+        "--host-port": options.host_port,
+        "--bus-port": options.bus_port,
+        "--provider-port": options.provider_port,
+    }
+    for option, port in ports.items():
+        if list(ports.values()).count(port) > 1:
+            parser.error(f"port {port} is given to more than one party: change {option}")
+    if options.bus_dir and not (options.bus_dir / "index.html").is_file():
+        parser.error(f"--bus-dir {options.bus_dir} holds no index.html")
+    return options
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text} is not a number between 1 and 65535")
+    return int(text)
+
+
+def _need_runtime() -> None:
+    for part in ("pyscript/core.js", "micropython/micropython.mjs"):
+        if not (ROOT / ".runtime" / part).is_file():
+            raise _Unready(
+                f".runtime/{part} is missing; make it with: {sys.executable} -m host.build.runtime"
+            )
+
+
+def _built(places: dict[str, Place]) -> Path:
+    """Build a bus for this host and this backend; each set of ports has a folder of its own."""
+    out = ROOT / ".runtime" / "demo" / "-".join(str(place.port) for place in places.values())
+    settings = Settings.model_validate(
+        {
+            "allowed_origins": [places["host"].origin],
+            "request_timeout_seconds": TIME_LIMIT,
+            "sso": {
+                "provider": "json",
+                "exchange_url": f"{places['provider'].origin}/sso/exchange",
+            },
+        }
+    )
+    say("Building the bus …")
+    build(settings, out, say=lambda line: say(f"  {line}"))
+    return out
+
+
+async def _serve(
+    places: dict[str, Place],
+    sockets: dict[str, list[socket.socket]],
+    bus_dir: Path,
+    options: argparse.Namespace,
+) -> None:
+    host, bus, provider = places["host"], places["bus"], places["provider"]
+    apps: dict[str, ASGIApp] = {
+        "host": host_app(bus_src=f"{bus.origin}/", provider=provider.origin, client_id=CLIENT_ID),
+        "bus": bus_files(bus_dir),
+        "provider": provider_app(
+            issuer=provider.origin,
+            clients={CLIENT_ID: [f"{host.origin}/callback"]},
+            bus_origin=bus.origin,
+        ),
+    }
+    for party in apps if options.verbose else ["provider"]:
+        apps[party] = AccessLog(apps[party], party, say)
+
+    def up() -> None:
+        for place in places.values():
+            say(f"  {place.origin}  {place.party}")
+        say(f"Open {host.origin} in a browser. Ctrl-C stops all three.")
+        if options.open:
+            webbrowser.open(host.origin)
+
+    await serve_all([Served(apps[party], sockets[party]) for party in places], up=up)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""The demo's host: a web app that signs people in through the bus."""
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from string import Template
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from host.demo.headers import page_headers, script_hash
+
+ROOT = Path(__file__).parents[2]
+PAGES = Path(__file__).parent / "pages"
+
+# Types are spelled out: a machine's own table may lack .mjs, and then no module would load.
+_ASSETS = {
+    "/client.js": (ROOT / "host" / "client.js", "text/javascript"),
+    "/start.js": (PAGES / "start.js", "text/javascript"),
+    "/decoy.js": (PAGES / "decoy.js", "text/javascript"),
+    "/style.css": (PAGES / "style.css", "text/css"),
+    "/pyscript.toml": (PAGES / "pyscript.toml", "application/toml"),
+    "/main.py": (PAGES / "main.py", "text/x-python"),
+    "/signin.py": (PAGES / "signin.py", "text/x-python"),
+    "/view.py": (PAGES / "view.py", "text/x-python"),
+    "/journey.py": (PAGES / "journey.py", "text/x-python"),
+    "/meanings.py": (PAGES / "meanings.py", "text/x-python"),
+}
+_MEDIA_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
+
+
+class RuntimeFiles(StaticFiles):
+    """A folder of `.runtime`, each file with the type that browsers insist on."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, or whatever Starlette answers instead."""
+        response = await super().get_response(path, scope)
+        if media_type := _MEDIA_TYPES.get(Path(path).suffix):
+            response.headers["Content-Type"] = media_type
+        response.headers["Cache-Control"] = (
+            "no-cache"  # another version may come under the same name
+        )
+        return response
+
+
+def host_app(
+    *, bus_src: str, provider: str, client_id: str, runtime: Path = ROOT / ".runtime"
+) -> Starlette:
+    """The host app: `bus_src` is the bus page's URL, `provider` the identity provider's origin.
+
+    `runtime` is the folder that holds PyScript (pyscript/) and MicroPython (micropython/).
+    """
+    settings = {"bus": bus_src, "provider": provider, "clientId": client_id}
+    index = _template("index.html").substitute(settings=json_block(settings))
+    bus = urlsplit(bus_src)
+    index_headers = page_headers(
+        script_src="'self' 'wasm-unsafe-eval'",
+        style_src="'self'",
+        connect_src="'self'",
+        img_src="data:",
+        frame_src=f"'self' {bus.scheme}://{bus.netloc}",
+    )
+
+    callback = (PAGES / "callback.html").read_text("utf-8")
+    script = callback.partition("<script>")[2].partition("</script>")[0]
+    callback_headers = page_headers(script_src=script_hash(script))
+
+    decoy = (PAGES / "decoy.html").read_text("utf-8")
+    decoy_headers = page_headers(script_src="'self'", style_src="'self'", frame_ancestors="'self'")
+
+    return Starlette(
+        routes=[
+            Route("/", _page(index, index_headers)),
+            Route("/callback", _page(callback, callback_headers)),
+            Route("/decoy", _page(decoy, decoy_headers)),
+            *(Route(path, _asset(*asset)) for path, asset in _ASSETS.items()),
+            Mount("/pyscript", RuntimeFiles(directory=runtime / "pyscript", check_dir=False)),
+            Mount("/micropython", RuntimeFiles(directory=runtime / "micropython", check_dir=False)),
+        ]
+    )
+
+
+def json_block(value: object) -> str:
+    """JSON for the inside of a script element: no character can end that element."""
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+def _template(name: str) -> Template:
+    return Template((PAGES / name).read_text("utf-8"))
+
+
+def _page(text: str, headers: dict[str, str]) -> Callable[[Request], Awaitable[Response]]:
+    async def page(_: Request) -> Response:
+        return HTMLResponse(text, headers=headers)
+
+    return page
+
+
+def _asset(path: Path, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    async def asset(_: Request) -> Response:
+        return FileResponse(path, media_type=media_type, headers={"Cache-Control": "no-cache"})
+
+    return asset

@@ -1,0 +1,222 @@
+"""The host page: signs in by redirect, has the bus exchange the code, shows what comes back."""
+
+import asyncio
+import json
+import time
+
+import journey
+import signin
+import view
+from jsffi import JsException
+from pyscript import document, window
+from pyscript.ffi import to_js
+from pyscript.js_modules import bus_client
+
+settings = json.loads(document.getElementById("demo-settings").textContent)
+steps = journey.Steps()
+
+
+class Page:
+    """The page's moving parts. Credentials live here alone: in memory, until sign-out or reload."""
+
+    def __init__(self) -> None:
+        self.bus = None
+        self.abort = None
+        self.credentials = {}
+        self.revealed = False
+        self.session = 0  # counts sign-ins and sign-outs: a countdown of an earlier one stops
+
+    async def start(self) -> None:
+        """Embed the bus, then take up the provider's answer if there is one."""
+        if document.readyState != "complete":
+            await event(window, "load")  # the decoy listens by then, before anything is sent
+        kept, answer = signin.take()
+        self.embed()
+        bind("sign-in", self.sign_in)
+        bind("try-again", self.sign_in)
+        bind("cancel", self.cancel)
+        bind("reveal", self.reveal)
+        bind("sign-out", self.sign_out)
+        bind("broadcast", self.broadcast)
+        view.parties(window.location.origin, self.bus.origin, settings["provider"])
+        if answer is None:
+            view.show("signed-out")
+            view.say("You are signed out.")
+        else:
+            await self.take_up(kept, answer)
+
+    def embed(self) -> None:
+        """Put the bus into the page, and time its start."""
+        self.bus = bus_client.embed(to_js({"src": settings["bus"], "title": "Sign-in bus"}))
+        steps.begin("listening", now())
+        view.steps(steps)
+        self.bus.on("BUS.LISTENING", self.listening)
+        self.bus.on("BUS.READY", self.ready)
+        asyncio.create_task(self.watch())
+
+    def listening(self, *_) -> None:
+        steps.end("listening", now())
+        steps.begin("ready", now())
+        view.steps(steps)
+
+    def ready(self, *_) -> None:
+        steps.end("ready", now())
+        if self.abort is not None:
+            self.exchanging()
+        view.steps(steps)
+
+    async def watch(self) -> None:
+        """Say so if the bus does not start."""
+        try:
+            await self.bus.ready
+        except JsException:
+            steps.fail("listening")
+            steps.fail("ready")
+            view.steps(steps)
+
+    def exchanging(self) -> None:
+        steps.begin("exchange", now())
+        view.waiting("The backend is exchanging the code…")
+
+    async def take_up(self, kept, answered) -> None:
+        """Check the provider's answer, send its code to the bus, and show the outcome."""
+        answer = answered["answer"]
+        if kept is not None:
+            steps.begin("redirect", kept["began"])
+            steps.end("redirect", answered["arrived"])
+        if wrong := journey.problem(kept, answer, settings["provider"]):
+            source = "provider" if wrong["code"] == answer.get("error") else "host"
+            view.steps(steps)
+            view.failure(wrong["code"], wrong["message"], {"source": source}, "")
+            return
+        payload = {
+            "code": answer["code"],
+            "redirectUrl": kept["redirectUrl"],
+            "codeVerifier": kept["verifier"],
+        }
+        try:
+            result = await self.request("AUTH.SSO", payload)
+        except JsException as error:
+            self.failed(error)
+        else:
+            self.signed_in(result)
+
+    async def request(self, kind, payload):
+        """Ask the bus, showing how long it takes. Raises JsException, which holds a BusError."""
+        self.abort = window.AbortController.new()
+        if steps.state("ready") == "done":
+            self.exchanging()
+        else:
+            view.waiting("Waiting for the bus to start…")
+        view.steps(steps)
+        view.show("waiting")
+        ticking = asyncio.create_task(tick(now()))
+        try:
+            options = to_js({"signal": self.abort.signal})
+            return read(await self.bus.request(kind, to_js(payload), options))
+        finally:
+            self.abort = None
+            ticking.cancel()
+
+    def signed_in(self, payload) -> None:
+        steps.end("exchange", now())
+        view.steps(steps)
+        self.credentials = payload["credentials"]
+        self.revealed = False
+        self.session += 1
+        view.success(payload)
+        expires = journey.claims(self.credentials.get("idToken", "")).get("exp")
+        if expires is not None:
+            asyncio.create_task(self.count_down(expires, self.session))
+
+    def failed(self, error) -> None:
+        for name in steps.NAMES:
+            steps.fail(name)
+        view.steps(steps)
+        view.failure(*bus_error(error))
+
+    async def count_down(self, expires, session) -> None:
+        """Show the ID token's time left, second by second; say aloud only that it is over."""
+        while session == self.session:
+            left = expires - time.time()
+            view.by_id("countdown").textContent = journey.countdown(left) if left > 0 else "expired"
+            if left <= 0:
+                view.say("The ID token has expired.")
+                return
+            await asyncio.sleep(left % 1 or 1)
+
+    async def sign_in(self, *_) -> None:
+        await signin.begin(settings["provider"], settings["clientId"])
+
+    def cancel(self, *_) -> None:
+        if self.abort is not None:
+            self.abort.abort()
+
+    def reveal(self, *_) -> None:
+        self.revealed = not self.revealed
+        view.secrets(self.credentials, self.revealed)
+
+    def sign_out(self, *_) -> None:
+        """Forget the credentials. The bus keeps none."""
+        self.credentials = {}
+        self.session += 1
+        view.forget()
+        view.show("signed-out")
+        view.say("You are signed out; this page has forgotten the credentials.")
+        view.by_id("sign-in").focus()
+
+    def broadcast(self, *_) -> None:
+        """Do what a host must never do, with a code that is worth nothing: post it to everybody."""
+        code = "made-up-" + window.crypto.randomUUID()
+        message = to_js({"type": "AUTH.SSO", "payload": {"code": code}})
+        for frame in document.querySelectorAll("iframe"):
+            frame.contentWindow.postMessage(message, "*")
+
+
+def bus_error(error) -> tuple:
+    """A rejected request as code, message, meta and the error's JSON, unchanged but for layout."""
+    reason = error.args[0]
+    known = read(reason, to_js(["code", "message"])) or {}
+    text = window.JSON.stringify(reason.error, None, 2)
+    return (
+        known.get("code", "INTERNAL"),
+        known.get("message", ""),
+        read(reason.meta),
+        text if isinstance(text, str) else "",
+    )
+
+
+def read(value, only=None):
+    """A JavaScript value as Python's, by way of JSON; None for undefined. `only`: what to keep."""
+    text = window.JSON.stringify(value, only)
+    return json.loads(text) if isinstance(text, str) else None
+
+
+def bind(name: str, handler) -> None:
+    """Let a button do something, from now on."""
+    button = view.by_id(name)
+    button.addEventListener("click", handler)
+    button.disabled = False
+
+
+async def event(target, name: str) -> None:
+    """Wait for a DOM event."""
+    seen = asyncio.Event()
+    target.addEventListener(name, lambda *_: seen.set())
+    await seen.wait()
+
+
+async def tick(since: float) -> None:
+    """Show the time that a wait has taken, until cancelled."""
+    while True:
+        view.by_id("elapsed").textContent = journey.seconds(now() - since)
+        await asyncio.sleep(0.1)
+
+
+def now() -> float:
+    """Milliseconds on a clock that never goes back."""
+    return window.performance.now()
+
+
+page = Page()
+await page.start()  # noqa: F704, PLE1142 - PyScript runs this file with top-level await

@@ -1,0 +1,38 @@
+"""What each error code means to a person, in a sentence. Runs on MicroPython as well."""
+
+MEANINGS = {
+    # The bus's own codes, from the protocol.
+    "INVALID_MESSAGE": "The request was not a usable message, so the bus did not look inside.",
+    "INVALID_PAYLOAD": "A field of the request is missing or wrong; the details name it.",
+    "UNKNOWN_TYPE": "The bus does not serve this type of request.",
+    "ORIGIN_MISMATCH": "The request named another origin than the page it came from.",
+    "BACKEND_UNREACHABLE": "The backend gave no answer: it is down, or the connection broke.",
+    "BACKEND_TIMEOUT": "The backend did not answer within the bus’s time limit; the bus gave up.",
+    "BACKEND_ERROR": "The backend failed, and not in a way that says why.",
+    "BACKEND_INVALID": "The backend answered, but not with credentials as agreed.",
+    "PROVIDER_MISCONFIGURED": "The identity provider is not set up for this exchange.",
+    "ID_TOKEN_INVALID": "The identity provider’s ID token did not pass the bus’s checks.",
+    "CANCELLED": "The sign-in was cancelled before the answer came.",
+    "PAGE_HIDDEN": "The page was put aside by the browser while the request was under way.",
+    "OVERLOADED": "Too many requests are under way at once.",
+    "BOOT_FAILED": "The bus’s Python could not start in this browser.",
+    "RUNTIME_DIED": "The bus’s Python stopped working; reload the page to start it again.",
+    "INTERNAL": "The bus hit a defect of its own.",
+    # The embed module's.
+    "REJECTED": "The backend refused. Its own error reached this page unchanged.",
+    "TIMEOUT": "The bus did not answer in time.",
+    "ABORTED": "You cancelled. The request was taken back, and its answer will be ignored.",
+    "DESTROYED": "The bus frame was removed while the request was under way.",
+    "BUS_RELOADED": "The bus frame was reloaded while the request was under way.",
+    # This page's, before anything is sent to the bus.
+    "STATE_MISMATCH": "This page did not begin that sign-in; its code was sent to nobody.",
+    "ISSUER_MISMATCH": "Another identity provider answered than was asked; its code was sent to nobody.",
+    "CODE_MISSING": "The identity provider sent no code, so there was nothing to exchange.",
+    # The identity provider's (RFC 6749, 4.1.2.1).
+    "access_denied": "The sign-in was cancelled at the provider. Nothing was sent to the bus.",
+}
+
+
+def meaning(code: str) -> str:
+    """The sentence for a code; a general one for a code that is not in the table."""
+    return MEANINGS.get(code, "The sign-in did not succeed.")

@@ -1,0 +1,141 @@
+"""A stand-in for a company's identity provider and backend, as one Starlette app."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
+from pathlib import Path
+from string import Template
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from host.demo.authorize import Authorization, Refused, Unredirectable, answer_url, authorization
+from host.demo.codes import LIFETIME, Codes, Grant
+from host.demo.exchange import Sleep, exchange
+from host.demo.headers import page_headers
+from host.demo.people import BY_KEY, PEOPLE, SITUATIONS, Person
+from host.demo.tokens import Tokens
+
+_FOLDER = Path(__file__).parent / "login"
+_LOGIN = Template((_FOLDER / "login.html").read_text("utf-8"))
+_STOP = Template((_FOLDER / "stop.html").read_text("utf-8"))
+
+CANCEL = "cancel"
+
+
+def provider_app(
+    *,
+    issuer: str,
+    clients: Mapping[str, Iterable[str]],
+    bus_origin: str,
+    clock: Callable[[], float] = time.time,
+    sleep: Sleep = asyncio.sleep,
+) -> Starlette:
+    """The provider at the origin `issuer`, for one bus.
+
+    `clients` maps client ids to their exact redirect addresses. `clock` gives seconds since the
+    epoch. A server for it needs host.demo.reset.ResettableProtocol.
+    """
+    codes = Codes(clock)
+    tokens = Tokens(issuer, clock)
+
+    async def authorize(request: Request) -> Response:
+        try:
+            wanted = authorization(request.query_params.multi_items(), clients, issuer)
+        except Unredirectable as error:
+            return _stop(str(error))
+        except Refused as error:
+            return _onward(error.location)
+        if request.method == "POST":
+            return await choose(request, wanted)
+        return _login(request, wanted)
+
+    async def choose(request: Request, wanted: Authorization) -> Response:
+        async with request.form(max_files=0, max_fields=10) as form:
+            choice = form.get("person")
+        if choice == CANCEL:
+            return _onward(
+                answer_url(
+                    wanted.redirect_url,
+                    issuer,
+                    wanted.state,
+                    error="access_denied",
+                    error_description="the sign-in was cancelled",
+                )
+            )
+        if not isinstance(choice, str) or choice not in BY_KEY:
+            return _login(request, wanted)
+        person = BY_KEY[choice]
+        grant = Grant(person.key, wanted.client_id, wanted.redirect_url, wanted.challenge)
+        code = codes.issue(grant, lifetime=-1 if person.late else LIFETIME)
+        return _onward(answer_url(wanted.redirect_url, issuer, wanted.state, code=code))
+
+    async def sso_exchange(request: Request) -> Response:
+        return await exchange(request, codes, tokens, sleep)
+
+    async def jwks(_: Request) -> Response:
+        return JSONResponse(tokens.jwks())
+
+    async def front(_: Request) -> Response:
+        return _stop(
+            "Nothing to sign in to: an application sends people here, start from there.", 200
+        )
+
+    async def style(_: Request) -> Response:
+        return FileResponse(_FOLDER / "login.css", media_type="text/css")
+
+    for_the_bus = Middleware(CORSMiddleware, allow_origins=[bus_origin], allow_methods=["POST"])
+    return Starlette(
+        routes=[
+            Route("/", front),
+            Route("/login.css", style),
+            Route("/authorize", authorize, methods=["GET", "POST"]),
+            Route(
+                "/sso/exchange", sso_exchange, methods=["POST", "OPTIONS"], middleware=[for_the_bus]
+            ),
+            Route("/.well-known/jwks.json", jwks),
+        ]
+    )
+
+
+def _login(request: Request, wanted: Authorization) -> Response:
+    page = _LOGIN.substitute(
+        client=escape(wanted.client_id),
+        action=escape(f"/authorize?{request.url.query}"),
+        people="".join(map(_row, PEOPLE)),
+        situations="".join(map(_row, SITUATIONS)),
+        cancel=CANCEL,
+    )
+    back = urlsplit(wanted.redirect_url)
+    # A form's answer that redirects is held to form-action as well (Chromium).
+    form_action = f"'self' {back.scheme}://{back.netloc}"
+    return HTMLResponse(
+        page, headers=page_headers(style_src="'self'", img_src="data:", form_action=form_action)
+    )
+
+
+def _row(person: Person) -> str:
+    return (
+        f'<li><button name="person" value="{person.key}" id="person-{person.key}">'
+        f'<span class="label">{escape(person.label)}</span>'
+        f'<span class="outcome">{escape(person.outcome)}</span></button></li>\n'
+    )
+
+
+def _stop(reason: str, status: int = 400) -> Response:
+    return HTMLResponse(
+        _STOP.substitute(reason=escape(reason)),
+        status,
+        page_headers(style_src="'self'", img_src="data:"),
+    )
+
+
+def _onward(location: str) -> Response:
+    headers = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+    return RedirectResponse(location, status_code=303, headers=headers)

@@ -1,0 +1,288 @@
+"""Boots that fail end in a clear answer, at once; messages that come early are kept, in order."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.backend import SIGNED_IN
+from tests.e2e.tab import Opener, Tab
+from tests.e2e.test_sign_in import REDIRECT
+from tests.e2e.world import World
+
+BOOT_FAILED = {"code": "BOOT_FAILED", "message": "The Python runtime could not start."}
+
+
+def find(folder: Path, name: str) -> Path:
+    (path,) = folder.glob(f"*/{name}")
+    return path
+
+
+def without(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        for path in (find(folder, name), *folder.glob(f"*/{name}.*")):
+            path.unlink()
+
+    return change
+
+
+def damaged(name: str, data: bytes) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        find(folder, name).write_bytes(data)
+        for path in folder.glob(f"*/{name}.*"):
+            path.unlink()
+
+    return change
+
+
+FAILURES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "no core.js": (without("core.js"), "PyScript could not be loaded"),
+    "no main.py": (without("main.py"), "main.py was answered with status 404"),
+    "no wasm file": (without("pyodide.asm.wasm"), "pyodide.asm.wasm was answered with status 404"),
+    "no interpreter": (without("interpreter.mjs"), "interpreter.mjs"),
+    "no pyodide": (without("pyodide.mjs"), "pyodide.mjs"),
+    "a wasm file that is none": (damaged("pyodide.asm.wasm", b"<!doctype html>"), "WebAssembly"),
+    "core.js with an error": (damaged("core.js", b"throw new Error('broken')"), "broken"),
+    "main.py with an error": (damaged("main.py", b"1/0"), "main.py"),
+    "main.py that is no Python": (damaged("main.py", b"<!doctype html>"), "main.py"),
+}
+
+
+@pytest.mark.parametrize(("change", "reason"), FAILURES.values(), ids=FAILURES.keys())
+def test_a_boot_that_fails_answers_at_once(
+    open_tab: Opener, world: World, change: Callable[[Path], None], reason: str
+) -> None:
+    name = "broken-" + re.sub(r"\W+", "-", reason + str(len(world.buses.folders)))
+    src = world.bus(name, change=change, boot_timeout_seconds=300)
+    tab = open_tab()
+    tab.expect("broken", "imported module", "ailed to fetch", "error loading", "Importing")
+    tab.goto(world.page)
+    # Three wait while it fails, one comes later; the limit is five minutes: nobody waits for that.
+    got = tab.run(
+        """async (src) => {
+            embed({ src, timeout: 1e6 });
+            const first = await Promise.all([ask({}), ask({}), ask({ code: 1 })]);
+            return [...first, await ask({})];
+        }""",
+        src,
+    )
+    assert [(one["error"], one["meta"]) for one in got] == [(BOOT_FAILED, {"source": "bus"})] * 4
+    assert reason in tab.wait_for_line("The Python runtime could not start.")
+    assert not tab.run("() => heard.some(({ data }) => data?.type === 'BUS.READY')")
+
+
+def test_a_boot_that_takes_too_long(open_tab: Opener, world: World) -> None:
+    """The runtime hangs: its largest file never ends. The least limit there is, 5 s, ends it."""
+    src = world.bus("stuck", boot_timeout_seconds=5)
+    world.buses.stuck.add("/stuck/")
+    try:
+        tab = open_tab().goto(world.page)
+        got = tab.run("(src) => { embed({ src }); return ask({}); }", src)
+        assert got["error"] == BOOT_FAILED
+        assert "more than 5 seconds" in tab.wait_for_line("The Python runtime could not start.")
+    finally:
+        world.buses.release()
+    # The runtime arrives after all, and stays unused.
+    tab.wait_for_line("PyScript Ready")
+    assert tab.run("() => ask({})")["error"] == BOOT_FAILED
+    assert not tab.run("() => heard.some(({ data }) => data?.type === 'BUS.READY')")
+
+
+def test_requests_made_at_once_are_answered_in_order(open_tab: Opener, world: World) -> None:
+    codes = [world.backend.answers(SIGNED_IN | {"company": {"n": n}}) for n in range(20)]
+    tab = open_tab().goto(world.page)
+    got = tab.run(
+        """async (src, codes, redirectUrl) => {
+            embed({ src, replyPort: false });
+            const order = [];
+            const all = codes.map((code, n) => ask({ code, redirectUrl }).then((got) => order.push(n) && got));
+            return [await Promise.all(all), order];
+        }""",
+        world.bus(),
+        codes,
+        REDIRECT,
+    )
+    assert [one["fulfilled"]["company"]["n"] for one in got[0]] == list(range(20))
+    assert [seen.body["code"] for seen in world.backend.seen[-20:]] == codes
+
+
+def raw_at_load(tab: Tab, src: str, script: str, *args: Any) -> Any:
+    """Run `script` the moment that the iframe has loaded, with Python still on its way."""
+    return tab.run(
+        f"""async (src, ...args) => {{
+            const {{ loaded, post, overPort }} = raw(src);
+            await loaded;
+            if (heard.some(({{ data }}) => data?.type === "BUS.READY")) throw new Error("too late");
+            return ({script})(...args);
+        }}""",
+        src,
+        *args,
+    )
+
+
+def test_raw_messages_at_load_are_kept_and_answered_in_order(
+    open_tab: Opener, world: World
+) -> None:
+    tab = open_tab().goto(world.page)
+    got = raw_at_load(
+        tab,
+        world.bus(),
+        """async (code, redirectUrl) => {
+            rawBus.post({ type: "AUTH.SSO", payload: { code, redirectUrl, state: 1 } });
+            rawBus.post({ type: "NO.SUCH", id: "2", payload: {} });
+            rawBus.post({ type: "AUTH.SSO", id: "3", payload: [] });
+            rawBus.post({ type: "AUTH.SSO", id: "4", payload: { code, redirectUrl } });
+            await reply("4");
+            return heard.map(({ data }) => [data.type, data.id, data.payload.error?.code]);
+        }""",
+        world.backend.answers(),
+        REDIRECT,
+    )
+    assert got == [
+        ["BUS.LISTENING", None, None],
+        ["BUS.READY", None, None],
+        ["AUTH.SSO_REJECTED", None, "INVALID_PAYLOAD"],
+        ["NO.SUCH_REJECTED", "2", "UNKNOWN_TYPE"],
+        ["AUTH.SSO_REJECTED", "3", "INVALID_MESSAGE"],
+        ["AUTH.SSO_FULFILLED", "4", None],
+    ]
+
+
+def test_what_is_cancelled_while_it_waits_never_reaches_the_backend(
+    open_tab: Opener, world: World
+) -> None:
+    cancelled, kept = world.backend.answers(), world.backend.answers()
+    tab = open_tab().goto(world.page)
+    got = raw_at_load(
+        tab,
+        world.bus(),
+        """async (cancelled, kept, redirectUrl) => {
+            rawBus.post({ type: "AUTH.SSO", id: "a", payload: { code: cancelled, redirectUrl } });
+            rawBus.post({ type: "AUTH.SSO", id: "b", payload: { code: kept, redirectUrl } });
+            rawBus.post({ type: "BUS.CANCEL", payload: { id: "b", more: 1 } });
+            rawBus.post({ type: "BUS.CANCEL", payload: { id: "a" } });
+            return [await reply("a"), await reply("b")];
+        }""",
+        cancelled,
+        kept,
+        REDIRECT,
+    )
+    assert got[0]["payload"]["error"]["code"] == "CANCELLED"
+    assert got[1]["type"] == "AUTH.SSO_FULFILLED"
+    assert not world.backend.of(cancelled)
+
+
+def test_at_most_64_wait_for_python(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    got = raw_at_load(
+        tab,
+        world.bus(),
+        """async () => {
+            for (let n = 0; n < 64; n++) rawBus.post({ type: "AUTH.SSO", id: `${n}`, payload: {} });
+            const over = (id, message) => rawBus.post({ type: "AUTH.SSO", id, payload: {}, ...message });
+            over("0"); // a second delivery
+            over("unknown", { type: "NO.SUCH" });
+            over("invalid", { payload: null });
+            over("over");
+            rawBus.post({ type: "BUS.CANCEL", payload: { id: "63" } }); // takes no slot, and frees one
+            over("last");
+            await reply("last");
+            return heard.slice(1).map(({ data }) => [data.id, data.payload.error?.code]);
+        }""",
+    )
+    assert got == [
+        ["unknown", "UNKNOWN_TYPE"],
+        ["invalid", "INVALID_MESSAGE"],
+        ["over", "OVERLOADED"],
+        ["63", "CANCELLED"],
+        [None, None],  # READY
+        *([str(n), "INVALID_PAYLOAD"] for n in range(63)),
+        ["last", "INVALID_PAYLOAD"],
+    ]
+
+
+def test_listening_and_ready_say_what_the_protocol_says(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    got = tab.run("async (src) => { await raw(src).ready; return heard; }", world.bus())
+    assert [(one["data"], one["origin"]) for one in got] == [
+        ({"type": "BUS.LISTENING", "payload": {"protocol": 1}}, world.bus_origin),
+        (
+            {
+                "type": "BUS.READY",
+                "payload": {"version": "0.1.0", "protocol": 1, "services": ["AUTH"]},
+            },
+            world.bus_origin,
+        ),
+    ]
+
+
+def test_nothing_is_fetched_from_elsewhere(open_tab: Opener, world: World) -> None:
+    tab = open_tab()
+    urls: list[str] = []
+    tab.page.on("request", lambda request: urls.append(request.url))
+    tab.goto(world.page)
+    tab.run("(src) => raw(src).ready", world.bus())
+    assert {re.match(r"\w+://[^/]+", url).group() for url in urls} == {  # type: ignore[union-attr]
+        world.host,
+        world.bus_origin,
+    }
+
+
+def test_a_bus_without_any_storage(open_tab: Opener, world: World) -> None:
+    """Third-party storage is refused, as many browsers do; the condition is asserted first."""
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => raw(src).ready", world.bus())
+    assert tab.run_in(
+        world.bus(),
+        """async () => {
+            const kinds = ["localStorage", "sessionStorage"].filter((kind) => {
+                try { return window[kind].length > 0; } catch { return false; }
+            });
+            return kinds.length === 0 && document.cookie === "" && !indexedDB.databases;
+        }""",
+    )
+
+
+def test_in_a_tab_the_bus_tells_a_person_what_it_is(open_tab: Opener, world: World) -> None:
+    tab = open_tab()
+    before = len(world.buses.asked)
+    tab.page.goto(world.bus())
+    assert tab.page.get_by_role("heading", name="SSO bus").is_visible()
+    assert "hidden frame" in tab.page.inner_text("main")
+    loaded = [path.rsplit("/", 1)[1] for path in world.buses.asked[before:]]
+    assert set(loaded) - {"favicon.ico"} == {"", "early.js"}  # no Python for nobody
+
+
+def test_a_runtime_that_dies_is_noticed(open_tab: Opener, world: World) -> None:
+    code = world.backend.hangs()
+    tab = open_tab().goto(world.page)
+    tab.expect("memory access out of bounds", "unreachable", "fatal", "index out of bounds")
+    tab.run(
+        """async (src, code, redirectUrl) => {
+            await embed({ src }).ready;
+            window.asked = ask({ code, redirectUrl });
+        }""",
+        world.bus(),
+        code,
+        REDIRECT,
+    )
+    world.backend.wait_for(code)
+    # A real fatal error of the interpreter: a jump to where no memory is.
+    core = next(path for path in world.buses.asked if path.endswith("/core.js"))
+    tab.run_in(
+        world.bus(),
+        """async (core) => {
+            const { whenDefined } = await import(core);
+            const { interpreter } = await whenDefined("py");
+            try {
+                interpreter.runPython("import ctypes; ctypes.string_at(0xfffffff0, 100)");
+                interpreter._api.fatal_error(new Error("could not provoke one"));
+            } catch {}
+        }""",
+        core.replace("/broken", "/bus") if "/bus/" not in core else core,
+    )
+    died = {"code": "RUNTIME_DIED", "message": "The Python runtime died."}
+    assert tab.run("() => asked")["error"] == died
+    assert tab.run("() => ask({})")["error"] == died

@@ -1,0 +1,236 @@
+"""Each rule of the gate: a real page that breaks only that rule, and the same page allowed.
+
+The bus here is served without `frame-ancestors`, which would otherwise keep strangers from
+embedding it at all; that it does is a test of its own.
+"""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.e2e.tab import Opener, Tab
+from tests.e2e.test_sign_in import REDIRECT, ask
+from tests.e2e.world import World
+
+
+def attacker(origin: str, action: str, bus: str, code: str) -> str:
+    what = quote(json.dumps({"action": action, "bus": bus, "code": code}))
+    return f"{origin}/pages/attacker.html#{what}"
+
+
+def fulfilled(tab: Tab, id_: str) -> Any:
+    """Wait until the page has heard the reply to `id_`."""
+    return tab.run(
+        """(id) => new Promise((done) => {
+            const look = () => { const found = heard.find((data) => data?.id === id); if (found) done(found.type); };
+            addEventListener("message", look);
+            look();
+        })""",
+        id_,
+    )
+
+
+def test_a_stranger_that_embeds_the_bus(open_tab: Opener, world: World) -> None:
+    code = world.backend.answers()
+    tab = open_tab().goto(attacker(world.stranger, "embed", world.open_bus(), code))
+    tab.wait_for_line("ignored: origin not allowed")
+    assert tab.run("() => heard") == []
+    assert not world.backend.of(code)
+
+    allowed = open_tab().goto(attacker(world.host, "embed", world.open_bus(), code))
+    assert fulfilled(allowed, "embedded") == "AUTH.SSO_FULFILLED"
+
+
+def test_frame_ancestors_keeps_strangers_from_embedding_at_all(
+    open_tab: Opener, world: World
+) -> None:
+    code = world.backend.answers()
+    tab = open_tab()
+    tab.expect("Content Security Policy", "frame-ancestors")
+    tab.goto(attacker(world.stranger, "embed", world.bus(), code))
+    tab.wait_for_line("frame-ancestors")
+    assert not world.backend.of(code)
+
+    allowed = open_tab().goto(attacker(world.host, "embed", world.bus(), code))
+    assert fulfilled(allowed, "embedded") == "AUTH.SSO_FULFILLED"
+
+
+@pytest.fixture
+def host(open_tab: Opener, world: World) -> Tab:
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src }).ready", world.open_bus())
+    return tab
+
+
+# Each makes the attacker in the host page, so that only its window is not the one that embeds.
+SIBLINGS = {
+    "srcdoc, with the host's own origin": """(html) => {
+        const frame = document.createElement("iframe");
+        frame.srcdoc = html;
+        document.body.append(frame);
+    }""",
+    "blob, with the host's own origin": """(html) => {
+        const frame = document.createElement("iframe");
+        frame.src = URL.createObjectURL(new Blob([html], { type: "text/html" }));
+        document.body.append(frame);
+    }""",
+    "sandboxed, with an opaque origin": """(html) => {
+        const frame = document.createElement("iframe");
+        frame.sandbox = "allow-scripts";
+        frame.srcdoc = html;
+        document.body.append(frame);
+    }""",
+    "nested two deep": """(html) => {
+        const outer = document.createElement("iframe");
+        outer.srcdoc = "<p>outer";
+        outer.onload = () => {
+            const inner = outer.contentDocument.createElement("iframe");
+            inner.srcdoc = html.replace("parent.frames[0]", "top.frames[0]");
+            outer.contentDocument.body.append(inner);
+        };
+        document.body.append(outer);
+    }""",
+}
+
+
+@pytest.mark.parametrize("make", SIBLINGS.values(), ids=SIBLINGS.keys())
+def test_a_frame_beside_the_bus(host: Tab, world: World, make: str) -> None:
+    code = world.backend.answers()
+    message = json.dumps({"type": "AUTH.SSO", "payload": {"code": code, "redirectUrl": REDIRECT}})
+    html = f"<script>parent.frames[0].postMessage({message}, '{world.bus_origin}')</script>"
+    host.run(make, html)
+    host.wait_for_line("ignored: not from the window that embeds the bus")
+    assert not world.backend.of(code)
+    # The same message from the window that embeds the bus.
+    assert "fulfilled" in ask(host, code)
+
+
+def test_a_page_of_the_hosts_origin_in_a_sibling_frame(host: Tab, world: World) -> None:
+    code = world.backend.answers()
+    host.run(
+        "(src) => { const f = document.createElement('iframe'); f.src = src; document.body.append(f); }",
+        attacker(world.host, "sibling", world.open_bus(), code),
+    )
+    host.wait_for_line("ignored: not from the window that embeds the bus")
+    assert not world.backend.of(code)
+    assert "fulfilled" in ask(host, code)
+
+
+def test_a_popup_of_the_host(host: Tab, world: World) -> None:
+    code = world.backend.answers()
+    host.run("(src) => { open(src); }", attacker(world.host, "opener", world.open_bus(), code))
+    host.wait_for_line("ignored: not from the window that embeds the bus")
+    assert not world.backend.of(code)
+    assert "fulfilled" in ask(host, code)
+
+
+def test_a_sandboxed_bus_has_an_opaque_origin_and_says_so(host: Tab, world: World) -> None:
+    code = world.backend.answers()
+    host.run(
+        """(src) => {
+            const frame = document.createElement("iframe");
+            frame.sandbox = "allow-scripts";
+            frame.src = src;
+            document.body.append(frame);
+        }""",
+        world.open_bus(),
+    )
+    host.wait_for_line("this page has an opaque origin")
+    assert "fulfilled" in ask(host, code)
+
+
+def test_a_page_without_an_origin_that_embeds_the_bus(host: Tab, world: World) -> None:
+    """A data: page in the host's page: its origin is "null", the bus in it has its own."""
+    code = world.backend.answers()
+    host.run(
+        """(src, code) => {
+            const frame = document.createElement("iframe");
+            frame.src = "data:text/html," + encodeURIComponent(`<iframe src="${src}"></iframe><script>
+                onmessage = ({ data }) => parent.postMessage({ from: "attacker", data }, "*");
+                document.querySelector("iframe").onload = () => frames[0].postMessage({ type: "AUTH.SSO",
+                    payload: { code: "${code}", redirectUrl: "https://app.example.com/" } }, "*");
+            </${"script"}>`);
+            document.body.append(frame);
+        }""",
+        world.open_bus(),
+        code,
+    )
+    host.wait_for_line("ignored: origin not allowed")
+    assert not host.run("() => heard.some(({ data }) => data?.from === 'attacker')")
+    assert not world.backend.of(code)
+
+    allowed = host.goto(attacker(world.host, "embed", world.open_bus(), code))
+    assert fulfilled(allowed, "embedded") == "AUTH.SSO_FULFILLED"
+
+
+def test_an_event_that_a_script_made(open_tab: Opener, world: World) -> None:
+    own = world.bus("own", allowed_origins=[world.bus_origin])
+    code = world.backend.answers()
+    tab = open_tab().goto(attacker(world.bus_origin, "synthetic", own, code))
+    tab.wait_for_line("ignored: made by a script")
+    assert fulfilled(tab, "genuine") == "AUTH.SSO_FULFILLED"
+    assert not tab.run("() => heard.some((data) => data?.id === 'synthetic')")
+    assert len(world.backend.of(code)) == 1
+
+
+SILENT = {
+    "a string": "'AUTH.SSO'",
+    "JSON in a string": """JSON.stringify({ type: "AUTH.SSO", payload: { code: "c", redirectUrl: "https://a.example/" } })""",
+    "null": "null",
+    "undefined": "undefined",
+    "a number": "7",
+    "a list": """["AUTH.SSO"]""",
+    "a Map": """new Map([["type", "AUTH.SSO"], ["payload", {}]])""",
+    "a Set": "new Set(['AUTH.SSO'])",
+    "a Date": "new Date()",
+    "an ArrayBuffer": "new ArrayBuffer(8)",
+    "an Error": "new Error('AUTH.SSO')",
+    "no type": "({ payload: {} })",
+    "a type that is a number": "({ type: 1, payload: {} })",
+    "a type in a list": "({ type: ['AUTH.SSO'], payload: {} })",
+    "a boxed type": "({ type: new String('AUTH.SSO'), payload: {} })",
+    "lower case": "({ type: 'auth.sso', payload: {} })",
+    "a space": "({ type: 'AUTH.SSO ', payload: {} })",
+    "a line feed": "({ type: 'AUTH.SSO\\n', payload: {} })",
+    "a look-alike letter": "({ type: 'AUTH.SS\\u041e', payload: {} })",
+    "no dot": "({ type: 'AUTHSSO', payload: {} })",
+    "two dots": "({ type: 'AUTH.SSO.X', payload: {} })",
+    "65 characters": "({ type: 'A.' + 'B'.repeat(63), payload: {} })",
+    "an inherited name": "({ type: '__proto__', payload: {} })",
+    "a reply": "({ type: 'AUTH.SSO_FULFILLED', payload: {} })",
+    "a rejection": "({ type: 'AUTH.SSO_REJECTED', payload: {} })",
+    "LISTENING": "({ type: 'BUS.LISTENING', payload: {} })",
+    "READY": "({ type: 'BUS.READY', payload: {} })",
+    "a pushed type": "({ type: 'AUTH.TOKEN_REFRESHED', payload: {} })",
+    "a dev tool's message": "({ source: 'react-devtools-bridge', payload: { event: 'x' } })",
+    "a cancel of nothing": "({ type: 'BUS.CANCEL', payload: { id: 'none' }, id: 'cancel' })",
+    "a malformed cancel": "({ type: 'BUS.CANCEL', payload: 'none', id: 'cancel' })",
+    "a cancel without payload": "({ type: 'BUS.CANCEL', id: 'cancel' })",
+    "a cancel with more": "({ type: 'BUS.CANCEL', payload: { id: 'x', y: 1 }, id: 'cancel' })",
+}
+
+
+@pytest.fixture(scope="module")
+def raw(open_module_tab: Opener, world: World) -> Tab:
+    tab = open_module_tab().goto(world.page)
+    tab.run("(src) => raw(src).ready", world.bus())
+    return tab
+
+
+@pytest.mark.parametrize("expression", SILENT.values(), ids=SILENT.keys())
+def test_what_is_no_request_is_met_with_silence(raw: Tab, world: World, expression: str) -> None:
+    before = len(world.backend.seen)
+    # A good request behind it: the bus answers in order, so its answer ends the wait.
+    got = raw.run(
+        f"""async () => {{
+            heard.length = 0;
+            rawBus.post({expression});
+            rawBus.post({{ type: "AUTH.SSO", id: "after", payload: {{}} }});
+            await reply("after");
+            return heard.map(({{ data }}) => [data.type, data.id]);
+        }}"""
+    )
+    assert got == [["AUTH.SSO_REJECTED", "after"]]
+    assert len(world.backend.seen) == before

@@ -1,0 +1,122 @@
+"""Real servers on port 0: connections that break cannot be faked."""
+
+import asyncio
+import os
+import signal
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from host.demo.exchange import nothing
+from host.demo.listen import Place, listen
+from host.demo.provider import provider_app
+from host.demo.reset import reset
+from host.demo.serve_all import Served, serve_all
+from tests.unit.demo.conftest import BUS, CALLBACK, ISSUER, Provider
+
+pytestmark = pytest.mark.anyio
+
+
+class Running:
+    """An app on a port of its own, served until `stop`."""
+
+    def __init__(self, app=None):
+        routes = [
+            Route("/fine", self.fine),
+            Route("/reset", self.reset, methods=["POST"]),
+            Route("/hang", self.hang),
+        ]
+        self.app = app or Starlette(routes=routes)
+        self.reached = asyncio.Event()
+        self.sockets = listen(Place("test", "127.0.0.1", 0, ""))
+        self.url = f"http://127.0.0.1:{self.sockets[0].getsockname()[1]}"
+
+    async def __aenter__(self):
+        up = asyncio.Event()
+        self.task = asyncio.create_task(serve_all([Served(self.app, self.sockets)], up=up.set))
+        await up.wait()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.stop()
+
+    async def stop(self):
+        if not self.task.done():
+            os.kill(os.getpid(), signal.SIGINT)
+        await self.task
+
+    async def fine(self, _):
+        return PlainTextResponse("fine")
+
+    async def reset(self, request):
+        reset(request.scope)
+        return await nothing(request)
+
+    async def hang(self, request):
+        self.reached.set()
+        return await nothing(request)
+
+
+async def test_a_reset_is_a_connection_that_breaks_without_an_answer(caplog):
+    async with Running() as running, httpx.AsyncClient(base_url=running.url) as http:
+        with pytest.raises(httpx.ReadError):
+            await http.post("/reset", content=b"body")
+        assert (await http.get("/fine")).text == "fine"
+    assert not caplog.records
+
+
+async def test_a_reset_breaks_no_other_connection():
+    async with (
+        Running() as running,
+        httpx.AsyncClient(base_url=running.url) as one,
+        httpx.AsyncClient(base_url=running.url) as other,
+    ):
+        hanging = asyncio.create_task(one.get("/hang"))
+        await running.reached.wait()
+        with pytest.raises(httpx.ReadError):
+            await other.post("/reset")
+        assert not hanging.done()
+        hanging.cancel()
+
+
+async def test_an_interrupt_stops_at_once_whatever_hangs(caplog):
+    async with Running() as running, httpx.AsyncClient(base_url=running.url, timeout=30) as http:
+        hanging = asyncio.create_task(http.get("/hang"))
+        await running.reached.wait()
+        await running.stop()
+        with pytest.raises(httpx.TransportError):
+            await hanging
+    with pytest.raises(httpx.ConnectError):
+        async with httpx.AsyncClient(base_url=running.url) as http:
+            await http.get("/fine")
+    assert not caplog.records
+
+
+@pytest.fixture
+async def provider(clock):
+    app = provider_app(
+        issuer=ISSUER, clients={"demo-host": [CALLBACK]}, bus_origin=BUS, clock=clock
+    )
+    async with Running(app) as running, httpx.AsyncClient(base_url=running.url) as http:
+        yield Provider(http, clock)
+
+
+async def test_a_backend_that_is_down_is_down_at_every_attempt(provider):
+    answer = await provider.choose("down")
+    for _ in range(2):  # a browser may send it again by itself
+        with pytest.raises(httpx.ReadError):
+            await provider.exchange(answer["code"])
+
+
+async def test_a_backend_that_hangs_holds_up_nobody_else(provider):
+    answer = await provider.choose("hanging")
+    hanging = asyncio.create_task(provider.exchange(answer["code"]))
+    other = await provider.choose("migrated")
+    assert (await provider.exchange(other["code"])).status_code == 200
+    assert not hanging.done()
+    hanging.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hanging

@@ -1,0 +1,232 @@
+"""Stand-ins for what the bus gets as arguments: window, fetch, clock. All else is the real thing."""
+
+import asyncio
+import json
+from itertools import count
+
+from bus.app import Bus
+from bus.exchange.json_backend import JsonExchange
+from bus.gate import Gate
+from bus.messages import Sso
+from bus.ports import FetchFailed, Inbound
+from bus.services.auth import Auth
+
+ORIGIN = "https://app.example.com"
+BACKEND = "https://api.example.com/sso/exchange"
+
+HANGS_SECONDS = 5
+"""A test that waits longer than this has failed; none that passes comes near it."""
+
+# Every value that a host or a backend sends holds a marker that is found nowhere else.
+CODE = "MARK-code-6a1f"
+REDIRECT_URL = "https://app.example.com/callback?MARK-redirect=3c9e"
+VERIFIER = "MARK-verifier-" + "v" * 40
+ID_TOKEN = "MARK-idtoken.aaa.bbb"
+REFRESH_TOKEN = "MARK-refreshtoken"
+LEGACY_TOKEN = "MARK-legacytoken"
+
+SIGNED_IN = {
+    "credentials": {"idToken": ID_TOKEN, "refreshToken": REFRESH_TOKEN},
+    "currentUser": {"name": "MARK-user", "roles": ["admin", None]},
+    "company": {"name": "MARK-company"},
+}
+
+
+class FakeWindow:
+    """Remembers what was posted and what was dropped, by message number."""
+
+    def __init__(self):
+        self.posts: dict[int, list[str]] = {}
+        self.drops: list[int] = []
+
+    def post(self, number, text):
+        self.posts.setdefault(number, []).append(text)
+
+    def drop(self, number):
+        self.drops.append(number)
+
+
+class FakeClock:
+    """A wall clock that only a test moves."""
+
+    def __init__(self):
+        self.time = 1_700_000_000.0
+
+    def __call__(self):
+        return self.time
+
+    def advance(self, seconds):
+        self.time += seconds
+
+
+class Call:
+    """One request to the backend, and what a test makes of it. It is a `bus.ports.Body` too."""
+
+    def __init__(self, url, headers, body):
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.status = 0
+        self.limit = None
+        self.reading = asyncio.Event()
+        """Set when the body is being read."""
+        self.gone = asyncio.Event()
+        """Set when the request was aborted."""
+        self._head = asyncio.get_running_loop().create_future()
+        self._rest = asyncio.get_running_loop().create_future()
+
+    @property
+    def sent(self):
+        return json.loads(self.body)
+
+    def send_head(self, status):
+        self.status = status
+        self._head.set_result(None)
+
+    def send_body(self, body):
+        self._rest.set_result(body)
+
+    def answer(self, status, body):
+        self.send_head(status)
+        self.send_body(
+            body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        )
+
+    def fail(self, error=None):
+        """Break off where it stands: before the head, or in the body."""
+        (self._rest if self._head.done() else self._head).set_exception(error or FetchFailed())
+
+    async def head(self):
+        await self._until(self._head)
+        return self
+
+    async def read(self, limit):
+        self.limit = limit
+        self.reading.set()
+        return await self._until(self._rest)
+
+    async def _until(self, future):
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self.gone.set()
+            raise
+
+
+class FakeFetch:
+    """A backend that answers when the test says so, or at once where `answers` is set."""
+
+    def __init__(self, answers=None):
+        self.calls: list[Call] = []
+        self._answers = answers
+        self._unseen: asyncio.Queue[Call] = asyncio.Queue()
+
+    async def __call__(self, url, *, headers, body):
+        call = Call(url, headers, body)
+        self.calls.append(call)
+        self._unseen.put_nowait(call)
+        if self._answers is not None:
+            call.answer(*self._answers)
+        return await call.head()
+
+    async def next(self):
+        """The next request that goes out."""
+        async with asyncio.timeout(HANGS_SECONDS):
+            return await self._unseen.get()
+
+
+class World:
+    """A bus with everything around it faked, and the host page that talks to it."""
+
+    def __init__(self, *, answers=None, handlers=None, timeout_seconds=15):
+        self.window = FakeWindow()
+        self.clock = FakeClock()
+        self.fetch = FakeFetch(answers)
+        self.lines: list[str] = []
+        self.reports: list[Exception] = []
+        exchange = JsonExchange(
+            url=BACKEND, timeout_seconds=timeout_seconds, fetch=self.fetch, now=self.clock
+        )
+        self.bus = Bus(
+            gate=Gate(frozenset({ORIGIN})),
+            handlers={Sso: Auth(exchange).sso} if handlers is None else handlers,
+            window=self.window,
+            log=self.lines.append,
+            report=self.reports.append,
+        )
+        self.sent: list[Message] = []
+        self._numbers = count(1)
+
+    def send(self, message, *, trusted=True, from_parent=True, origin=ORIGIN):
+        """Post one message, as the early listener hands it on, without waiting for its reply."""
+        text = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
+        inbound = Inbound(next(self._numbers), trusted, from_parent, origin, text)
+        sent = Message(self, inbound.number, asyncio.ensure_future(self.bus.receive(inbound)))
+        self.sent.append(sent)
+        return sent
+
+    async def ask(self, message, **facts):
+        """Post one message and return its reply, or None if it was met with silence."""
+        return await self.send(message, **facts).reply()
+
+    def check(self):
+        """Each message got one reply or was dropped, and no value shows where none may."""
+        for sent in self.sent:
+            assert sent.task.done(), f"message {sent.number} never came to an end"
+            ends = len(self.window.posts.get(sent.number, [])) + self.window.drops.count(
+                sent.number
+            )
+            assert ends == 1, f"message {sent.number} has {ends} ends"
+        shown = [*self.lines, *(str(error) for error in self.reports)]
+        for text in (text for texts in self.window.posts.values() for text in texts):
+            reply = json.loads(text)
+            if reply["meta"]["source"] == "bus":
+                shown.append(json.dumps(reply["payload"]))
+        for text in shown:
+            assert "MARK" not in text, f"a value shows: {text}"
+
+
+class Message:
+    """A message on its way."""
+
+    def __init__(self, world, number, task):
+        self.number = number
+        self.task = task
+        self._world = world
+
+    @property
+    def text(self):
+        """The reply as it was posted, or None."""
+        return next(iter(self._world.window.posts.get(self.number, [])), None)
+
+    async def reply(self):
+        async with asyncio.timeout(HANGS_SECONDS):
+            await self.task
+        return None if self.text is None else json.loads(self.text)
+
+
+def sso(id=None, **payload):  # noqa: A002 - the wire's own name
+    """`AUTH.SSO` that would be accepted, but for what is named otherwise."""
+    message = {"type": "AUTH.SSO", "payload": {"code": CODE, "redirectUrl": REDIRECT_URL} | payload}
+    return message if id is None else message | {"id": id}
+
+
+def cancel(id):  # noqa: A002 - the wire's own name
+    return {"type": "BUS.CANCEL", "payload": {"id": id}}
+
+
+def error_of(reply):
+    assert reply["type"].endswith("_REJECTED")
+    return reply["payload"]["error"]
+
+
+def code_of(reply):
+    """The code of a reply that the bus itself rejected."""
+    assert reply["meta"]["source"] == "bus"
+    return error_of(reply)["code"]
+
+
+def named(reply):
+    """The fields that an INVALID_PAYLOAD names."""
+    assert code_of(reply) == "INVALID_PAYLOAD"
+    return [detail["loc"] for detail in error_of(reply)["details"]]

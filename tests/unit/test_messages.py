@@ -1,0 +1,282 @@
+"""Fields and replies as the protocol has them."""
+
+import json
+
+import pytest
+
+from bus.errors import BusError, Detail
+from bus.messages import (
+    MAX_DETAILS,
+    MAX_LOC,
+    Answer,
+    Envelope,
+    SignedIn,
+    fulfilled,
+    is_request_type,
+    parse_envelope,
+    parse_payload,
+    ready,
+    rejected,
+)
+from tests.unit.fakes import ID_TOKEN, LEGACY_TOKEN, REFRESH_TOKEN, SIGNED_IN, VERIFIER, sso
+
+
+def parsed(**payload):
+    return parse_payload(parse_envelope(json.dumps(sso("1", **payload)))).payload
+
+
+def details(message):
+    with pytest.raises(BusError) as caught:
+        parse_payload(parse_envelope(json.dumps(message)))
+    assert caught.value.code == "INVALID_PAYLOAD"
+    assert "MARK" not in str(caught.value)
+    return [(list(detail.loc), detail.message) for detail in caught.value.details]
+
+
+# -- fields ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "code", ["x", "c" * 4096, "\u00e9\U0001f600", " ", "\0", '"\\', "null", "4/0Ab=&?#%"]
+)
+def test_a_code_is_any_text(code):
+    assert parsed(code=code).code == code
+
+
+@pytest.mark.parametrize("code", ["", "c" * 4097, 1, None, True, ["x"], {"x": "y"}])
+def test_what_is_no_code(code):
+    [(loc, _)] = details(sso(code=code))
+    assert loc == ["code"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://app.example.com",
+        "HTTPS://App.Example.COM:443/A/../b/./c//?x=%7e&y=%7E&&=",
+        "https://app.example.com/?q=\u00fc+%20'\"<>`{}|^",
+        "http://localhost:3000/cb",
+        "http://127.1/cb",
+        "https://app.example.com/" + "p" * 2024,
+    ],
+)
+def test_a_redirect_url_is_kept_character_for_character(url):
+    assert parsed(redirectUrl=url).redirectUrl == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "/callback", "http://app.example.com/", "https://u@app.example.com/", "https://app.example.com/#", 1, None,
+     "https://app.example.com/" + "p" * 2025, ["https://app.example.com/"]],
+)  # fmt: skip
+def test_what_is_no_redirect_url(url):
+    [(loc, _)] = details(sso(redirectUrl=url))
+    assert loc == ["redirectUrl"]
+
+
+@pytest.mark.parametrize("verifier", ["v" * 43, "v" * 128, "azAZ09-._~" * 5])
+def test_code_verifiers(verifier):
+    assert parsed(codeVerifier=verifier).codeVerifier == verifier
+
+
+@pytest.mark.parametrize(
+    "verifier",
+    [
+        "",
+        "v" * 42,
+        "v" * 129,
+        "v" * 43 + "\n",
+        "\n" + "v" * 43,
+        "v" * 42 + "+",
+        "v" * 42 + "\u00e9",
+        1,
+        None,
+    ],
+)
+def test_what_is_no_code_verifier(verifier):
+    [(loc, _)] = details(sso(codeVerifier=verifier))
+    assert loc == ["codeVerifier"]
+
+
+@pytest.mark.parametrize("nonce", ["n", "n" * 255, "\u00e9"])
+def test_nonces(nonce):
+    assert parsed(nonce=nonce).nonce == nonce
+
+
+@pytest.mark.parametrize("nonce", ["", "n" * 256, 1, None, []])
+def test_what_is_no_nonce(nonce):
+    [(loc, _)] = details(sso(nonce=nonce))
+    assert loc == ["nonce"]
+
+
+def test_each_wrong_field_is_named():
+    message = {
+        "type": "AUTH.SSO",
+        "payload": {"redirectUrl": "x", "codeVerifier": "x", "nonce": ""},
+    }
+    assert sorted(loc for loc, _ in details(message)) == [
+        ["code"],
+        ["codeVerifier"],
+        ["nonce"],
+        ["redirectUrl"],
+    ]
+
+
+def test_missing_fields_are_named():
+    assert details({"type": "AUTH.SSO", "payload": {}}) == [
+        (["code"], "is missing"),
+        (["redirectUrl"], "is missing"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "key", ["redirectURL", "redirect_url", "Code", "", "__proto__", "\u00fc", "type", "id"]
+)
+def test_unknown_keys_are_named(key):
+    message = sso()
+    message["payload"][key] = "MARK"
+    assert details(message) == [([key], "is not a field of this message")]
+
+
+def test_details_are_capped():
+    found = details(sso(**{f"{n}": 1 for n in range(1000)}))
+    assert len(found) == MAX_DETAILS
+
+
+def test_names_are_capped():
+    [(loc, _)] = details(sso(**{"k" * 10_000: 1}))
+    assert loc == ["k" * MAX_LOC]
+
+
+# -- types ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("type_", ["AUTH.SSO", "BUS.CANCEL", "A.B", "A_1.B_2", "A." + "B" * 62])
+def test_request_types(type_):
+    assert is_request_type(type_)
+
+
+@pytest.mark.parametrize(
+    "type_",
+    ["", "A", "A.", ".A", "a.b", "A.b", "A.B.C", "1A.B", "A.1B", "A-B.C", "A.B\n", " A.B", "A." + "B" * 63, "\u00c4.B",
+     "A.B_FULFILLED", "A.B_REJECTED", "BUS.READY", "BUS.LISTENING", "AUTH.TOKEN_REFRESHED",
+     "AUTH.REFRESH_TOKEN_EXPIRED"],
+)  # fmt: skip
+def test_what_is_no_request_type(type_):
+    assert not is_request_type(type_)
+
+
+# -- credentials ----------------------------------------------------------------------------------
+
+
+def signed_in(credentials, **more):
+    return SignedIn.model_validate(SIGNED_IN | {"credentials": credentials} | more)
+
+
+def sent(answer):
+    return json.loads(fulfilled(Envelope(type="AUTH.SSO", id="1"), Answer(answer, 201)))
+
+
+@pytest.mark.parametrize(
+    ("credentials", "kept"),
+    [
+        ({"idToken": "a", "refreshToken": "b"}, {"idToken": "a", "refreshToken": "b"}),
+        ({"idToken": "a", "refreshToken": "b", "more": 1}, {"idToken": "a", "refreshToken": "b"}),
+        ({"legacy_token": "c"}, {"legacy_token": "c"}),
+        ({"legacy_token": "c", "more": {"x": 1}}, {"legacy_token": "c"}),
+    ],
+)
+def test_credentials(credentials, kept):
+    assert sent(signed_in(credentials)) == {
+        "type": "AUTH.SSO_FULFILLED",
+        "id": "1",
+        "payload": SIGNED_IN | {"credentials": kept},
+        "meta": {"source": "backend", "status": 201},
+    }
+
+
+NO_CREDENTIALS = [
+    None, "token", [], {}, {"idToken": "a"}, {"refreshToken": "b"}, {"idToken": "a", "refreshToken": ""},
+    {"idToken": "", "refreshToken": "b"}, {"idToken": 1, "refreshToken": "b"}, {"legacy_token": ""},
+    {"legacy_token": None}, {"legacyToken": "c"}, {"idToken": "a", "refreshToken": "b", "legacy_token": "c"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("credentials", NO_CREDENTIALS)
+def test_what_are_no_credentials(credentials):
+    with pytest.raises(ValueError, match="credentials"):
+        signed_in(credentials)
+
+
+def test_user_and_company_are_passed_on_whole():
+    user = {
+        "deep": [{"a": [None, True, 0.1, 10**30, 2**53 + 1, -5e-324]}],
+        "": "",
+        "__proto__": {},
+        "\u2028": "\0",
+    }
+    reply = sent(signed_in({"legacy_token": "c"}, currentUser=user, company={}, more=1))
+    assert reply["payload"] == {
+        "credentials": {"legacy_token": "c"},
+        "currentUser": user,
+        "company": {},
+    }
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 1])
+@pytest.mark.parametrize("name", ["currentUser", "company"])
+def test_user_and_company_are_objects(name, value):
+    with pytest.raises(ValueError, match=name):
+        signed_in({"legacy_token": "c"}, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [{"idToken": ID_TOKEN, "refreshToken": REFRESH_TOKEN}, {"legacy_token": LEGACY_TOKEN}],
+)
+def test_tokens_do_not_show_in_a_representation(credentials):
+    credentials = signed_in(credentials).credentials
+    assert "MARK" not in f"{credentials!r} {credentials}"
+
+
+def test_a_requests_secrets_do_not_show_in_a_representation():
+    payload = parsed(
+        codeVerifier=VERIFIER, nonce="MARK-nonce", redirectUrl="https://app.example.com/"
+    )
+    assert "MARK" not in f"{payload!r} {payload}"
+
+
+# -- replies --------------------------------------------------------------------------------------
+
+
+def test_ready():
+    assert json.loads(ready()) == {
+        "type": "BUS.READY",
+        "payload": {"version": "0.1.0", "protocol": 1, "services": ["AUTH"]},
+    }
+
+
+def test_an_error_with_all_there_is():
+    error = BusError(
+        "INVALID_PAYLOAD", "No.", details=(Detail(("a", 0), "is missing"),), status=400
+    )
+    assert json.loads(rejected(Envelope(type="A.B", id="1"), error)) == {
+        "type": "A.B_REJECTED",
+        "id": "1",
+        "payload": {
+            "error": {
+                "code": "INVALID_PAYLOAD",
+                "message": "No.",
+                "details": [{"loc": ["a", 0], "message": "is missing"}],
+            }
+        },
+        "meta": {"source": "bus", "status": 400},
+    }
+
+
+def test_an_error_with_as_little_as_there_is():
+    assert json.loads(rejected(Envelope(type="A.B"), BusError("CANCELLED", "Yes."))) == {
+        "type": "A.B_REJECTED",
+        "payload": {"error": {"code": "CANCELLED", "message": "Yes."}},
+        "meta": {"source": "bus"},
+    }

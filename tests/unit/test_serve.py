@@ -1,0 +1,238 @@
+"""A built folder over ASGI."""
+
+import asyncio
+import gzip
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from host.serve import bus_files
+
+pytestmark = pytest.mark.anyio
+
+HEADERS = """/*
+  X-Content-Type-Options: nosniff
+  X-Colon: a: b
+/
+  Cache-Control: no-cache
+/index.html
+  Cache-Control: no-cache
+/bus-1/*
+  Cache-Control: public, max-age=31536000, immutable
+"""
+TYPES = {
+    "core.js": "text/javascript; charset=utf-8",
+    "pyodide.mjs": "text/javascript; charset=utf-8",
+    "main.py": "text/plain; charset=utf-8",
+    "lock.json": "application/json",
+    "python.wasm": "application/wasm",
+    "bus.zip": "application/zip",
+    "style.css": "text/css; charset=utf-8",
+    "config.toml": "text/plain; charset=utf-8",
+    "a.whl": "application/octet-stream",
+    "noending": "application/octet-stream",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "dist"
+    (folder / "bus-1").mkdir(parents=True)
+    (folder / "_headers").write_text(HEADERS)
+    (folder / "index.html").write_text("<p>page")
+    for name in TYPES:
+        (folder / "bus-1" / name).write_text(f"this is {name}")
+    (folder / "bus-1/core.js.br").write_bytes(b"packed by brotli")
+    (folder / "bus-1/core.js.gz").write_bytes(gzip.compress(b"this is core.js"))
+    (folder / "bus-1/lock.json.gz").write_bytes(gzip.compress(b"this is lock.json"))
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "dist-other").mkdir()
+    (tmp_path / "dist-other/secret.txt").write_text("secret")
+    return folder
+
+
+@pytest.fixture
+async def client(folder):
+    transport = httpx.ASGITransport(bus_files(folder))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://bus.test", headers={"Accept-Encoding": "identity"}
+    ) as client:
+        yield client
+
+
+async def raw(app, path, method="GET", headers=(), root_path=""):
+    """One request with a path that httpx would tidy up."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        await asyncio.Event().wait()  # the client stays
+
+    scope = {
+        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "root_path": root_path,
+        "query_string": b"", "headers": list(headers), "http_version": "1.1", "scheme": "http",
+        "server": ("bus.test", 80), "client": ("127.0.0.1", 1),
+    }  # fmt: skip
+    await app(scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return sent[0]["status"], {k.decode(): v.decode() for k, v in sent[0]["headers"]}, body
+
+
+@pytest.mark.parametrize(("name", "type_"), TYPES.items())
+async def test_types(client, name, type_):
+    response = await client.get(f"/bus-1/{name}")
+    assert response.status_code == 200
+    assert response.text == f"this is {name}"
+    assert response.headers["Content-Type"] == type_
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["X-Colon"] == "a: b"
+
+
+@pytest.mark.parametrize("path", ["/", "/index.html", "/?x=1", "/index.html?x=../../secret.txt"])
+async def test_the_page_is_asked_for_anew(client, path):
+    response = await client.get(path)
+    assert response.text == "<p>page"
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert response.headers["Cache-Control"] == "no-cache"
+
+
+async def test_what_never_changes_is_immutable(client):
+    response = await client.get("/bus-1/core.js")
+    assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize(
+    ("accept", "encoding"),
+    [
+        ("br", "br"), ("gzip", "gzip"), ("gzip, deflate, br, zstd", "br"), ("gzip;q=1.0, br;q=0.5", "br"),
+        ("identity", None), ("", None), ("deflate", None), ("brotli", None), ("br;q=0, gzip", "gzip"),
+        ("br;q=0", None), ("gzip; q=0.0", None), ("BR", "br"),
+    ],
+)  # fmt: skip
+async def test_packed_files(folder, accept, encoding):
+    app = bus_files(folder)
+    status, headers, body = await raw(
+        app, "/bus-1/core.js", headers=[(b"accept-encoding", accept.encode())]
+    )
+    assert status == 200
+    assert headers.get("content-encoding") == encoding
+    assert headers["vary"] == "Accept-Encoding"
+    assert headers["content-type"] == "text/javascript; charset=utf-8"
+    names = {"br": "core.js.br", "gzip": "core.js.gz", None: "core.js"}
+    assert body == (folder / "bus-1" / names[encoding]).read_bytes()
+    assert headers["content-length"] == str(len(body))
+
+
+async def test_what_is_not_packed_goes_out_as_it_is(client):
+    response = await client.get("/bus-1/bus.zip", headers={"Accept-Encoding": "br, gzip"})
+    assert "Content-Encoding" not in response.headers
+    assert response.text == "this is bus.zip"
+
+
+async def test_no_accept_encoding_at_all(folder):
+    _, headers, body = await raw(bus_files(folder), "/bus-1/core.js")
+    assert "content-encoding" not in headers
+    assert body == b"this is core.js"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/bus-1", "/bus-1/", "/bus-1/nowhere.js", "/bus-2/core.js", "/index.html/",
+                                  "/core.js", "/_headers", "/favicon.ico", "/bus-1/core.js/"])  # fmt: skip
+async def test_what_is_not_there_is_a_404_and_never_another_page(client, path):
+    response = await client.get(path)
+    assert response.status_code == 404
+    assert "page" not in response.text
+    assert "this is" not in response.text
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../secret.txt", "/bus-1/../../secret.txt", "/../dist-other/secret.txt", "//../secret.txt", "/./../secret.txt",
+     "/..", "/../", "/bus-1/../..", "../secret.txt", "/..\\secret.txt", "/../dist/../secret.txt", "//etc/passwd",
+     "/etc/passwd", "/../" * 20 + "etc/passwd", "/secret.txt", "/~root", "/bus-1/\0", "/\0", "/" + "x" * 5000,
+     "/bus-1/core.js\0.html"],
+)  # fmt: skip
+async def test_nothing_outside_the_folder(folder, path):
+    status, _, body = await raw(bus_files(folder), path)
+    assert status == 404
+    assert b"secret" not in body
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/%2e%2e/secret.txt", "/%2e%2e%2fsecret.txt", "/..%2fsecret.txt", "/bus-1/..%2f..%2fsecret.txt",
+     "/%252e%252e/secret.txt", "/%2e%2e%2fdist-other%2fsecret.txt", "/..%5csecret.txt", "/%2fetc%2fpasswd",
+     "/bus-1/%00", "/%c0%ae%c0%ae/secret.txt"],
+)  # fmt: skip
+async def test_nothing_outside_the_folder_by_an_encoded_path(client, path):
+    response = await client.get(path)
+    assert response.status_code == 404
+    assert "secret" not in response.text
+
+
+async def test_links_do_not_lead_outside(folder, client):
+    (folder / "link.txt").symlink_to(folder.parent / "secret.txt")
+    assert (await client.get("/link.txt")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/bus-1/../index.html", "/bus-1/./../", "/bus-1/x/../../index.html"]
+)
+async def test_the_page_is_never_immutable(folder, path):
+    _, headers, _ = await raw(bus_files(folder), path)
+    assert "immutable" not in headers["cache-control"]
+
+
+@pytest.mark.parametrize("path", ["/", "/bus-1/core.js", "/nowhere"])
+async def test_head_is_get_without_the_body(client, path):
+    got = await client.get(path)
+    head = await client.head(path)
+    assert head.status_code == got.status_code
+    assert head.content == b""
+    assert head.headers == got.headers
+
+
+async def test_head_of_a_packed_file(folder):
+    asked = [(b"accept-encoding", b"br")]
+    _, headers, body = await raw(bus_files(folder), "/bus-1/core.js", "HEAD", asked)
+    assert body == b""
+    assert headers["content-encoding"] == "br"
+    assert headers["content-length"] == str(len(b"packed by brotli"))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("path", ["/", "/nowhere"])
+async def test_nothing_but_get_and_head(client, method, path):
+    response = await client.request(method, path)
+    assert response.status_code == 405
+    assert response.headers["Allow"] == "GET, HEAD"
+
+
+async def test_under_a_path(folder):
+    app = Starlette(routes=[Mount("/sign-in", bus_files(folder))])
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://bus.test"
+    ) as client:
+        page = await client.get("/sign-in/")
+        script = await client.get("/sign-in/bus-1/bus.zip")
+    assert page.text == "<p>page"
+    assert page.headers["Cache-Control"] == "no-cache"
+    assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+async def test_a_folder_without_headers(folder):
+    (folder / "_headers").unlink()
+    status, headers, body = await raw(bus_files(folder), "/")
+    assert (status, body) == (200, b"<p>page")
+    assert "cache-control" not in headers
+
+
+async def test_other_protocols_are_not_spoken(folder):
+    sent = []
+    await bus_files(folder)({"type": "lifespan"}, None, sent.append)
+    assert sent == []

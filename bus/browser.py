@@ -22,9 +22,13 @@ from bus.settings import Settings
 def start() -> None:
     """Read the page's settings, take over from the early listener, and say READY."""
     import js
+    import pyodide_js
     from pyodide.ffi import create_proxy
 
     early = js.ssoBus
+    # Pyodide calls this once when it has suffered a fatal error. It must be a JavaScript function:
+    # no Python can be relied on any more, though proxies can still be called.
+    pyodide_js._api.on_fatal = early.died  # noqa: SLF001 - there is no public way
     settings = Settings.model_validate_json(early.settings)
     exchange = JsonExchange(
         url=settings.sso.exchange_url,

@@ -1,0 +1,247 @@
+"""The embed module: what it promises to the developer of a host page."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.e2e.backend import SIGNED_IN
+from tests.e2e.tab import Opener, Tab
+from tests.e2e.test_sign_in import REDIRECT, ask
+from tests.e2e.world import World
+
+
+def test_the_iframe_is_hidden_titled_and_out_of_the_way(embedded: Tab, world: World) -> None:
+    got = embedded.run(
+        """() => ({
+            src: bus.iframe.src, title: bus.iframe.title, hidden: bus.iframe.hidden,
+            aria: bus.iframe.getAttribute("aria-hidden"), tab: bus.iframe.tabIndex, origin: bus.origin,
+            parent: bus.iframe.parentElement.tagName, size: bus.iframe.getBoundingClientRect().width,
+        })"""
+    )
+    assert got == {
+        "src": world.bus(),
+        "title": "Single sign-on",
+        "hidden": True,
+        "aria": "true",
+        "tab": -1,
+        "origin": world.bus_origin,
+        "parent": "BODY",
+        "size": 0,
+    }
+
+
+def test_ready_resolves_to_what_the_bus_serves(embedded: Tab) -> None:
+    assert embedded.run("() => bus.ready") == {
+        "version": "0.1.0",
+        "protocol": 1,
+        "services": ["AUTH"],
+    }
+
+
+def test_ids_carry_128_random_bits_and_replies_come_over_a_port(
+    embedded: Tab, world: World
+) -> None:
+    """What leaves for the bus, seen where it leaves: each request has an id and a port of its own."""
+    got = embedded.run(
+        """async (codes, redirectUrl) => {
+            heard.length = 0;
+            const sent = [];
+            const real = bus.iframe.contentWindow;
+            Object.defineProperty(bus.iframe, "contentWindow", { configurable: true, get: () => ({
+                postMessage: (message, target, ports) => {
+                    sent.push([message, target, ports.length]);
+                    real.postMessage(message, target, ports);
+                } }) });
+            const got = await Promise.all(codes.map((code) => ask({ code, redirectUrl })));
+            delete bus.iframe.contentWindow;
+            return { sent, got, heard };
+        }""",
+        [world.backend.answers() for _ in range(5)],
+        REDIRECT,
+    )
+    assert got["got"] == [{"fulfilled": SIGNED_IN}] * 5
+    assert got["heard"] == []  # nothing of it came past any listener of the page
+    assert {(target, ports) for _, target, ports in got["sent"]} == {(world.bus_origin, 1)}
+    ids = {message["id"] for message, _, _ in got["sent"]}
+    assert len(ids) == 5
+    assert all(re.fullmatch(r"[0-9a-f]{32}", id_) for id_ in ids)
+
+
+def test_without_a_port_replies_come_to_the_window(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src, replyPort: false }).ready", world.bus())
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+    assert tab.run("() => heard.at(-1).data.type") == "AUTH.SSO_FULFILLED"
+
+
+def test_a_request_times_out_and_is_cancelled_at_the_bus(embedded: Tab, world: World) -> None:
+    code = world.backend.hangs()
+    embedded.run(
+        "(payload) => { window.asked = ask(payload, { timeout: 1000 }); }",
+        {"code": code, "redirectUrl": REDIRECT},
+    )
+    seen = world.backend.wait_for(code)
+    got = embedded.run("() => asked")
+    assert (got["code"], got.get("meta")) == ("TIMEOUT", None)
+    assert "1000 ms" in got["message"]
+    assert seen.gone.wait(10)
+
+
+def test_aborted_before_during_and_after(embedded: Tab, world: World) -> None:
+    code = world.backend.answers()
+    got = embedded.run(
+        """async (payload) => {
+            const control = new AbortController();
+            const after = await ask(payload, { signal: control.signal });
+            control.abort("the reason");
+            const before = await bus.request("AUTH.SSO", payload, { signal: control.signal }).catch((e) => e);
+            return [after, before.name, before.code, before.cause];
+        }""",
+        {"code": code, "redirectUrl": REDIRECT},
+    )
+    assert got == [{"fulfilled": SIGNED_IN}, "BusError", "ABORTED", "the reason"]
+    assert len(world.backend.of(code)) == 1
+
+
+def test_aborted_before_listening_nothing_is_ever_sent(open_tab: Opener, world: World) -> None:
+    code = world.backend.answers()
+    tab = open_tab().goto(world.page)
+    got = tab.run(
+        """async (src, code, redirectUrl) => {
+            const control = new AbortController();
+            embed({ src });
+            const aborted = ask({ code, redirectUrl }, { signal: control.signal });
+            control.abort();
+            return [await aborted, await ask({})];
+        }""",
+        world.bus(),
+        code,
+        REDIRECT,
+    )
+    assert [one["code"] for one in got] == ["ABORTED", "INVALID_PAYLOAD"]
+    assert not world.backend.of(code)
+
+
+def test_what_cannot_be_posted_rejects(embedded: Tab) -> None:
+    got = embedded.run("() => ask({ code() {} })")
+    assert "DataCloneError" in got["thrown"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "AUTH.SSO_FULFILLED", "payload": {"credentials": {"legacy_token": "forged"}}},
+        {"type": "BUS.READY", "payload": {"version": "forged"}},
+    ],
+    ids=["a reply", "READY"],
+)
+def test_only_the_bus_is_listened_to(open_tab: Opener, world: World, message: Any) -> None:
+    """The page's own window, another frame, and the bus's window with another page in it."""
+    code = world.backend.hangs()
+    tab = open_tab().goto(world.page)
+    got = tab.run(
+        """async (src, message, code, redirectUrl, elsewhere) => {
+            embed({ src, replyPort: false });
+            const got = [];
+            bus.on(message.type, (payload) => got.push(payload.version));
+            let id;
+            const { getRandomValues } = crypto;
+            crypto.getRandomValues = (array) => array.fill(7);
+            const asked = ask({ code, redirectUrl });
+            crypto.getRandomValues = getRandomValues;
+            id = "07".repeat(16);
+            await bus.ready;
+            window.postMessage({ ...message, id }, location.origin);
+            const frame = document.createElement("iframe");
+            frame.srcdoc = `<script>parent.postMessage(${JSON.stringify({ ...message, id })}, "*")</` + "script>";
+            document.body.append(frame);
+            await hear((data) => data?.type === message.type && data.id === id && data);
+            const first = await Promise.race([asked, new Promise((done) => frame.addEventListener("load", () => done("pending")))]);
+            return [first, got];
+        }""",
+        world.bus(),
+        message,
+        code,
+        REDIRECT,
+        world.stranger,
+    )
+    assert got == ["pending", ["0.1.0"] if message["type"] == "BUS.READY" else []]
+
+
+def test_on_returns_what_unsubscribes(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    got = tab.run(
+        """async (src) => {
+            const seen = [];
+            embed({ src });
+            bus.on("BUS.LISTENING", ({ protocol }) => seen.push(protocol));
+            const off = bus.on("BUS.READY", () => seen.push("never"));
+            off();
+            off();
+            await bus.ready;
+            return seen;
+        }""",
+        world.bus(),
+    )
+    assert got == [1]
+
+
+def test_destroy_settles_everything_and_leaves_nothing(open_tab: Opener, world: World) -> None:
+    code = world.backend.hangs()
+    tab = open_tab().goto(world.page)
+    tab.run(
+        "async (src, payload) => { await embed({ src }).ready; window.asked = ask(payload); }",
+        world.bus(),
+        {"code": code, "redirectUrl": REDIRECT},
+    )
+    seen = world.backend.wait_for(code)
+    got = tab.run(
+        """async () => {
+            bus.destroy();
+            bus.destroy();
+            return [(await asked).code, (await ask({})).code, frames.length, bus.iframe.isConnected];
+        }"""
+    )
+    assert got == ["DESTROYED", "DESTROYED", 0, False]
+    assert seen.gone.wait(10)
+    # Before LISTENING as well, and `ready` with it.
+    got = tab.run(
+        """async (src) => {
+            embed({ src });
+            const asked = ask({});
+            bus.destroy();
+            return [(await asked).code, await bus.ready.catch((error) => error.code)];
+        }""",
+        world.bus(),
+    )
+    assert got == ["DESTROYED", "DESTROYED"]
+
+
+def test_a_reload_of_the_bus_ends_what_it_was_asked(open_tab: Opener, world: World) -> None:
+    code = world.backend.hangs()
+    tab = open_tab().goto(world.page)
+    tab.run(
+        "async (src, payload) => { await embed({ src }).ready; window.asked = ask(payload); }",
+        world.bus(),
+        {"code": code, "redirectUrl": REDIRECT},
+    )
+    world.backend.wait_for(code)
+    tab.run("() => { bus.iframe.src = bus.iframe.src; }")
+    assert tab.run("() => asked")["code"] == "BUS_RELOADED"
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
+def test_a_bad_src_is_a_clear_error(embedded: Tab) -> None:
+    for src in ("javascript:alert(1)", "data:text/html,x", "http://"):
+        got = embedded.run("(src) => { try { embed({ src }); } catch (e) { return e.name; } }", src)
+        assert got == "TypeError"
+    assert embedded.run("() => frames.length") == 1
+
+
+def test_a_bus_under_any_path_and_by_a_relative_address(open_tab: Opener, world: World) -> None:
+    own = world.bus("own", allowed_origins=[world.bus_origin])
+    tab = open_tab().goto(f"{world.bus_origin}/pages/host.html")
+    got = tab.run("(src) => { embed({ src }); return ask({}); }", "../own/")
+    assert own.endswith("/own/")
+    assert got["code"] == "INVALID_PAYLOAD"

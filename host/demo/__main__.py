@@ -14,11 +14,13 @@ from starlette.types import ASGIApp
 
 from bus.settings import Settings
 from host.build import build
+from host.build.runtime import ROOT, ensure_runtime
 from host.demo.accesslog import AccessLog
-from host.demo.hostapp import ROOT, host_app
+from host.demo.hostapp import host_app
 from host.demo.listen import Place, PortError, close, listen
 from host.demo.provider import provider_app
 from host.demo.serve_all import Served, serve_all
+from host.dev import DevBus
 from host.serve import bus_files
 
 CLIENT_ID = "demo-host"
@@ -42,10 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for party, place in places.items():
             sockets[party] = listen(place)
-        _need_runtime()
-        bus_dir = options.bus_dir or _built(places)
-        asyncio.run(_serve(places, sockets, bus_dir, options))
-    except (PortError, _Unready, FileExistsError, subprocess.CalledProcessError) as error:
+        ensure_runtime(lambda line: say(f"  {line}"))
+        bus = DevBus() if options.dev else bus_files(options.bus_dir or _built(places))
+        asyncio.run(_serve(places, sockets, bus, options))
+    except (PortError, FileExistsError, subprocess.CalledProcessError) as error:
         print(f"host.demo: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -55,10 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             close(taken)
     say("Stopped.")
     return 0
-
-
-class _Unready(Exception):
-    """Something has to be made first; the message says how."""
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -78,6 +76,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--bus-dir", type=Path, metavar="DIR", help="serve this built bus instead of building one"
+    )
+    parser.add_argument(
+        "--dev",
+        action="store_true",
+        help="serve the bus unbuilt, with the settings in pyscript.toml: edit a file, reload, see",
     )
     parser.add_argument("--open", action="store_true", help="open the host app in a browser")
     parser.add_argument(
@@ -105,14 +108,6 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _need_runtime() -> None:
-    for part in ("pyscript/core.js", "micropython/micropython.mjs"):
-        if not (ROOT / ".runtime" / part).is_file():
-            raise _Unready(
-                f".runtime/{part} is missing; make it with: {sys.executable} -m host.build.runtime"
-            )
-
-
 def _built(places: dict[str, Place]) -> Path:
     """Build a bus for this host and this backend; each set of ports has a folder of its own."""
     out = ROOT / ".runtime" / "demo" / "-".join(str(place.port) for place in places.values())
@@ -134,13 +129,13 @@ def _built(places: dict[str, Place]) -> Path:
 async def _serve(
     places: dict[str, Place],
     sockets: dict[str, list[socket.socket]],
-    bus_dir: Path,
+    bus_app: ASGIApp,
     options: argparse.Namespace,
 ) -> None:
     host, bus, provider = places["host"], places["bus"], places["provider"]
     apps: dict[str, ASGIApp] = {
         "host": host_app(bus_src=f"{bus.origin}/", provider=provider.origin, client_id=CLIENT_ID),
-        "bus": bus_files(bus_dir),
+        "bus": bus_app,
         "provider": provider_app(
             issuer=provider.origin,
             clients={CLIENT_ID: [f"{host.origin}/callback"]},
@@ -153,6 +148,8 @@ async def _serve(
     def up() -> None:
         for place in places.values():
             say(f"  {place.origin}  {place.party}")
+        if options.dev:
+            say("The bus is served unbuilt: edit a file in bus/, reload the page, see the change.")
         say(f"Open {host.origin} in a browser. Ctrl-C stops all three.")
         if options.open:
             webbrowser.open(host.origin)

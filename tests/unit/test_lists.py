@@ -135,7 +135,7 @@ def test_the_browser_gets_the_versions_that_the_tests_run_on():
 
 
 def test_what_runs_here_is_what_is_locked():
-    from importlib.metadata import version  # noqa: PLC0415 - only here
+    from importlib.metadata import version
 
     for name, pin in hashed("host/build/wheels.lock").items():
         assert version(name) == pin

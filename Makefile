@@ -1,0 +1,60 @@
+# One command for each wish; `make help` lists them. Each sets up what it needs, once.
+
+# The first Python on the path that is new enough, else any: then host/preflight.py says what to do.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
+CONFIG ?= pyscript.toml
+OUT ?= dist
+ARGS ?=
+VENV := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev build test lint types unit e2e browsers lock clean
+
+help: ## List the commands
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Set up the project's own environment (the others do it by themselves)
+
+$(READY): requirements.lock host/preflight.py
+	@command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer is needed. Get it with: sudo apt-get install python3 python3-venv (Debian, Ubuntu), brew install python@3.13 (macOS)" >&2; exit 2; }
+	@$(PYTHON) host/preflight.py
+	@echo "setup: installing the pinned tools into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(VENV)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --timeout 60 --require-hashes -r requirements.lock
+	@touch $@
+
+demo: $(READY) ## See it work: host app, bus, identity provider (ARGS="--host-port 9000 --open")
+	@$(VENV)/python -m host.demo $(ARGS)
+
+dev: $(READY) ## Work on it: the same with the unbuilt tree; edit a file in bus/, reload, see
+	@$(VENV)/python -m host.demo --dev $(ARGS)
+
+build: $(READY) ## Build the static folder (CONFIG=my.toml OUT=dist)
+	@$(VENV)/python -m host.build --config $(CONFIG) --out $(OUT)
+
+test: lint types unit e2e ## Run everything: lint, types, unit tests, end-to-end tests
+
+lint: $(READY)
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+
+types: $(READY)
+	@$(VENV)/mypy
+
+unit: $(READY) ## Run the unit tests on CPython, with coverage
+	@$(VENV)/coverage run -m pytest tests/unit
+	@$(VENV)/coverage report
+
+e2e: browsers ## Run the end-to-end tests in real browsers (ARGS="-k gate")
+	@$(VENV)/python -m pytest tests/e2e $(ARGS)
+
+browsers: $(READY) ## Find a browser for the tests, or install one
+	@$(VENV)/python -m tests.e2e.install
+
+lock: $(READY) ## Pin the newest that pyproject.toml allows, with hashes
+	@$(VENV)/uv pip compile --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file requirements.lock
+
+clean: ## Remove what was built and downloaded
+	@rm -rf .venv .runtime node_modules dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,83 @@
+"""Sees to it that there are browsers to test in: what is installed, else Playwright's own, else the
+system's package.
+
+`python -m tests.e2e.install` wants Chromium; with CI=true in the environment it wants all three.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+
+from playwright.sync_api import Error, sync_playwright
+
+from tests.e2e.browsers import launch
+
+PACKAGES = {
+    "chromium": ["chromium"],
+    "firefox": ["firefox-esr"],
+}
+"""Debian's packages for each engine."""
+
+
+def works(engine: str) -> bool:
+    """Whether a browser is there that starts and opens a page."""
+    try:
+        with sync_playwright() as playwright, launch(playwright, engine) as browser:
+            browser.new_page()
+    except (LookupError, Error):
+        return False
+    return True
+
+
+def from_playwright(engine: str) -> None:
+    command = [sys.executable, "-m", "playwright", "install", engine]
+    if sys.platform == "linux" and os.geteuid() == 0:
+        command.insert(-1, "--with-deps")
+    subprocess.run(command, check=False, timeout=600)
+
+
+def from_the_system(engine: str) -> None:
+    if not shutil.which("apt-get"):
+        return
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    for arguments in (["update", "-qq"], ["install", "-y", "-qq", *PACKAGES[engine]]):
+        subprocess.run([*sudo, "apt-get", *arguments], check=False, timeout=900)
+
+
+WAYS: list[tuple[str, Callable[[str], None]]] = [
+    ("asking Playwright for its own", from_playwright),
+    ("asking for the system's package", from_the_system),
+]
+
+
+def ensure(engine: str) -> bool:
+    """Find or install a browser, and say what is done. Returns whether there is one now."""
+    if works(engine):
+        return True
+    for what, way in WAYS:
+        print(f"browsers: no {engine} that starts; {what}", flush=True)
+        try:
+            way(engine)
+        except subprocess.TimeoutExpired:
+            print(f"browsers: that took too long ({engine})", flush=True)
+        if works(engine):
+            return True
+    print(
+        f"browsers: could not get {engine}. On Debian or Ubuntu: "
+        f"sudo apt-get install {' '.join(PACKAGES[engine])}; elsewhere: "
+        f".venv/bin/playwright install --with-deps {engine}",
+        file=sys.stderr,
+    )
+    return False
+
+
+def main() -> int:
+    wanted = list(PACKAGES) if os.environ.get("CI") == "true" else ["chromium"]
+    missing = [engine for engine in wanted if not ensure(engine)]
+    return 2 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

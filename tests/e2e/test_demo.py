@@ -71,6 +71,7 @@ def running(*more: str) -> Iterator[Demo]:
         process.send_signal(signal.SIGINT)
         process.wait(20)
         reader.join()
+        process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +206,9 @@ def test_a_busy_port_is_a_clear_error(busy: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = free_ports(3)
         ports[busy] = taken.getsockname()[1]
-        done = subprocess.run(command(ports), cwd=ROOT, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            command(ports), check=False, cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
     option = ("--host-port", "--bus-port", "--provider-port")[busy]
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,59 @@
+"""The README's tables against the models, and its links against the tree."""
+
+import re
+
+import pytest
+
+from bus.errors import CODES
+from bus.messages import FROM_BUS, SERVED
+from bus.settings import JsonSso, Settings
+from host.build.runtime import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NOT_MET_YET = {"ORIGIN_MISMATCH", "PROVIDER_MISCONFIGURED", "ID_TOKEN_INVALID"}
+
+
+def section(title: str) -> str:
+    return README.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def first_cells(text: str) -> list[str]:
+    return re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
+
+
+def test_the_error_table_has_every_code() -> None:
+    assert first_cells(section("Errors")) == [code for code in CODES if code not in NOT_MET_YET]
+
+
+def test_the_settings_table_has_every_setting_with_its_default() -> None:
+    fields = {name: field for name, field in Settings.model_fields.items() if name != "sso"}
+    fields |= {f"sso.{name}": field for name, field in JsonSso.model_fields.items()}
+    rows = re.findall(
+        r"^\| `([^`]+)` \|.*\| ([^|]+) \|$", section("Build and deploy it"), re.MULTILINE
+    )
+    assert [name for name, _ in rows] == list(fields)
+    for name, default in rows:
+        field = fields[name]
+        expected = "required" if field.is_required() else str(field.default)
+        assert default.strip('`"') == expected
+
+
+def test_the_message_table_has_every_message() -> None:
+    types = {name for name in first_cells(section("Messages")) if "." in name}
+    replies = {"AUTH.SSO_FULFILLED", "AUTH.SSO_REJECTED"}
+    pushed_later = {"AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED"}
+    assert types == set(SERVED) | replies | (FROM_BUS - pushed_later)
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)]+)\)", README))))
+def test_links_lead_somewhere(link: str) -> None:
+    if link.startswith("#"):
+        headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+        assert link[1:] in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+    elif not link.startswith("https://"):
+        assert (ROOT / link).exists()
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"\bmake ([a-z0-9]+)", README))))
+def test_commands_exist(command: str) -> None:
+    assert re.search(rf"^{command}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

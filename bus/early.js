@@ -211,6 +211,7 @@
     if (state === "serving") goDown("RUNTIME_DIED", "The Python runtime died.", error?.name ?? "");
   };
 
+  const { fetch } = window;
   globalThis.ssoBus = Object.freeze({
     settings: JSON.stringify(settings),
     serve(receive, alive, ready) {
@@ -225,6 +226,8 @@
     drop,
     fail,
     died,
+    // What is tried with this one may fail: there is another way.
+    tryFetch: (...args) => fetch(...args),
   });
 
   // Once a second: has Python come in time, is it still alive while somebody waits for it?
@@ -262,7 +265,6 @@
   addEventListener("unhandledrejection", onError);
 
   // So does a part that is not there: without this, a missing file leaves Pyodide waiting forever.
-  const { fetch } = window;
   window.fetch = async (...args) => {
     if (state !== "booting") return fetch(...args);
     try {
@@ -312,7 +314,12 @@
     document.head.append(made);
     return made;
   };
-  element("py-config", { src: dataset.config });
+  const { config } = dataset;
+  if (config.startsWith("{")) {
+    element("py-config", { type: "json" }).textContent = config;
+    // The interpreter starts now, not when PyScript has got that far; PyScript reports its errors.
+    import(new URL(JSON.parse(config).interpreter, document.baseURI)).catch(() => {});
+  } else element("py-config", { src: config });
   import(new URL(dataset.core, document.baseURI)).then(
     ({ hooks }) => {
       hooks.worker.onBeforeRunAsync.clear();

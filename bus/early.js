@@ -167,7 +167,9 @@
 
   const deliver = (number, event, text) => {
     try {
-      python.receive(number, event, text);
+      // What Python's gate judges, read anew. Facts cross, and text; never a window: a proxy of one
+      // takes half a millisecond to make.
+      python.receive(number, event.isTrusted, event.source === parent, event.origin, text);
     } catch (error) {
       died(error);
     }
@@ -314,17 +316,25 @@
     document.head.append(made);
     return made;
   };
-  const { config } = dataset;
-  if (config.startsWith("{")) {
-    element("py-config", { type: "json" }).textContent = config;
-    // The interpreter starts now, not when PyScript has got that far; PyScript reports its errors.
-    import(new URL(JSON.parse(config).interpreter, document.baseURI)).catch(() => {});
-  } else element("py-config", { src: config });
-  import(new URL(dataset.core, document.baseURI)).then(
-    ({ hooks }) => {
+  const { config, core, main } = dataset;
+  const inline = config.startsWith("{");
+  for (const tag of ["py-config", "mpy-config"]) {
+    // The second is never used; without it, PyScript would load all its plugins for it.
+    if (inline) element(tag, { type: "json" }).textContent = config;
+    else element(tag, { src: config });
+  }
+  // The interpreter starts now, not when PyScript has got that far; PyScript reports its errors.
+  if (inline) import(new URL(JSON.parse(config).interpreter, document.baseURI)).catch(() => {});
+  // PyScript would fetch the script only when Python is up.
+  const source = window.fetch(new URL(main, document.baseURI)).then((response) => response.text());
+  import(new URL(core, document.baseURI)).then(
+    async ({ hooks }) => {
       hooks.worker.onBeforeRunAsync.clear();
-      const main = element("script", { type: "py", src: dataset.main });
-      main.addEventListener("py:done", () => fail("main.py ended without starting the bus."));
+      const script = document.createElement("script");
+      script.type = "py";
+      script.textContent = await source;
+      script.addEventListener("py:done", () => fail("main.py ended without starting the bus."));
+      document.head.append(script);
     },
     (error) => fail(`PyScript could not be loaded: ${error.message}`),
   );

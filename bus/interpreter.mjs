@@ -29,9 +29,10 @@ export async function loadPyodide(options = {}) {
 }
 
 async function restore() {
-  // Everything at once; compiled while it streams in, which is also what lets browsers keep the compiled code.
+  // Everything at once; compiled while it streams in, which is also what lets browsers keep the compiled code. That the
+  // library is the right one to the byte is checked by the browser; the wasm of Pyodide by what it leaves in memory, below.
   const core = WebAssembly.compileStreaming(get(`${folder}pyodide.asm.wasm`));
-  const library = WebAssembly.compileStreaming(get(at(PARTS.library)));
+  const library = WebAssembly.compileStreaming(get(at(PARTS.library), { integrity: PARTS.libraryIntegrity }));
   const image = load(at(PARTS.snapshot));
   const modules = Promise.all([import(`${folder}pyodide.mjs`), import(`${folder}pyodide.asm.mjs`)]);
   for (const part of [core, library, image, modules]) part.catch(() => {}); // awaited below, the first to fail counts

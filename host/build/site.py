@@ -10,7 +10,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from bus.settings import Settings
 from host.build.compress import compress_folder
-from host.build.page import fill_page
+from host.build.page import PRELOAD_MARK, fill_page
 from host.build.policy import headers, headers_file
 from host.build.runtime import ROOT, ensure_runtime
 from host.build.snapshot import make_snapshot, snapshot_meta
@@ -46,6 +46,7 @@ def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
     )
     python = _write(part, "python", _python_parts(runtime / "pyodide", snapshot))
     bus = _write(part, "bus", _bus_parts(f"../{python}/", runtime / "pyodide", snapshot))
+    core = next((runtime / "pyscript").glob("core-*.js")).name
     config = json.dumps({"interpreter": f"./{bus}/interpreter.mjs", "plugins": PLUGINS_OFF})
     page = fill_page(
         (ROOT / "index.html").read_text(encoding="utf-8"),
@@ -55,6 +56,14 @@ def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
             "./bus/main.py": f"./{bus}/main.py",
             "./.runtime/pyscript/core.js": f"./{pyscript}/core.js",
             "./pyscript.toml": config.replace('"', "&quot;"),
+            PRELOAD_MARK: "".join(
+                f'<link rel="modulepreload" href="./{path}">'
+                for path in (
+                    *(f"{bus}/{name}" for name in ("interpreter.mjs", "parts.mjs", "library.mjs")),
+                    *(f"{python}/{name}" for name in ("pyodide.mjs", "pyodide.asm.mjs")),
+                    *(f"{pyscript}/{name}" for name in ("core.js", core)),
+                )
+            ),
         },
     )
     (part / "index.html").write_text(page, encoding="utf-8")

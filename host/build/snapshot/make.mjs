@@ -1,8 +1,8 @@
 // Makes the memory snapshot that the built page starts from, with an unmodified Pyodide, in Node >= 20.
 //
-//   node make.mjs --pyodide DIR --pyscript DIR --wheels DIR --bus DIR --out FILE.bin --meta FILE.json --so-out FILE.so
+//   node snapshot.mjs --pyodide DIR --pyscript DIR --wheels DIR --bus DIR --out FILE.bin --meta FILE.json --so-out FILE.wasm
 //
-// In: Pyodide's five files, wheels (one of them with one native extension), the bus package.
+// In: Pyodide's five files, PyScript's dist, wheels (one of them with one native extension), the bus package.
 // Out: the heap with interpreter, imported modules and built models; the extension as a file of its own, so that browsers
 // compile it while streaming and cache the result; and a description (JSON) that interpreter.mjs checks on restore.
 //
@@ -203,7 +203,7 @@ const meta = {
   lock: lock(),
   env,
   libraryPath: compiled.library,
-  librarySha256: sha256(compiled.so),
+  libraryIntegrity: `sha256-${createHash("sha256").update(compiled.so).digest("base64")}`,
   snapshotBytes: file.length,
   snapshotSha256: sha256(file),
   headerBytes: headerBytes(snapshot),

@@ -54,8 +54,11 @@ def start() -> None:
         # Started at once: order is kept, and what Python refuses is answered without a detour
         # through the event loop.
         task = eager(loop, bus.receive(inbound))
-        tasks.add(task)
-        task.add_done_callback(done)
+        if task.done():
+            done(task)
+        else:
+            tasks.add(task)
+            task.add_done_callback(done)
 
     def done(task: asyncio.Task[None]) -> None:
         tasks.discard(task)

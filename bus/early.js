@@ -316,7 +316,8 @@
     document.head.append(made);
     return made;
   };
-  const { config, core, main } = dataset;
+  const { config, core, main, preload } = dataset;
+  for (const href of preload.split(" ").filter(Boolean)) element("link", { rel: "modulepreload", href });
   const inline = config.startsWith("{");
   for (const tag of ["py-config", "mpy-config"]) {
     // The second is never used; without it, PyScript would load all its plugins for it.

@@ -47,6 +47,11 @@ def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
     python = _write(part, "python", _python_parts(runtime / "pyodide", snapshot))
     bus = _write(part, "bus", _bus_parts(f"../{python}/", runtime / "pyodide", snapshot))
     core = next((runtime / "pyscript").glob("core-*.js")).name
+    preloaded = [
+        *(f"{bus}/{name}" for name in ("interpreter.mjs", "parts.mjs", "library.mjs")),
+        *(f"{python}/{name}" for name in ("pyodide.mjs", "pyodide.asm.mjs")),
+        *(f"{pyscript}/{name}" for name in ("core.js", core)),
+    ]
     config = json.dumps({"interpreter": f"./{bus}/interpreter.mjs", "plugins": PLUGINS_OFF})
     page = fill_page(
         (ROOT / "index.html").read_text(encoding="utf-8"),
@@ -56,14 +61,7 @@ def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
             "./bus/main.py": f"./{bus}/main.py",
             "./.runtime/pyscript/core.js": f"./{pyscript}/core.js",
             "./pyscript.toml": config.replace('"', "&quot;"),
-            PRELOAD_MARK: "".join(
-                f'<link rel="modulepreload" href="./{path}">'
-                for path in (
-                    *(f"{bus}/{name}" for name in ("interpreter.mjs", "parts.mjs", "library.mjs")),
-                    *(f"{python}/{name}" for name in ("pyodide.mjs", "pyodide.asm.mjs")),
-                    *(f"{pyscript}/{name}" for name in ("core.js", core)),
-                )
-            ),
+            PRELOAD_MARK: f'data-preload="{" ".join(f"./{path}" for path in preloaded)}"',
         },
     )
     (part / "index.html").write_text(page, encoding="utf-8")

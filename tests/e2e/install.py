@@ -17,6 +17,7 @@ from tests.e2e.browsers import launch
 PACKAGES = {
     "chromium": ["chromium"],
     "firefox": ["firefox-esr"],
+    "webkit": ["webkit2gtk-driver", "xvfb", "dbus"],
 }
 """Debian's packages for each engine."""
 

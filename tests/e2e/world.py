@@ -21,6 +21,7 @@ from host.build.runtime import ROOT
 from host.demo.reset import ResettableProtocol
 from host.serve import bus_files
 from tests.e2e.backend import Backend
+from tests.e2e.reports import Reports
 
 PAGES = ROOT / "tests/pages"
 
@@ -104,14 +105,15 @@ class World:
     folder: Path
     backend: Backend = field(default_factory=Backend)
     buses: Buses = field(default_factory=Buses)
+    reports: Reports = field(default_factory=Reports)
 
     def __post_init__(self) -> None:
-        host = Starlette(routes=_host_routes())
+        host = self.reports.around(Starlette(routes=_host_routes()))
         self._servers = [
             Server(host, "localhost"),
             Server(host, "localhost"),
             Server(host, "localhost"),
-            Server(self.buses, "127.0.0.1"),
+            Server(self.reports.around(self.buses), "127.0.0.1"),
             Server(self.backend.app, "localhost", http=ResettableProtocol),
         ]
         self.host, self.other, self.stranger, self.bus_origin, self.backend_origin = (

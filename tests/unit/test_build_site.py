@@ -35,11 +35,16 @@ def runtime(tmp_path, monkeypatch):
         "pyscript/core.js",
         "pyscript/core-1.js",
         "pyodide/pyodide.mjs",
+        "pyodide/pyodide.asm.mjs",
         "pyodide/pyodide.asm.wasm",
+        "snapshot/snapshot.bin",
+        "snapshot/library.wasm",
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"// {name}\n" * 50)
+    (folder / "snapshot/meta.json").write_text('{"modules": []}')
     monkeypatch.setattr(site, "ensure_runtime", lambda _say: folder)
+    monkeypatch.setattr(site, "make_snapshot", lambda *_: folder / "snapshot")
     monkeypatch.setattr(site, "sbom", lambda _runtime: "the list of parts" * 50)
     monkeypatch.setattr(compress, "RUNTIME", folder)
     return folder
@@ -90,7 +95,7 @@ def test_all_that_the_page_names_is_there(runtime, out):
     files = build(out)
     head = files["index.html"].decode().split("<body>")[0]
     named = re.findall(r"\./([\w./-]+)", re.sub(r"<script type=.importmap.*?</script>", "", head))
-    assert len(named) == 4
+    assert len(named) == 4 + 7  # core, interpreter, main.py, early.js, and what is preloaded
     assert set(named) <= files.keys()
 
 
@@ -104,9 +109,11 @@ def test_the_page_holds_the_hash_of_each_file_with_code(runtime, out):
         for name, data in files.items()
         if "/" in name and name.endswith(code)
     }
-    [early] = re.findall(r'<script src="([^"]+)" integrity="([^"]+)" data-core', page)
-    assert early[0].endswith("/early.js")
-    assert hashes[early[0]] == early[1]
+    # Where an element loads one, it names the hash itself.
+    loads = re.findall(r'<(script|link)[^>]* (?:src|href)="([^"]+)" integrity="([^"]+)"', page)
+    assert [kind for kind, _, _ in loads] == ["link"] * 7 + ["script"]
+    assert loads[-1][1].endswith("/early.js")
+    assert all(hashes[address] == of for _, address, of in loads)
     # Both policies let the map in, or browsers would pass over it.
     text = re.search(r'<script type="importmap">(.*?)</script>', page)[1]
     source = f"&#x27;sha256-{b64encode(sha256(text.encode()).digest()).decode()}&#x27;"

@@ -235,6 +235,15 @@
       waiting.clear();
     },
     reply: (number, text) => post(number, JSON.parse(text)),
+    // Python never awaits a promise of fetch's itself: WebKit rejects those with errors that have
+    // no `stack`, Pyodide does not take such for errors, and Python would wait forever.
+    async settled(object, method, ...args) {
+      try {
+        return { failed: false, value: await object[method](...args) };
+      } catch {
+        return { failed: true };
+      }
+    },
     drop,
     fail,
     died,

@@ -38,7 +38,7 @@ def damaged(name: str, data: bytes) -> Callable[[Path], None]:
 
 
 FAILURES: dict[str, tuple[Callable[[Path], None], str]] = {
-    "no core.js": (without("core.js"), "PyScript could not be loaded"),
+    "no core.js": (without("core.js"), "Python runtime could not start. "),
     "no main.py": (without("main.py"), "main.py was answered with status 404"),
     "no wasm file": (without("pyodide.asm.wasm"), "pyodide.asm.wasm was answered with status 404"),
     "no interpreter": (without("interpreter.mjs"), "interpreter.mjs"),

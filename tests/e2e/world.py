@@ -84,6 +84,7 @@ class Buses:
         """Send what is stuck, and let nothing be stuck any more."""
         self.stuck.clear()
         self._released.set()
+        self._released = threading.Event()
 
 
 def _host_routes() -> list[Route | Mount]:

@@ -296,7 +296,7 @@
       if (!response.ok) fail(`${name(args[0])} was answered with status ${response.status}.`);
       return response;
     } catch (error) {
-      fail(`${name(args[0])} could not be fetched.`);
+      fail(`${name(args[0])} could not be fetched, or is not the file that was built.`);
       throw error;
     }
   };

@@ -26,7 +26,7 @@ types {{
 }}
 default_type application/octet-stream;
 charset utf-8;
-charset_types text/html text/javascript text/plain;
+charset_types text/javascript text/plain;  # and text/html, always
 index index.html;
 autoindex off;
 server_tokens off;

@@ -1,6 +1,7 @@
 """Everything that the end-to-end tests talk to: real servers on real ports, on two sites."""
 
 import asyncio
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -91,7 +92,15 @@ def _host_routes() -> list[Route | Mount]:
     async def client(_: Any) -> Response:
         return FileResponse(ROOT / "host/client.js")
 
+    async def isolated(_: Any) -> Response:
+        headers = {
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Embedder-Policy": "require-corp",
+        }
+        return FileResponse(PAGES / "host.html", headers=headers)
+
     return [
+        Route("/isolated.html", isolated),
         Route("/client.js", client),
         Mount("/pages", StaticFiles(directory=PAGES)),
         Route("/favicon.ico", lambda _: Response(status_code=204)),
@@ -163,3 +172,12 @@ def without_frame_ancestors(folder: Path) -> None:
     headers.write_text(
         "\n".join(line.split("; frame-ancestors ")[0] for line in text.splitlines()) + "\n"
     )
+
+
+def without_hashes(folder: Path) -> None:
+    """Let the page load files that are not what was built, to see what else stands in their way."""
+    page = folder / "index.html"
+    text = re.sub(r'<script type="importmap">.*?</script>| integrity="[^"]*"', "", page.read_text())
+    page.write_text(text)
+    for packed in folder.glob("index.html.*"):
+        packed.unlink()

@@ -6,11 +6,14 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 CONFIG ?= pyscript.toml
 OUT ?= dist
 ARGS ?=
+# Which engines the end-to-end tests run in: chromium, firefox, webkit.
+ENGINES ?= chromium
+export SSO_BUS_ENGINES := $(ENGINES)
 VENV := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev build test lint types unit e2e browsers lock clean
+.PHONY: help setup demo dev build test lint types unit e2e soak prebuilt browsers bench lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,8 +50,15 @@ unit: $(READY) ## Run the unit tests on CPython, with coverage
 	@$(VENV)/coverage run -m pytest tests/unit
 	@$(VENV)/coverage report
 
-e2e: browsers ## Run the end-to-end tests in real browsers (ARGS="-k gate")
+e2e: browsers prebuilt ## Run the end-to-end tests in real browsers (ENGINES="chromium firefox webkit" ARGS="-k gate")
 	@$(VENV)/python -m pytest tests/e2e $(ARGS)
+
+soak: browsers prebuilt ## Run the long tests at full length: 2,000 exchanges, 20,000 generated messages
+	@SSO_BUS_SOAK=2000 SSO_BUS_FUZZ_ROUNDS=400 $(VENV)/python -m pytest tests/e2e/test_soak.py tests/e2e/test_fuzz.py -s $(ARGS)
+
+# Downloads, snapshot and compression, once, with progress: not inside the first test.
+prebuilt: $(READY)
+	@$(VENV)/python -m host.build --out .runtime/prebuilt
 
 browsers: $(READY) ## Find a browser for the tests, or install one
 	@$(VENV)/python -m tests.e2e.install

@@ -97,7 +97,7 @@ def ensure_nginx() -> bool:
 
 
 def main() -> int:
-    wanted = list(PACKAGES) if os.environ.get("CI") == "true" else ["chromium"]
+    wanted = os.environ.get("SSO_BUS_ENGINES", "chromium").split()
     missing = [engine for engine in wanted if not ensure(engine)]
     ci = os.environ.get("CI") == "true"
     root = shutil.which("apt-get") and os.geteuid() == 0

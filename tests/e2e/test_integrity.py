@@ -49,6 +49,7 @@ def test_a_file_that_was_tampered_with_ends_the_boot(
         "error loading",
         "Importing",
         "NetworkError",
+        "Load failed",
     )
     tab.goto(world.page)
     got = tab.run("(src) => { embed({ src, timeout: 1e6 }); return ask({}); }", src)

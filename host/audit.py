@@ -1,6 +1,6 @@
 """`make audit`: asks the package services for known holes in all that is pinned.
 
-It needs the network, and asks whom pip and npm are set up to ask, so it is no part of the tests.
+It needs the network, so it is no part of the tests.
 """
 
 import subprocess
@@ -11,8 +11,8 @@ from host.build.node import run_npm
 from host.build.runtime import ROOT, WHEELS_LOCK
 
 _UNREACHABLE = """\
-audit: {what}: the service that knows of holes did not answer in full. pip-audit asks PyPI's own, npm the
-registry that it is set up for; a proxy or a mirror may not pass that on. Try where they are reached,
+audit: {what}: the service that knows of holes did not answer in full. pip-audit asks PyPI itself, npm
+asks whom it is set up to ask; a proxy or a mirror may not pass that on. Try where they are reached,
 or give {locks} to another scanner. The SBOM of a build (sbom.cdx.json) will do as well."""
 
 _PIP_AUDIT = Path(sys.prefix) / "audit/bin/pip-audit"

@@ -13,7 +13,7 @@ VENV := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev build test lint types unit e2e soak prebuilt browsers bench lock clean
+.PHONY: help setup demo dev build test lint types unit e2e soak prebuilt browsers bench audit lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,8 +66,18 @@ browsers: $(READY) ## Find a browser for the tests, or install one
 bench: browsers ## Measure what the README claims (ARGS="--runs 3")
 	@$(VENV)/python -m tests.bench $(ARGS)
 
+audit: .venv/audit/ready ## Ask for known holes in what is pinned (needs the network)
+	@$(VENV)/python -m host.audit
+
+.venv/audit/ready: $(READY) audit.lock
+	@echo "audit: installing pip-audit beside the project's environment"
+	@$(VENV)/python -m venv .venv/audit
+	@.venv/audit/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r audit.lock
+	@touch $@
+
 lock: $(READY) ## Pin the newest that pyproject.toml allows, with hashes
 	@$(VENV)/uv pip compile --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file requirements.lock
+	@$(VENV)/uv pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file audit.lock
 
 clean: ## Remove what was built and downloaded
 	@rm -rf .venv .runtime node_modules dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,7 +1,6 @@
 """The HTTP headers that a bus is served with, made from its settings."""
 
 from bus.settings import Settings
-from bus.urls import origin_of
 
 _FEATURES = (
     "accelerometer", "autoplay", "camera", "clipboard-read", "clipboard-write",
@@ -18,7 +17,7 @@ def content_security_policy(settings: Settings, *, in_page: bool = False) -> str
     directives = {
         "default-src": ["'none'"],
         "script-src": ["'self'", "'wasm-unsafe-eval'"],
-        "connect-src": ["'self'", origin_of(settings.sso.exchange_url)],
+        "connect-src": ["'self'", *settings.sso.origins],
         "base-uri": ["'none'"],
         "form-action": ["'none'"],
         "frame-ancestors": list(settings.allowed_origins),

@@ -152,7 +152,9 @@ class AuthlibProvider:
         return self._server.create_authorization_response(asked, grant_user=user, grant=grant)
 
     async def _token(self, request: Request) -> Response:
-        form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+        form = {
+            name: values[0] for name, values in parse_qs((await request.body()).decode()).items()
+        }
         return self._server.create_token_response(_request("POST", form, request))
 
     async def _userinfo(self, request: Request) -> Response:
@@ -184,7 +186,9 @@ class AuthlibProvider:
 
 def _request(method: str, data: dict[str, str], request: Request) -> OAuth2Request:
     # Authlib insists on https, which loopback has no use for.
-    made = _Request(method, "https" + str(request.url).removeprefix("http"), headers=request.headers)
+    made = _Request(
+        method, "https" + str(request.url).removeprefix("http"), headers=request.headers
+    )
     made.payload = BasicOAuth2Payload(data)
     return made
 
@@ -231,7 +235,7 @@ class _Server(AuthorizationServer):
 
 
 class _CodeGrant(grants.AuthorizationCodeGrant):
-    TOKEN_ENDPOINT_AUTH_METHODS = ["none"]
+    TOKEN_ENDPOINT_AUTH_METHODS = ("none",)
 
     def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
         self.server.provider.keep_code(code, request)

@@ -53,6 +53,9 @@ e2e: browsers ## Run the end-to-end tests in real browsers (ARGS="-k gate")
 browsers: $(READY) ## Find a browser for the tests, or install one
 	@$(VENV)/python -m tests.e2e.install
 
+bench: browsers ## Measure what the README claims (ARGS="--runs 3")
+	@$(VENV)/python -m tests.bench $(ARGS)
+
 lock: $(READY) ## Pin the newest that pyproject.toml allows, with hashes
 	@$(VENV)/uv pip compile --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file requirements.lock
 

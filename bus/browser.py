@@ -42,25 +42,22 @@ def start() -> None:
         log=log,
         report=report,
     )
-    parent = js.window.parent
     loop = asyncio.get_event_loop()
     tasks: set[asyncio.Task[None]] = set()
     eager: Any = vars(asyncio)["eager_task_factory"]  # Python 3.12 has it; the browser has 3.14
 
-    def receive(number: int, event: Any, text: str) -> None:
+    def receive(number: int, trusted: bool, from_parent: bool, origin: str, text: str) -> None:  # noqa: FBT001
         inbound = Inbound(
-            number=number,
-            trusted=event.isTrusted,
-            # `is` would not do: each access makes a new proxy of the same window.
-            from_parent=event.source == parent,
-            origin=event.origin,
-            text=text,
+            number=number, trusted=trusted, from_parent=from_parent, origin=origin, text=text
         )
         # Started at once: order is kept, and what Python refuses is answered without a detour
         # through the event loop.
         task = eager(loop, bus.receive(inbound))
-        tasks.add(task)
-        task.add_done_callback(done)
+        if task.done():
+            done(task)
+        else:
+            tasks.add(task)
+            task.add_done_callback(done)
 
     def done(task: asyncio.Task[None]) -> None:
         tasks.discard(task)

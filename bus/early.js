@@ -167,7 +167,9 @@
 
   const deliver = (number, event, text) => {
     try {
-      python.receive(number, event, text);
+      // What Python's gate judges, read anew. Facts cross, and text; never a window: a proxy of one
+      // takes half a millisecond to make.
+      python.receive(number, event.isTrusted, event.source === parent, event.origin, text);
     } catch (error) {
       died(error);
     }
@@ -211,6 +213,7 @@
     if (state === "serving") goDown("RUNTIME_DIED", "The Python runtime died.", error?.name ?? "");
   };
 
+  const { fetch } = window;
   globalThis.ssoBus = Object.freeze({
     settings: JSON.stringify(settings),
     serve(receive, alive, ready) {
@@ -225,6 +228,8 @@
     drop,
     fail,
     died,
+    // What is tried with this one may fail: there is another way.
+    tryFetch: (...args) => fetch(...args),
   });
 
   // Once a second: has Python come in time, is it still alive while somebody waits for it?
@@ -262,7 +267,6 @@
   addEventListener("unhandledrejection", onError);
 
   // So does a part that is not there: without this, a missing file leaves Pyodide waiting forever.
-  const { fetch } = window;
   window.fetch = async (...args) => {
     if (state !== "booting") return fetch(...args);
     try {
@@ -312,12 +316,25 @@
     document.head.append(made);
     return made;
   };
-  element("py-config", { src: dataset.config });
-  import(new URL(dataset.core, document.baseURI)).then(
-    ({ hooks }) => {
+  const { config, core, main } = dataset;
+  const inline = config.startsWith("{");
+  for (const tag of ["py-config", "mpy-config"]) {
+    // The second is never used; without it, PyScript would load all its plugins for it.
+    if (inline) element(tag, { type: "json" }).textContent = config;
+    else element(tag, { src: config });
+  }
+  // The interpreter starts now, not when PyScript has got that far; PyScript reports its errors.
+  if (inline) import(new URL(JSON.parse(config).interpreter, document.baseURI)).catch(() => {});
+  // PyScript would fetch the script only when Python is up.
+  const source = window.fetch(new URL(main, document.baseURI)).then((response) => response.text());
+  import(new URL(core, document.baseURI)).then(
+    async ({ hooks }) => {
       hooks.worker.onBeforeRunAsync.clear();
-      const main = element("script", { type: "py", src: dataset.main });
-      main.addEventListener("py:done", () => fail("main.py ended without starting the bus."));
+      const script = document.createElement("script");
+      script.type = "py";
+      script.textContent = await source;
+      script.addEventListener("py:done", () => fail("main.py ended without starting the bus."));
+      document.head.append(script);
     },
     (error) => fail(`PyScript could not be loaded: ${error.message}`),
   );

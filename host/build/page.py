@@ -9,6 +9,7 @@ from bus.settings import Settings
 from host.build.policy import content_security_policy
 
 SETTINGS_BLOCK: Final = '<script type="application/json" id="bus-settings">{}</script>'
+PRELOAD_MARK: Final = "<!-- preload: the build names here what is fetched next -->"
 POLICY_MARK: Final = "<!-- policy: the build puts the content security policy here -->"
 
 

@@ -11,9 +11,10 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from bus.settings import Settings
 from host.build.compress import compress_folder
 from host.build.discovery import with_connect_origins
-from host.build.page import fill_page
+from host.build.page import PRELOAD_MARK, fill_page
 from host.build.policy import headers, headers_file
 from host.build.runtime import ROOT, ensure_runtime
+from host.build.snapshot import make_snapshot, snapshot_meta
 
 BUS = ROOT / "bus"
 
@@ -39,13 +40,15 @@ def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
 
+    snapshot = make_snapshot(runtime, bus_modules(), say)
     pyscript = _write(
         part,
         "pyscript",
         {p.name: p.read_bytes() for p in sorted((runtime / "pyscript").glob("*.js"))},
     )
-    python = _write(part, "python", _python_parts(runtime / "pyodide"))
-    bus = _write(part, "bus", _bus_parts(python))
+    python = _write(part, "python", _python_parts(runtime / "pyodide", snapshot))
+    bus = _write(part, "bus", _bus_parts(f"../{python}/", runtime / "pyodide", snapshot))
+    core = next((runtime / "pyscript").glob("core-*.js")).name
     config = json.dumps({"interpreter": f"./{bus}/interpreter.mjs", "plugins": PLUGINS_OFF})
     page = fill_page(
         (ROOT / "index.html").read_text(encoding="utf-8"),
@@ -55,6 +58,14 @@ def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
             "./bus/main.py": f"./{bus}/main.py",
             "./.runtime/pyscript/core.js": f"./{pyscript}/core.js",
             "./pyscript.toml": config.replace('"', "&quot;"),
+            PRELOAD_MARK: "".join(
+                f'<link rel="modulepreload" href="./{path}">'
+                for path in (
+                    *(f"{bus}/{name}" for name in ("interpreter.mjs", "parts.mjs", "library.mjs")),
+                    *(f"{python}/{name}" for name in ("pyodide.mjs", "pyodide.asm.mjs")),
+                    *(f"{pyscript}/{name}" for name in ("core.js", core)),
+                )
+            ),
         },
     )
     (part / "index.html").write_text(page, encoding="utf-8")
@@ -83,19 +94,29 @@ def _write(root: Path, name: str, files: Files) -> str:
     return folder
 
 
-def _python_parts(pyodide: Path) -> Files:
-    return {p.name: p.read_bytes() for p in sorted(pyodide.iterdir())}
+def _python_parts(pyodide: Path, snapshot: Path) -> Files:
+    return {p.name: p.read_bytes() for p in sorted(pyodide.iterdir())} | {
+        "library.wasm": (snapshot / "library.wasm").read_bytes()
+    }
 
 
-def _bus_parts(python: str) -> Files:
-    wheels = [f"../{python}/{p.name}" for p in sorted((ROOT / ".runtime/pyodide").glob("*.whl"))]
-    parts = {"pyodide": f"../{python}/", "wheels": wheels, "bus": "./bus.zip"}
+def _bus_parts(python: str, pyodide: Path, snapshot: Path) -> Files:
+    parts = {
+        "folder": python,
+        "library": f"{python}library.wasm",
+        "snapshot": "snapshot.bin",
+        "wheels": [f"{python}{p.name}" for p in sorted(pyodide.glob("*.whl"))],
+        "archives": ["bus.zip"],
+        **snapshot_meta(snapshot),
+    }
     return {
-        "early.js": (BUS / "early.js").read_bytes(),
-        "interpreter.mjs": (BUS / "interpreter.mjs").read_bytes(),
-        "parts.mjs": f"export default {json.dumps(parts, indent=1)};\n".encode(),
-        "main.py": (BUS / "main.py").read_bytes(),
+        **{
+            name: (BUS / name).read_bytes()
+            for name in ("early.js", "interpreter.mjs", "library.mjs", "main.py")
+        },
+        "parts.mjs": f"export const PARTS = Object.freeze({json.dumps(parts)});\n".encode(),
         "bus.zip": bus_zip(),
+        "snapshot.bin": (snapshot / "snapshot.bin").read_bytes(),
     }
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright
 
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 """Chromium asks for its own updates and more; none of that is of use here."""
@@ -45,25 +45,41 @@ def playwright_browser(playwright: Playwright, engine: str) -> str | None:
     return path if path and Path(path).exists() else None
 
 
-@contextmanager
-def launch(playwright: Playwright, engine: str, **options: Any) -> Iterator[Browser]:
-    """Start a browser with an empty profile. Raises LookupError where there is none."""
+def _options(playwright: Playwright, engine: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return how to start a browser. Raises LookupError where there is none."""
     own = playwright_browser(playwright, engine)
     path = system_browser(engine) or own
     if path is None:
         raise LookupError(f"no {engine} here; `make browsers` installs one")
-    kind = getattr(playwright, engine)
     if engine == "chromium":
-        args = [*QUIET, *options.pop("args", [])]
+        options["args"] = [*QUIET, *options.get("args", [])]
         if sys.platform == "linux" and os.geteuid() == 0:
-            args.append("--no-sandbox")  # Chromium's sandbox does not work for root
-        browser = kind.launch(executable_path=path, args=args, **options)
-    elif engine == "firefox" and path != own:
+            options["args"].append("--no-sandbox")  # Chromium's sandbox does not work for root
+    elif path != own:
         # A Firefox as its makers publish it, not Playwright's patched one.
-        browser = kind.launch(channel="moz-firefox", executable_path=path, **options)
-    else:
-        browser = kind.launch(executable_path=path, **options)
+        options["channel"] = "moz-firefox"
+    return options | {"executable_path": path}
+
+
+@contextmanager
+def launch(playwright: Playwright, engine: str, **options: Any) -> Iterator[Browser]:
+    """Start a browser with an empty profile. Raises LookupError where there is none."""
+    browser = getattr(playwright, engine).launch(**_options(playwright, engine, options))
     try:
         yield browser
     finally:
         browser.close()
+
+
+@contextmanager
+def profile(
+    playwright: Playwright, engine: str, folder: str, **options: Any
+) -> Iterator[BrowserContext]:
+    """Start a browser with a profile in a folder. Raises LookupError where there is none."""
+    context = getattr(playwright, engine).launch_persistent_context(
+        folder, **_options(playwright, engine, options)
+    )
+    try:
+        yield context
+    finally:
+        context.close()

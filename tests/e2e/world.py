@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bus.settings import Settings
 from host.build import build
@@ -23,6 +23,9 @@ from host.serve import bus_files
 from tests.e2e.backend import Backend
 
 PAGES = ROOT / "tests/pages"
+
+EXTRA_ROUTES: list[Route] = []
+"""What the hosts serve besides, for whoever needs more than the tests do."""
 
 
 class Server:
@@ -53,6 +56,8 @@ class Buses:
         self.folders: dict[str, Path] = {}
         self.asked: list[str] = []
         """The path of each request."""
+        self.sent: dict[str, int] = {}
+        """The bytes of the bodies sent for each path, as they went over the wire."""
         self.stuck: set[str] = set()
         """Where a path starts with one of these, wasm files wait for `release`."""
         self._released = threading.Event()
@@ -60,11 +65,17 @@ class Buses:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.asked.append(scope["path"])
         _, name, *_ = scope["path"].split("/")
+
+        async def counted(message: Message) -> None:
+            size = len(message.get("body", b""))
+            self.sent[scope["path"]] = self.sent.get(scope["path"], 0) + size
+            await send(message)
+
         if scope["path"].startswith(tuple(self.stuck)) and scope["path"].endswith(".wasm"):
             await asyncio.to_thread(self._released.wait)
         if name in self.folders:
             app: ASGIApp = Mount(f"/{name}", bus_files(self.folders[name]))
-            await Starlette(routes=[app])(scope, receive, send)
+            await Starlette(routes=[app])(scope, receive, counted)
         else:
             await Starlette(routes=_host_routes())(scope, receive, send)
 
@@ -82,6 +93,7 @@ def _host_routes() -> list[Route | Mount]:
         Route("/client.js", client),
         Mount("/pages", StaticFiles(directory=PAGES)),
         Route("/favicon.ico", lambda _: Response(status_code=204)),
+        *EXTRA_ROUTES,
     ]
 
 

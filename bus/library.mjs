@@ -1,0 +1,91 @@
+// Starts Pyodide with one native Python extension already linked: the same way when the snapshot is made (Node) and when
+// it is restored (page), because a snapshot is only valid where memory and function table came out the same.
+
+// Makes a `createPyodideModule` for loadPyodide.
+//   create   the default export of pyodide.asm.mjs
+//   path     where dlopen() will look for the extension: Emscripten knows a loaded library by exactly this name
+//   library  promise of the extension's WebAssembly.Module
+//   core     promise of pyodide.asm.wasm's WebAssembly.Module; without it Pyodide fetches and compiles that file itself
+// The module it resolves to also has `tableLength`, the length of the function table before Python starts; `heapStart`, where
+// the memory that malloc() hands out begins; and `trampoline`.
+export function withLibrary(create, { path, library, core }) {
+  return (settings) =>
+    new Promise((resolve, reject) => {
+      const stock = settings.instantiateWasm;
+      let table;
+      settings.dynamicLibraries = [path];
+      settings.instantiateWasm = function (imports, done) {
+        if (core) handCompiled(core, reject);
+        return stock.call(this, imports, async (instance, module) => {
+          try {
+            const compiled = await library;
+            table = instance.exports.__indirect_function_table;
+            // The linker reuses a table slot that holds the same function object. V8 and SpiderMonkey say "same" where
+            // JavaScriptCore does not, so tables would differ. A table that shows nothing has no slot to reuse.
+            table.get = () => null;
+            // Emscripten asks here before it would fetch the file, so that what it gets was compiled while streaming.
+            Object.defineProperty(settings.preloadedWasm, path, {
+              configurable: true,
+              get() {
+                const flags = { loadAsync: true, global: true, nodelete: true, allowUndefined: true };
+                const exports = settings.loadWebAssemblyModule(compiled, flags, path);
+                exports.catch(reject);
+                return exports;
+              },
+            });
+            done(instance, module);
+          } catch (error) {
+            reject(error);
+          }
+        });
+      };
+      // The first moment after the library is in and before Python starts.
+      settings.preRun.unshift((module) => {
+        delete table.get;
+        delete module.preloadedWasm[path];
+        // Engines with wasm garbage collection get one more function, a trampoline, last in the table. Python finds it through
+        // a pointer, null where there is none. Python does without, so it stays null until a snapshot is in place.
+        const { HEAP32, __PyRuntime: runtime, __PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET: offset } = module;
+        module.trampoline = { index: (runtime + HEAP32[offset >> 2]) >> 2 };
+        module.trampoline.pointer = HEAP32[module.trampoline.index];
+        HEAP32[module.trampoline.index] = 0;
+        module.heapStart = module.HEAPU32[module._emscripten_get_sbrk_ptr() >> 2];
+        module.tableLength = table.length - (module.trampoline.pointer ? 1 : 0);
+      });
+      create(settings).then(resolve, reject);
+    });
+}
+
+// Lets Pyodide's own instantiateWasm, which also knows which imports this engine needs, use a module compiled already.
+function handCompiled(core, reject) {
+  const own = Object.getOwnPropertyDescriptor(WebAssembly, "instantiateStreaming");
+  WebAssembly.instantiateStreaming = async (_response, imports) => {
+    Object.defineProperty(WebAssembly, "instantiateStreaming", own);
+    try {
+      const module = await core;
+      return { module, instance: await WebAssembly.instantiate(module, imports) };
+    } catch (error) {
+      reject(error);
+      throw error;
+    }
+  };
+}
+
+// What is in memory before Python starts and is not in the snapshot, in one number: data of the interpreter and of the
+// library, relocated, function pointers and all. Equal numbers mean the same two files, linked the same way.
+//   runs   offset and length (bytes, multiples of 4) of each part that the snapshot does hold, ascending
+export function fingerprint(module, runs) {
+  const words = module.HEAPU32;
+  const [low, high] = [module._emscripten_stack_get_end(), module._emscripten_stack_get_base()];
+  const stack = [low, high - low]; // holds leftovers, no data
+  const skip = [...runs.filter(([offset]) => offset < low || (offset >= high && offset < module.heapStart)), stack];
+  skip.sort(([a], [b]) => a - b);
+  let sum = 0;
+  let from = 0;
+  for (const [offset, length] of [...skip, [module.heapStart, 0]]) {
+    // Every third word is enough to tell, and passes through all fields of a table whose entries are a power of two long.
+    for (let i = from >> 2; i < offset >> 2; i += 3) sum = (Math.imul(sum, 31) + words[i]) | 0;
+    from = Math.max(from, offset + length);
+  }
+  return sum >>> 0;
+}

@@ -1,0 +1,59 @@
+"""Makes the memory snapshot that the built bus starts from (make.mjs does it, in Node)."""
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from host.build.node import run_node
+from host.build.runtime import ROOT
+
+_HERE = Path(__file__).parent
+_BUS = ROOT / "bus"
+_FILES = ("snapshot.bin", "library.wasm", "meta.json")
+
+
+def make_snapshot(runtime: Path, modules: list[Path], say: Callable[[str], None]) -> Path:
+    """Return a folder with snapshot.bin, library.wasm and meta.json, made anew if an input changed.
+
+    Raises subprocess.CalledProcessError if it cannot be made.
+    """
+    inputs = [
+        *sorted((runtime / "pyodide").iterdir()),
+        *sorted((runtime / "pyscript").glob("core-*.js")),
+        *modules,
+        *sorted(p for p in _HERE.iterdir() if p.is_file()),
+        _BUS / "library.mjs",
+    ]
+    digest = sha256()
+    for path in inputs:
+        digest.update(f"{path.name}\0".encode() + sha256(path.read_bytes()).digest())
+    made = runtime / "snapshot" / digest.hexdigest()[:16]
+    if all((made / name).exists() for name in _FILES):
+        return made
+    say("making the memory snapshot of Python and the bus")
+    part = made.with_suffix(".part")
+    part.mkdir(parents=True, exist_ok=True)
+    run_node(
+        str(_HERE / "make.mjs"),
+        *("--pyodide", str(runtime / "pyodide"), "--pyscript", str(runtime / "pyscript")),
+        *("--wheels", str(runtime / "pyodide"), "--bus", str(_BUS)),
+        *("--out", str(part / "snapshot.bin"), "--so-out", str(part / "library.wasm")),
+        *("--meta", str(part / "meta.json")),
+        cwd=ROOT,
+    )
+    if made.exists():  # half of it, or another build was quicker
+        for name in _FILES:
+            (part / name).replace(made / name)
+        part.rmdir()
+    else:
+        part.rename(made)
+    return made
+
+
+def snapshot_meta(made: Path) -> dict[str, Any]:
+    """Return what the page has to know of a snapshot: what to expect, and what to do with it."""
+    meta: dict[str, Any] = json.loads((made / "meta.json").read_text())
+    del meta["modules"]
+    return meta

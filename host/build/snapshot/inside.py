@@ -1,0 +1,161 @@
+"""Runs inside the two interpreters of snapshot.mjs: first compile_all(), then import_all()."""
+
+import ast
+import importlib
+import json
+import sys
+
+SITE = "/lib/python3.14/site-packages"
+STDLIB = "/lib/python314.zip"
+
+# What PyScript's own package imports when it starts, and what the interpreter imports by itself at some later moment: a
+# page that started from the snapshot has no standard library to import from.
+ALWAYS = """
+    asyncio base64 collections functools html inspect io json pathlib
+    pyodide pyodide.code pyodide.ffi pyodide.ffi.wrappers pyodide.http pyodide.webloop pyodide._package_loader
+    _strptime encodings.ascii encodings.latin_1 linecache logging random secrets tokenize traceback warnings
+""".split()
+
+
+def bus_modules():
+    """Names of the modules in /in/bus."""
+    import pathlib
+
+    root = pathlib.Path("/in")
+    names = [".".join(p.relative_to(root).with_suffix("").parts) for p in sorted(root.glob("bus/**/*.py"))]
+    return [n.removesuffix(".__init__") for n in names]
+
+
+def late_imports(names):
+    """Modules that functions of the bus import when they run; the browser's own are there anyway."""
+    found = set()
+    for name in names:
+        with open(sys.modules[name].__file__, encoding="utf-8") as file:
+            tree = ast.parse(file.read())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                found.add(node.module)
+    return sorted(n for n in found if n.split(".")[0] not in {"js", "pyodide", "pyodide_js", "pyscript", "polyscript"})
+
+
+def rehearse():
+    """Does what a running bus does, so that modules which Python imports on the way get imported now."""
+    import asyncio
+    import datetime
+    import traceback
+
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        TypeAdapter(int).validate_json('"x"')
+    except ValidationError as error:
+        traceback.format_exception(error)
+        str(error), repr(error), error.errors(), error.json()
+    datetime.datetime.strptime("2020", "%Y")
+    asyncio.Timeout, asyncio.TaskGroup
+
+
+def without_docstrings(tree):
+    """The tree without docstrings; asserts stay, unlike with -OO, because a check that is written shall run."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            match node.body:
+                case [ast.Expr(value=ast.Constant(value=str())), *rest]:
+                    if rest or isinstance(node, ast.Module):
+                        node.body = rest
+                    else:
+                        node.body[0] = ast.copy_location(ast.Pass(), node.body[0])
+    return tree
+
+
+def bytecode(source, filename):
+    """A .pyc that is never compared with its source."""
+    import marshal
+    from importlib.util import MAGIC_NUMBER
+
+    code = compile(without_docstrings(ast.parse(source)), filename, "exec", dont_inherit=True)
+    return MAGIC_NUMBER + b"\1\0\0\0" + b"\0" * 8 + marshal.dumps(code)
+
+
+def compile_all():
+    """Imports everything from source, then compiles what got imported into /out/lib.zip."""
+    import os
+    import pathlib
+    import zipfile
+
+    for wheel in sorted(pathlib.Path("/in/wheels").iterdir()):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(SITE)
+    sys.path.insert(0, "/in")
+    sys.dont_write_bytecode = True
+    importlib.invalidate_caches()
+    stdlib = zipfile.ZipFile(STDLIB)
+    names = bus_modules()
+    for name in names:
+        importlib.import_module(name)
+    wanted = ["_snapshot", *ALWAYS, *late_imports(names), *names]
+    for name in wanted:
+        importlib.import_module(name)
+    before = set(sys.modules)
+    rehearse()
+    wanted += sorted(set(sys.modules) - before)
+    libraries = [str(p) for p in sorted(pathlib.Path(SITE).rglob("*.so"))]
+    if len(libraries) != 1:
+        raise SystemExit(f"one native extension is what this knows how to link, found {libraries}")
+    os.mkdir("/out")
+    code = {}
+    for name, module in sorted(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        if path and path.endswith(".py"):
+            if path.startswith("/in/"):
+                target = SITE + path.removeprefix("/in")
+            else:
+                target = path
+            if path.startswith(STDLIB):
+                source = stdlib.read(path[len(STDLIB) + 1 :])
+            else:
+                source = pathlib.Path(path).read_bytes()
+            code[target + "c"] = bytecode(source, target)
+    packages = []
+    with zipfile.ZipFile("/out/lib.zip", "w", zipfile.ZIP_STORED) as out:
+        for path, data in sorted(code.items()):
+            if path.startswith(STDLIB):
+                out.writestr(zipfile.ZipInfo(path[len(STDLIB) + 1 :], (2020, 1, 1, 0, 0, 0)), data)
+            else:
+                os.makedirs("/out" + os.path.dirname(path), exist_ok=True)
+                pathlib.Path("/out" + path).write_bytes(data)
+                packages.append(path)
+    return json.dumps({"library": libraries[0], "packages": packages, "modules": wanted, "bus": names})
+
+
+def import_all(text):
+    """Imports the modules again, this time into the memory that is kept, and tidies it."""
+    import gc
+
+    plan = json.loads(text)
+    for name in plan["modules"]:
+        importlib.import_module(name)
+    import _snapshot
+    from pydantic import BaseModel, TypeAdapter
+
+    for name in plan["bus"]:
+        for value in vars(sys.modules[name]).values():
+            if isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == name:
+                _snapshot.MODELS.append(value)
+            elif isinstance(value, TypeAdapter):
+                _snapshot.ADAPTERS.append(value)
+    if (verdict := _snapshot.wake()) != "ok":
+        raise SystemExit(f"self-test: {verdict}")
+    # PyScript writes its own package into the file system and imports it, each time.
+    for name, source in plan["pyscript"].items():
+        path = f"/home/pyodide/pyscript/{name}"
+        _snapshot.COMPILED[source.encode(), path] = compile(source, path, "exec", dont_inherit=True)
+    sys.dont_write_bytecode = True
+    importlib.machinery.SourceFileLoader.source_to_code = _snapshot.source_to_code
+    while "" in sys.path:
+        sys.path.remove("")
+    sys.path_importer_cache.clear()
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,89 @@
+"""The pages that are measured: the built bus, the same bus by stock PyScript, and a floor."""
+
+import html
+import json
+import shutil
+from pathlib import Path
+
+from host.build.compress import compress_folder
+from host.build.runtime import ROOT
+from host.build.site import PLUGINS_OFF
+
+READY = {"type": "BUS.READY", "payload": {}}
+
+
+def find(folder: Path, name: str) -> str:
+    """Return where a part of a built folder is, from its root."""
+    (path,) = folder.glob(f"*/{name}")
+    return path.relative_to(folder).as_posix()
+
+
+def make_stock(folder: Path) -> None:
+    """Turn a built bus into a page that starts as PyScript does by itself, parts and all."""
+    config = {
+        "interpreter": f"./{find(folder, 'pyodide.mjs')}",
+        "packages": ["pydantic"],
+        "packages_cache": "passthrough",
+        "files": {f"./{find(folder, 'bus.zip')}": "./*"},
+        "plugins": PLUGINS_OFF,
+    }
+    page = (folder / "index.html").read_text()
+    start = page.index('data-config="') + len('data-config="')
+    page = page[:start] + html.escape(json.dumps(config)) + page[page.index('"', start) :]
+    head = [line for line in page.splitlines() if "preload" not in line]
+    _write(folder, "\n".join(head))
+
+
+def make_floor(folder: Path) -> None:
+    """Turn a built bus into a page that fetches and compiles the same bytes, and runs nothing."""
+    wasm = [find(folder, name) for name in ("pyodide.asm.wasm", "library.wasm")]
+    modules = [find(folder, name) for name in ("pyodide.mjs", "pyodide.asm.mjs")]
+    core = next(path for path in folder.glob("pyscript-*/core-*.js"))
+    names = (
+        "snapshot.bin",
+        "interpreter.mjs",
+        "library.mjs",
+        "parts.mjs",
+        "main.py",
+        "early.js",
+        "core.js",
+    )
+    plain = [find(folder, name) for name in names] + [core.relative_to(folder).as_posix()]
+    script = f"""Promise.all([
+  ...{json.dumps(wasm)}.map((url) => WebAssembly.compileStreaming(fetch(url))),
+  ...{json.dumps(modules)}.map((url) => import(new URL(url, document.baseURI))),
+  ...{json.dumps(plain)}.map((url) => fetch(url).then((response) => response.arrayBuffer())),
+]).then(() => parent.postMessage({json.dumps(READY)}, document.referrer || "*"));
+parent.postMessage({{ type: "BUS.LISTENING", payload: {{}} }}, "*");
+"""
+    (folder / "floor.js").write_text(script)
+    _write(folder, '<!doctype html><title>floor</title><script src="floor.js"></script>')
+
+
+def make_penpal(folder: Path) -> None:
+    """A page in JavaScript that refuses through Penpal what it is asked."""
+    shutil.copyfile(ROOT / "node_modules/penpal/dist/penpal.mjs", folder / "penpal.mjs")
+    (folder / "child.js").write_text(
+        """import { connect, WindowMessenger } from "./penpal.mjs";
+connect({
+  messenger: new WindowMessenger({ remoteWindow: parent, allowedOrigins: [new URL(location.hash.slice(1)).origin] }),
+  methods: { ask() { throw new Error("INVALID_PAYLOAD"); } },
+});
+"""
+    )
+    _write(
+        folder, '<!doctype html><title>penpal</title><script type="module" src="child.js"></script>'
+    )
+
+
+def _write(folder: Path, page: str) -> None:
+    for path in folder.glob("index.html*"):
+        path.unlink()
+    (folder / "index.html").write_text(page)
+    headers = folder / "_headers"
+    # The floor and Penpal have no need of the bus's policy, and the stock page none that forbids it.
+    text = headers.read_text()
+    headers.write_text(
+        "\n".join(line for line in text.splitlines() if "Content-Security" not in line) + "\n"
+    )
+    compress_folder(folder, lambda _: None)

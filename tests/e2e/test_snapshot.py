@@ -1,0 +1,118 @@
+"""The built bus starts from a memory snapshot; where that cannot be trusted, by the stock boot."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.backend import SIGNED_IN
+from tests.e2e.tab import Opener
+from tests.e2e.test_boot import damaged, find, without
+from tests.e2e.test_sign_in import ask
+from tests.e2e.world import World
+
+STOCK = "sso-bus: stock boot, because "
+
+
+def test_a_normal_boot_uses_the_snapshot_and_fetches_nothing_else(
+    open_tab: Opener, world: World
+) -> None:
+    src = world.bus()
+    before = len(world.buses.asked)
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src }).ready", src)
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+    assert not [line for line in tab.lines if STOCK in line]
+    fetched = {path.rsplit("/", 1)[1] for path in world.buses.asked[before:]}
+    assert "snapshot.bin" in fetched
+    assert not [name for name in fetched if name.endswith((".whl", ".zip"))]
+
+
+def bits_flipped(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        data = bytearray(find(folder, name).read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        damaged(name, bytes(data))(folder)
+
+    return change
+
+
+def cut_short(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        damaged(name, find(folder, name).read_bytes()[:-1000])(folder)
+
+    return change
+
+
+def expecting(key: str, value: object) -> Callable[[Path], None]:
+    """A page whose parts were made with something else."""
+
+    def change(folder: Path) -> None:
+        text = find(folder, "parts.mjs").read_text()
+        parts = json.loads(re.search(r"freeze\((.*)\);", text, re.DOTALL)[1])  # type: ignore[index]
+        assert key in parts
+        parts[key] = value
+        text = f"export const PARTS = Object.freeze({json.dumps(parts)});\n"
+        damaged("parts.mjs", text.encode())(folder)
+
+    return change
+
+
+def of_another_build(folder: Path) -> None:
+    """The build's own hash in the snapshot's header is another, and the file's hash is right."""
+    from hashlib import sha256
+
+    data = bytearray(find(folder, "snapshot.bin").read_bytes())
+    data[16] ^= 0xFF  # the BUILD_ID is in bytes 16 to 48
+    damaged("snapshot.bin", bytes(data))(folder)
+    expecting("snapshotSha256", sha256(data).hexdigest())(folder)
+
+
+UNTRUSTED: dict[str, tuple[Callable[[Path], None], str]] = {
+    "damaged": (bits_flipped("snapshot.bin"), "the snapshot is damaged"),
+    "truncated": (cut_short("snapshot.bin"), "the snapshot has"),
+    "missing": (without("snapshot.bin"), "404 for"),
+    "of another Pyodide build": (of_another_build, "Snapshot build id mismatch"),
+    "another function table": (expecting("tableLength", 16000), "the function table has"),
+    "another memory": (expecting("fingerprint", 1), "memory is not as it was"),
+    "library missing": (without("library.wasm"), "404 for"),
+    "library damaged": (cut_short("library.wasm"), ""),
+}
+
+
+@pytest.mark.parametrize(("change", "reason"), UNTRUSTED.values(), ids=UNTRUSTED.keys())
+def test_the_stock_boot_steps_in(
+    open_tab: Opener, world: World, change: Callable[[Path], None], reason: str
+) -> None:
+    src = world.bus(f"snapshot-{len(world.buses.folders)}", change=change)
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src }).ready", src)
+    (line,) = [line for line in tab.lines if STOCK in line]
+    assert reason in line
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
+def test_two_restores_have_different_random_numbers(open_tab: Opener, world: World) -> None:
+    """A snapshot freezes random's state for everybody; it is seeded anew at each start."""
+    got = []
+    for _ in range(2):
+        tab = open_tab().goto(world.page)
+        tab.run("(src) => embed({ src }).ready", world.bus())
+        (core,) = world.buses.folders["bus"].glob("pyscript-*/core.js")
+        got.append(
+            tab.run_in(
+                world.bus(),
+                """async (core) => {
+                    const { whenDefined } = await import(core);
+                    const { interpreter } = await whenDefined("py");
+                    return interpreter.runPython(
+                        "import random, secrets, os; f'{random.random()} {secrets.token_hex()} {os.urandom(8)}'");
+                }""",
+                f"{world.bus()}{core.parent.name}/core.js",
+            )
+        )
+        assert not [line for line in tab.lines if STOCK in line]
+    first, second = (text.split() for text in got)
+    assert all(a != b for a, b in zip(first, second, strict=True))

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from host.build.node import start_node
 from host.build.runtime import ROOT
+from host.demo.oidc import ensure_installed
 from tests.e2e.authlib_provider import CLIENT, AuthlibProvider
 from tests.e2e.world import Server
 
@@ -50,6 +51,7 @@ class OidcProvider:
                 for name, alg in (("crm", "RS256"), ("crm-eddsa", "EdDSA"), ("crm-es256", "ES256"))
             ],
         }
+        ensure_installed(print)
         script = "tests/e2e/oidc_provider.mjs"
         self._process = start_node(script, json.dumps(options), cwd=ROOT)
         self.issuer = self._answer()["issuer"]

@@ -92,16 +92,13 @@ class EarlyWindow:
 async def fetch(url: str, *, headers: dict[str, str], body: str | None) -> "BrowserBody":
     """POST or GET with the browser's fetch; see `bus.ports.Fetch`."""
     import js
-    from pyodide.ffi import JsException
 
     controller = js.AbortController.new()
     asked = {"method": "GET"} if body is None else {"method": "POST", "body": body}
     options = js.JSON.parse(to_json(_OPTIONS | asked | {"headers": headers}).decode())
     options.signal = controller.signal
     try:
-        response = await js.fetch(url, options)
-    except JsException:
-        raise FetchFailed from None
+        response = await _settled(js.window, "fetch", url, options)
     except asyncio.CancelledError:
         controller.abort()
         raise
@@ -117,6 +114,16 @@ _OPTIONS = {
 }
 
 
+async def _settled(target: Any, method: str, *args: Any) -> Any:
+    """Return what the promise of a method resolves to. Raises FetchFailed if it is rejected."""
+    import js
+
+    end = await js.ssoBus.settled(target, method, *args)  # early.js says why
+    if end.failed:
+        raise FetchFailed
+    return end.value
+
+
 class BrowserBody:
     """A response of the browser's fetch; see `bus.ports.Body`."""
 
@@ -127,21 +134,17 @@ class BrowserBody:
 
     async def read(self, limit: int) -> bytes | None:
         """Return the whole body, or None if it is larger than `limit` bytes."""
-        from pyodide.ffi import JsException
-
         chunks: list[bytes] = []
         size = 0
         try:
             if not self._response.body:  # null where there can be none (Fetch)
                 return b""
             reader = self._response.body.getReader()
-            while not (step := await reader.read()).done:
+            while not (step := await _settled(reader, "read")).done:
                 chunks.append(step.value.to_bytes())
                 size += len(chunks[-1])
                 if size > limit:
                     return None
-        except JsException:
-            raise FetchFailed from None
         finally:
             self._controller.abort()  # means nothing once all is read
         return b"".join(chunks)

@@ -213,7 +213,17 @@
     if (state === "serving") goDown("RUNTIME_DIED", "The Python runtime died.", error?.name ?? "");
   };
 
+  // The import map holds the hash of each file. Browsers check modules by it; main.py, archives and
+  // what else is fetched are checked because fetch is told the hash here.
+  const map = JSON.parse(document.querySelector('script[type="importmap"]')?.textContent ?? "{}");
+  const absolute = (address) => new URL(address, document.baseURI).href;
+  const hashes = new Map(Object.entries(map.integrity ?? {}).map(([path, hash]) => [absolute(path), hash]));
   const { fetch } = window;
+  const checked = (what, options) => {
+    const integrity = hashes.get(absolute(what?.url ?? what));
+    return fetch(what, integrity ? { ...options, integrity } : options);
+  };
+
   globalThis.ssoBus = Object.freeze({
     settings: JSON.stringify(settings),
     serve(receive, alive, ready) {
@@ -225,11 +235,20 @@
       waiting.clear();
     },
     reply: (number, text) => post(number, JSON.parse(text)),
+    // Python never awaits a promise of fetch's itself: WebKit rejects those with errors that have
+    // no `stack`, Pyodide does not take such for errors, and Python would wait forever.
+    async settled(object, method, ...args) {
+      try {
+        return { failed: false, value: await object[method](...args) };
+      } catch {
+        return { failed: true };
+      }
+    },
     drop,
     fail,
     died,
     // What is tried with this one may fail: there is another way.
-    tryFetch: (...args) => fetch(...args),
+    tryFetch: checked,
   });
 
   // Once a second: has Python come in time, is it still alive while somebody waits for it?
@@ -267,14 +286,17 @@
   addEventListener("unhandledrejection", onError);
 
   // So does a part that is not there: without this, a missing file leaves Pyodide waiting forever.
+  const begun = new Map(); // address -> promise of the answer, for the first to ask
   window.fetch = async (...args) => {
     if (state !== "booting") return fetch(...args);
+    const answer = begun.get(absolute(args[0]?.url ?? args[0]));
+    if (answer) return answer;
     try {
-      const response = await fetch(...args);
+      const response = await checked(...args);
       if (!response.ok) fail(`${name(args[0])} was answered with status ${response.status}.`);
       return response;
     } catch (error) {
-      fail(`${name(args[0])} could not be fetched.`);
+      fail(`${name(args[0])} could not be fetched, or is not the file that was built.`);
       throw error;
     }
   };
@@ -310,29 +332,32 @@
 
   // PyScript looks for its config when it is imported, and must find the script only after the
   // hook is gone that composes worker code with Function(…), which the page's policy forbids.
-  const element = (tag, attributes) => {
-    const made = document.createElement(tag);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    document.head.append(made);
-    return made;
-  };
-  const { config, core, main } = dataset;
+  const { config, core, preload } = dataset;
+  for (const href of preload.split(" ").filter(Boolean)) {
+    const link = document.createElement("link");
+    link.rel = "modulepreload";
+    link.href = href;
+    document.head.append(link);
+  }
   const inline = config.startsWith("{");
   for (const tag of ["py-config", "mpy-config"]) {
     // The second is never used; without it, PyScript would load all its plugins for it.
-    if (inline) element(tag, { type: "json" }).textContent = config;
-    else element(tag, { src: config });
+    const element = document.createElement(tag);
+    if (inline) {
+      element.setAttribute("type", "json");
+      element.textContent = config;
+    } else element.setAttribute("src", config);
+    document.head.append(element);
   }
   // The interpreter starts now, not when PyScript has got that far; PyScript reports its errors.
   if (inline) import(new URL(JSON.parse(config).interpreter, document.baseURI)).catch(() => {});
-  // PyScript would fetch the script only when Python is up.
-  const source = window.fetch(new URL(main, document.baseURI)).then((response) => response.text());
+  // PyScript would fetch the script only when Python is up. The answer waits for it in `begun`.
+  const script = document.getElementById("bus-main").content.firstElementChild;
+  const main = absolute(script.getAttribute("src"));
+  begun.set(main, window.fetch(main));
   import(new URL(core, document.baseURI)).then(
-    async ({ hooks }) => {
+    ({ hooks }) => {
       hooks.worker.onBeforeRunAsync.clear();
-      const script = document.createElement("script");
-      script.type = "py";
-      script.textContent = await source;
       script.addEventListener("py:done", () => fail("main.py ended without starting the bus."));
       document.head.append(script);
     },

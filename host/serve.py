@@ -24,6 +24,7 @@ _TYPES = {
     ".wasm": "application/wasm",
     ".zip": "application/zip",
 }
+_FOR_SERVERS = {"_headers", "nginx.conf"}
 _ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 
 
@@ -61,7 +62,7 @@ class BusFiles:
             file = (self._folder / path.lstrip("/")).resolve()
             if path.endswith("/"):
                 file /= "index.html"
-            inside = file.is_relative_to(self._folder) and file.name != "_headers"
+            inside = file.is_relative_to(self._folder) and file.name not in _FOR_SERVERS
             return file if inside and file.is_file() else None
         except (OSError, ValueError):  # a name that no file can have
             return None

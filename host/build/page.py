@@ -6,11 +6,13 @@ from typing import Final
 
 from bus.messages import SERVED
 from bus.settings import Settings
+from host.build.integrity import import_map, script_source
 from host.build.policy import content_security_policy
 
 SETTINGS_BLOCK: Final = '<script type="application/json" id="bus-settings">{}</script>'
-PRELOAD_MARK: Final = "<!-- preload: the build names here what is fetched next -->"
+PRELOAD_MARK: Final = 'data-preload=""'
 POLICY_MARK: Final = "<!-- policy: the build puts the content security policy here -->"
+INTEGRITY_MARK: Final = "<!-- integrity: the build puts the hashes of all files here -->"
 
 
 def settings_block(settings: Settings) -> str:
@@ -21,20 +23,28 @@ def settings_block(settings: Settings) -> str:
     return SETTINGS_BLOCK.replace("{}", text)
 
 
-def policy_meta(settings: Settings) -> str:
+def policy_meta(settings: Settings, inline: str | None = None) -> str:
     """Return the policy as a meta element, for servers that send no headers of their own."""
-    policy = escape(content_security_policy(settings, in_page=True))
+    policy = escape(content_security_policy(settings, inline, in_page=True))
     return f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
 
 
-def fill_page(page: str, settings: Settings, replacements: dict[str, str]) -> str:
+def fill_page(
+    page: str,
+    settings: Settings,
+    replacements: dict[str, str],
+    integrity: dict[str, str] | None = None,
+) -> str:
     """Return `index.html` with the settings in place and every string of `replacements` replaced.
 
+    `integrity` holds the hashes of what the page loads (host/build/integrity.py), where it is known.
     Raises ValueError if one of them is not there exactly once: the page and the build must agree.
     """
+    hashes = import_map(integrity) if integrity else None
     changes = {
         SETTINGS_BLOCK: settings_block(settings),
-        POLICY_MARK: policy_meta(settings),
+        POLICY_MARK: policy_meta(settings, script_source(hashes) if hashes else None),
+        INTEGRITY_MARK: f'<script type="importmap">{hashes}</script>' if hashes else "",
         **replacements,
     }
     for old, new in changes.items():

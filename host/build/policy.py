@@ -1,5 +1,7 @@
 """The HTTP headers that a bus is served with, made from its settings."""
 
+from typing import Final
+
 from bus.settings import Settings
 
 _FEATURES = (
@@ -12,14 +14,26 @@ _FEATURES = (
 )  # fmt: skip
 
 
-def content_security_policy(settings: Settings, *, in_page: bool = False) -> str:
-    """Return the policy (CSP Level 3). `frame-ancestors` is of no effect in a page's own meta."""
+IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+REVALIDATE: Final = {"Cache-Control": "no-cache"}
+
+
+def content_security_policy(
+    settings: Settings, inline: str | None = None, *, in_page: bool = False
+) -> str:
+    """Return the policy (CSP Level 3). `frame-ancestors` is of no effect in a page's own meta.
+
+    `inline` is the source that allows the page's import map, by its hash.
+    """
     directives = {
         "default-src": ["'none'"],
-        "script-src": ["'self'", "'wasm-unsafe-eval'"],
+        "script-src": ["'self'", *([inline] if inline else []), "'wasm-unsafe-eval'"],
         "connect-src": ["'self'", *settings.sso.origins],
         "base-uri": ["'none'"],
         "form-action": ["'none'"],
+        # No script of this page turns text into script or markup, so there is no way to do it.
+        "require-trusted-types-for": ["'script'"],
+        "trusted-types": ["'none'"],
         "frame-ancestors": list(settings.allowed_origins),
     }
     if in_page:
@@ -27,16 +41,17 @@ def content_security_policy(settings: Settings, *, in_page: bool = False) -> str
     return "; ".join(" ".join([name, *sources]) for name, sources in directives.items())
 
 
-def headers(settings: Settings, hashed: list[str]) -> dict[str, dict[str, str]]:
+def headers(
+    settings: Settings, hashed: list[str], inline: str | None = None
+) -> dict[str, dict[str, str]]:
     """Return the headers for each path pattern of the built folder.
 
-    `hashed` names the folders whose names hold their content's hash: they never change.
+    `hashed` names the folders whose names hold their content's hash: they never change. `inline` is
+    the source that allows the page's import map.
     """
-    immutable = {"Cache-Control": "public, max-age=31536000, immutable"}
-    revalidate = {"Cache-Control": "no-cache"}
     return {
         "/*": {
-            "Content-Security-Policy": content_security_policy(settings),
+            "Content-Security-Policy": content_security_policy(settings, inline),
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
             "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _FEATURES),
@@ -45,9 +60,10 @@ def headers(settings: Settings, hashed: list[str]) -> dict[str, dict[str, str]]:
             "Cross-Origin-Resource-Policy": "cross-origin",
             "Cross-Origin-Opener-Policy": "same-origin",
         },
-        "/": revalidate,
-        "/index.html": revalidate,
-        **{f"/{name}/*": immutable for name in hashed},
+        "/": REVALIDATE,
+        "/index.html": REVALIDATE,
+        "/sbom.cdx.json": REVALIDATE,
+        **{f"/{name}/*": IMMUTABLE for name in hashed},
     }
 
 

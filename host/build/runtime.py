@@ -45,6 +45,7 @@ def ensure_runtime(say: Callable[[str], None]) -> Path:
     marker = RUNTIME / "stamp"
     if marker.exists() and marker.read_text() == stamp.hexdigest():
         return RUNTIME
+    marker.unlink(missing_ok=True)  # whatever happens now, it is not whole until the end
     for part in ("pyodide", "pyscript", "micropython"):
         shutil.rmtree(RUNTIME / part, ignore_errors=True)
     say("downloading the browser's Python (Pyodide, PyScript, MicroPython: 8 MB) with npm")

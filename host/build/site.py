@@ -11,9 +11,12 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from bus.settings import Settings
 from host.build.compress import compress_folder
 from host.build.discovery import with_connect_origins
+from host.build.integrity import early_script, import_map, integrity_of, script_source
+from host.build.nginx import nginx_file
 from host.build.page import PRELOAD_MARK, fill_page
 from host.build.policy import headers, headers_file
 from host.build.runtime import ROOT, ensure_runtime
+from host.build.sbom import sbom
 from host.build.snapshot import make_snapshot, snapshot_meta
 
 BUS = ROOT / "bus"
@@ -49,29 +52,31 @@ def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
     python = _write(part, "python", _python_parts(runtime / "pyodide", snapshot))
     bus = _write(part, "bus", _bus_parts(f"../{python}/", runtime / "pyodide", snapshot))
     core = next((runtime / "pyscript").glob("core-*.js")).name
+    preloaded = [
+        *(f"{bus}/{name}" for name in ("interpreter.mjs", "parts.mjs", "library.mjs")),
+        *(f"{python}/{name}" for name in ("pyodide.mjs", "pyodide.asm.mjs")),
+        *(f"{pyscript}/{name}" for name in ("core.js", core)),
+    ]
     config = json.dumps({"interpreter": f"./{bus}/interpreter.mjs", "plugins": PLUGINS_OFF})
+    integrity = integrity_of(part)
     page = fill_page(
         (ROOT / "index.html").read_text(encoding="utf-8"),
         settings,
         {
-            "./bus/early.js": f"./{bus}/early.js",
+            '<script src="./bus/early.js"': early_script(f"./{bus}/early.js", integrity),
             "./bus/main.py": f"./{bus}/main.py",
             "./.runtime/pyscript/core.js": f"./{pyscript}/core.js",
             "./pyscript.toml": config.replace('"', "&quot;"),
-            PRELOAD_MARK: "".join(
-                f'<link rel="modulepreload" href="./{path}">'
-                for path in (
-                    *(f"{bus}/{name}" for name in ("interpreter.mjs", "parts.mjs", "library.mjs")),
-                    *(f"{python}/{name}" for name in ("pyodide.mjs", "pyodide.asm.mjs")),
-                    *(f"{pyscript}/{name}" for name in ("core.js", core)),
-                )
-            ),
+            PRELOAD_MARK: f'data-preload="{" ".join(f"./{path}" for path in preloaded)}"',
         },
+        integrity,
     )
     (part / "index.html").write_text(page, encoding="utf-8")
+    (part / "sbom.cdx.json").write_text(sbom(runtime), encoding="utf-8")
     compress_folder(part, say)
-    rules = headers(settings, [pyscript, python, bus])
+    rules = headers(settings, [pyscript, python, bus], script_source(import_map(integrity)))
     (part / "_headers").write_text(headers_file(rules), encoding="utf-8")
+    (part / "nginx.conf").write_text(nginx_file(rules), encoding="utf-8")
     shutil.rmtree(out, ignore_errors=True)
     part.rename(out)
 

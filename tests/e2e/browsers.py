@@ -5,10 +5,17 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from playwright.sync_api import Browser, BrowserContext, Playwright
+
+from tests.e2e.reports import Reports
+from tests.e2e.tab import Opener, Tab
+from tests.e2e.webkit import mini_browser, webkit
+
+ENGINES = ("chromium", "firefox", "webkit")
 
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 """Chromium asks for its own updates and more; none of that is of use here."""
@@ -83,3 +90,14 @@ def profile(
         yield context
     finally:
         context.close()
+
+
+@contextmanager
+def tabs(playwright: Playwright, engine: str, reports: Reports) -> Iterator[Opener]:
+    """Start a browser; yields what opens a tab in it. Raises LookupError where there is none."""
+    if engine == "webkit" and mini_browser():
+        with webkit(reports) as browser:
+            yield cast("Opener", browser.open)  # its tabs act as the others do
+    else:
+        with launch(playwright, engine) as browser:
+            yield partial(Tab, browser)

@@ -1,12 +1,13 @@
 """One world and one browser for the run; a tab for each module, or for each test that asks."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Playwright, sync_playwright
 
-from tests.e2e.browsers import launch
+from tests.e2e.browsers import ENGINES, tabs
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.world import World
 
@@ -18,23 +19,47 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world.stop()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that needs a browser runs in each engine, or in those that its mark names."""
+    if "engine" in metafunc.fixturenames:
+        named = metafunc.config.getoption("--engine")
+        marked = metafunc.definition.get_closest_marker("engines")
+        engines = [each for each in named or ENGINES if marked is None or each in marked.args]
+        metafunc.parametrize("engine", engines, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> str:
+    """The engine's name; what differs between engines is asserted by it."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
         yield playwright
 
 
-@pytest.fixture(scope="session", params=["chromium"])
-def browser(playwright: Playwright, request: pytest.FixtureRequest) -> Iterator[Browser]:
-    with launch(playwright, request.param) as browser:
-        yield browser
+@pytest.fixture(scope="session")
+def browser(
+    engine: str, world: World, playwright: Playwright, request: pytest.FixtureRequest
+) -> Iterator[Opener]:
+    """Opens tabs in one engine. Where it is not installed, its tests are skipped, unless it is
+    Chromium, was asked for, or this is CI."""
+    try:
+        with tabs(playwright, engine, world.reports) as open_tab:
+            yield open_tab
+    except LookupError as error:
+        if engine == "chromium" or request.config.getoption("--engine") or os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
 
 
-def _opener(browser: Browser) -> Iterator[Opener]:
+def _opener(browser: Opener) -> Iterator[Opener]:
     tabs: list[Tab] = []
 
     def open_tab(**context: Any) -> Tab:
-        tabs.append(Tab(browser, **context))
+        tabs.append(browser(**context))
         return tabs[-1]
 
     yield open_tab
@@ -43,13 +68,13 @@ def _opener(browser: Browser) -> Iterator[Opener]:
 
 
 @pytest.fixture
-def open_tab(browser: Browser) -> Iterator[Opener]:
+def open_tab(browser: Opener) -> Iterator[Opener]:
     """Opens tabs, each with a profile of its own; an error in one fails the test."""
     yield from _opener(browser)
 
 
 @pytest.fixture(scope="module")
-def open_module_tab(browser: Browser) -> Iterator[Opener]:
+def open_module_tab(browser: Opener) -> Iterator[Opener]:
     yield from _opener(browser)
 
 

@@ -1,7 +1,7 @@
 """Sees to it that there are browsers to test in: what is installed, else Playwright's own, else the
-system's package.
+system's package. And nginx, where it can be had.
 
-`python -m tests.e2e.install` wants Chromium; with CI=true in the environment it wants all three.
+`python -m tests.e2e.install` wants Chromium; with CI=true in the environment it wants all.
 """
 
 import os
@@ -13,10 +13,12 @@ from collections.abc import Callable
 from playwright.sync_api import Error, sync_playwright
 
 from tests.e2e.browsers import launch
+from tests.e2e.nginx import brotli_module, nginx_program
 
 PACKAGES = {
     "chromium": ["chromium"],
     "firefox": ["firefox-esr"],
+    "webkit": ["webkit2gtk-driver", "xvfb", "dbus"],
 }
 """Debian's packages for each engine."""
 
@@ -39,10 +41,14 @@ def from_playwright(engine: str) -> None:
 
 
 def from_the_system(engine: str) -> None:
+    apt_install(PACKAGES[engine])
+
+
+def apt_install(packages: list[str]) -> None:
     if not shutil.which("apt-get"):
         return
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    for arguments in (["update", "-qq"], ["install", "-y", "-qq", *PACKAGES[engine]]):
+    for arguments in (["update", "-qq"], ["install", "-y", "-qq", *packages]):
         subprocess.run([*sudo, "apt-get", *arguments], check=False, timeout=900)
 
 
@@ -73,9 +79,31 @@ def ensure(engine: str) -> bool:
     return False
 
 
+def ensure_nginx() -> bool:
+    """Find nginx and its brotli module, or install them. Returns whether both are there now."""
+    if nginx_program() is None:
+        print("nginx: none here; asking for the system's package", flush=True)
+        apt_install(["nginx"])
+    if nginx_program() and brotli_module() is None:
+        apt_install(["libnginx-mod-http-brotli-static"])
+    if nginx_program() is None or brotli_module() is None:
+        print(
+            "nginx: could not get it with its brotli module; tests of those are left out. On Debian: "
+            "sudo apt-get install nginx libnginx-mod-http-brotli-static",
+            file=sys.stderr,
+        )
+        return False
+    return True
+
+
 def main() -> int:
     wanted = list(PACKAGES) if os.environ.get("CI") == "true" else ["chromium"]
     missing = [engine for engine in wanted if not ensure(engine)]
+    ci = os.environ.get("CI") == "true"
+    root = shutil.which("apt-get") and os.geteuid() == 0
+    # Elsewhere the tests of nginx are skipped where there is none; CI must have it.
+    if (ci or (root and nginx_program() is None)) and not ensure_nginx() and ci:
+        missing.append("nginx")
     return 2 if missing else 0
 
 

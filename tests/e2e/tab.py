@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Frame, Page
+from playwright.sync_api import Browser, ConsoleMessage, Frame, Page, WebError
 
 
 class Tab:
@@ -18,13 +18,13 @@ class Tab:
         self.errors: list[str] = []
         self._expected: list[str] = []
         self._context.on("console", self._line)
-        self._context.on("weberror", lambda error: self.errors.append(str(error.error)))
+        self._context.on("weberror", self._error)
         self.page: Page = self._context.new_page()
 
     def goto(self, url: str) -> "Tab":
         """Open a page of the tests and wait for its script."""
         self.page.goto(url)
-        self.run("() => new Promise((done) => loaded ? done() : addEventListener('load', done))")
+        self.run(LOADED)
         return self
 
     def run(self, script: str, *args: Any) -> Any:
@@ -53,16 +53,37 @@ class Tab:
     def close(self) -> list[str]:
         """Close the tab; returns what went wrong in it unexpectedly."""
         self._context.close()
-        wrong = self.errors + [line for line in self.lines if _is_violation(line)]
-        return [line for line in wrong if not any(text in line for text in self._expected)]
+        return unexpected(self.errors, self.lines, self._expected)
 
     def _line(self, message: ConsoleMessage) -> None:
         self.lines.append(message.text)
 
+    def _error(self, error: WebError) -> None:
+        # Firefox's driver calls an error what others have as a line: that a fetch has failed.
+        text = str(error.error)
+        (self.lines if text.startswith("The Same Origin Policy ") else self.errors).append(text)
+
+
+def unexpected(errors: list[str], lines: list[str], expected: list[str]) -> list[str]:
+    """Return the errors and policy violations that hold none of the `expected` texts."""
+    wrong = errors + [line for line in lines if _is_violation(line)]
+    return [line for line in wrong if not any(text in line for text in expected)]
+
+
+VIOLATIONS = (
+    "content security policy",
+    "content-security-policy",
+    "this document requires 'trusted",
+)
+"""How browsers report what a policy forbids, Trusted Types included; in lower case."""
+
 
 def _is_violation(line: str) -> bool:
     lowered = line.lower()
-    return "content security policy" in lowered or "content-security-policy" in lowered
+    return any(words in lowered for words in VIOLATIONS)
 
+
+LOADED = """() => new Promise((done) => window.loaded ? done() : addEventListener('load', done))"""
+"""Waits for the script of a page of the tests."""
 
 Opener = Callable[..., Tab]

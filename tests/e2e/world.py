@@ -1,6 +1,7 @@
 """Everything that the end-to-end tests talk to: real servers on real ports, on two sites."""
 
 import asyncio
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from host.build.runtime import ROOT
 from host.demo.reset import ResettableProtocol
 from host.serve import bus_files
 from tests.e2e.backend import Backend
+from tests.e2e.reports import Reports
 
 PAGES = ROOT / "tests/pages"
 
@@ -83,13 +85,22 @@ class Buses:
         """Send what is stuck, and let nothing be stuck any more."""
         self.stuck.clear()
         self._released.set()
+        self._released = threading.Event()
 
 
 def _host_routes() -> list[Route | Mount]:
     async def client(_: Any) -> Response:
         return FileResponse(ROOT / "host/client.js")
 
+    async def isolated(_: Any) -> Response:
+        headers = {
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Embedder-Policy": "require-corp",
+        }
+        return FileResponse(PAGES / "host.html", headers=headers)
+
     return [
+        Route("/isolated.html", isolated),
         Route("/client.js", client),
         Mount("/pages", StaticFiles(directory=PAGES)),
         Route("/favicon.ico", lambda _: Response(status_code=204)),
@@ -104,14 +115,15 @@ class World:
     folder: Path
     backend: Backend = field(default_factory=Backend)
     buses: Buses = field(default_factory=Buses)
+    reports: Reports = field(default_factory=Reports)
 
     def __post_init__(self) -> None:
-        host = Starlette(routes=_host_routes())
+        host = self.reports.around(Starlette(routes=_host_routes()))
         self._servers = [
             Server(host, "localhost"),
             Server(host, "localhost"),
             Server(host, "localhost"),
-            Server(self.buses, "127.0.0.1"),
+            Server(self.reports.around(self.buses), "127.0.0.1"),
             Server(self.backend.app, "localhost", http=ResettableProtocol),
         ]
         self.host, self.other, self.stranger, self.bus_origin, self.backend_origin = (
@@ -160,3 +172,12 @@ def without_frame_ancestors(folder: Path) -> None:
     headers.write_text(
         "\n".join(line.split("; frame-ancestors ")[0] for line in text.splitlines()) + "\n"
     )
+
+
+def without_hashes(folder: Path) -> None:
+    """Let the page load files that are not what was built, to see what else stands in their way."""
+    page = folder / "index.html"
+    text = re.sub(r'<script type="importmap">.*?</script>| integrity="[^"]*"', "", page.read_text())
+    page.write_text(text)
+    for packed in folder.glob("index.html.*"):
+        packed.unlink()

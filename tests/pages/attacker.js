@@ -17,7 +17,12 @@ const actions = {
   embed() {
     const frame = document.createElement("iframe");
     frame.src = bus;
-    frame.onload = () => frame.contentWindow.postMessage(message("embedded"), origin);
+    window.embedded = new Promise((resolve) => {
+      frame.onload = () => {
+        frame.contentWindow.postMessage(message("embedded"), origin);
+        resolve();
+      };
+    });
     document.body.append(frame);
   },
   // Asks the bus that stands beside this frame in its parent.

@@ -7,7 +7,14 @@ import pytest
 
 from bus.messages import SERVED
 from bus.settings import Settings
-from host.build.page import POLICY_MARK, SETTINGS_BLOCK, fill_page, settings_block
+from host.build.integrity import script_source
+from host.build.page import (
+    INTEGRITY_MARK,
+    POLICY_MARK,
+    SETTINGS_BLOCK,
+    fill_page,
+    settings_block,
+)
 from host.build.policy import content_security_policy
 from host.build.runtime import ROOT
 
@@ -57,7 +64,11 @@ def test_the_settings_are_read_back_as_they_were(page):
 
 
 def test_no_setting_ends_the_script_element(page):
-    assert [script.get("src") for script in page.all("script")] == [None, "./bus/early.js"]
+    assert [script.get("src") for script in page.all("script")] == [
+        None,
+        "./bus/main.py",
+        "./bus/early.js",
+    ]
     assert "<" not in settings_block(SETTINGS).removeprefix("<script").removesuffix("</script>")
 
 
@@ -72,6 +83,21 @@ def test_the_policy_stands_before_the_first_script(page):
     assert names.index("meta") < at  # the encoding comes first
 
 
+HASHES = {"./bus-1/early.js": "sha256-a", "./bus-1/</script>.mjs": "sha256-b"}
+
+
+def test_the_import_map_is_read_back_and_allowed_by_its_hash():
+    """It stands before the first module is asked for, which older engines insist on."""
+    page = Reader(fill_page(PAGE, SETTINGS, {}, HASHES))
+    assert page.all("script")[0]["type"] == "importmap"
+    assert json.loads(page.scripts[0]) == {"integrity": HASHES}
+    [policy] = [m["content"] for m in page.all("meta") if "http-equiv" in m]
+    assert f" {script_source(page.scripts[0])} " in policy
+    assert not any(
+        "importmap" in str(of) for _, of in Reader(fill_page(PAGE, SETTINGS, {})).elements
+    )
+
+
 def test_the_page_runs_no_script_of_its_own_text(page):
     """The policy would not let it: every script has an address, or is data."""
     for script in page.all("script"):
@@ -84,10 +110,10 @@ def test_the_page_runs_no_script_of_its_own_text(page):
 
 def test_replacements(page):
     filled = fill_page(PAGE, SETTINGS, {"./bus/early.js": "./bus-123/early.js"})
-    assert Reader(filled).all("script")[1]["src"] == "./bus-123/early.js"
+    assert Reader(filled).all("script")[2]["src"] == "./bus-123/early.js"
 
 
-@pytest.mark.parametrize("mark", [SETTINGS_BLOCK, POLICY_MARK])
+@pytest.mark.parametrize("mark", [SETTINGS_BLOCK, POLICY_MARK, INTEGRITY_MARK])
 @pytest.mark.parametrize("times", [0, 2])
 def test_a_page_that_does_not_fit_the_build(mark, times):
     with pytest.raises(ValueError, match="exactly once"):

@@ -30,8 +30,16 @@ def test_the_policy():
         "connect-src": ["'self'", "https://api.example.com"],
         "base-uri": ["'none'"],
         "form-action": ["'none'"],
+        "require-trusted-types-for": ["'script'"],
+        "trusted-types": ["'none'"],
         "frame-ancestors": ["https://a.example", "http://localhost:8000"],
     }
+
+
+def test_the_import_map_is_allowed_by_its_hash():
+    policy = content_security_policy(settings(), "'sha256-x'")
+    assert directives(policy)["script-src"] == ["'self'", "'sha256-x'", "'wasm-unsafe-eval'"]
+    assert headers(settings(), [], "'sha256-x'")["/*"]["Content-Security-Policy"] == policy
 
 
 def test_the_policy_in_the_page_is_the_same_but_for_what_has_no_effect_there():
@@ -70,7 +78,8 @@ def test_what_never_changes_is_immutable_and_the_page_is_asked_for_anew():
         == rules["/python-2/*"]
         == {"Cache-Control": "public, max-age=31536000, immutable"}
     )
-    assert rules["/"] == rules["/index.html"] == {"Cache-Control": "no-cache"}
+    page = {"Cache-Control": "no-cache"}
+    assert rules["/"] == rules["/index.html"] == rules["/sbom.cdx.json"] == page
     assert "Cache-Control" not in rules["/*"]
 
 

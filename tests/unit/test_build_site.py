@@ -1,9 +1,12 @@
 """The built folder, from a runtime of a few bytes."""
 
 import gzip
+import json
 import re
 import sys
 import time
+from base64 import b64encode
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -32,11 +35,17 @@ def runtime(tmp_path, monkeypatch):
         "pyscript/core.js",
         "pyscript/core-1.js",
         "pyodide/pyodide.mjs",
+        "pyodide/pyodide.asm.mjs",
         "pyodide/pyodide.asm.wasm",
+        "snapshot/snapshot.bin",
+        "snapshot/library.wasm",
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"// {name}\n" * 50)
+    (folder / "snapshot/meta.json").write_text('{"modules": []}')
     monkeypatch.setattr(site, "ensure_runtime", lambda _say: folder)
+    monkeypatch.setattr(site, "make_snapshot", lambda *_: folder / "snapshot")
+    monkeypatch.setattr(site, "sbom", lambda _runtime: "the list of parts" * 50)
     monkeypatch.setattr(compress, "RUNTIME", folder)
     return folder
 
@@ -84,9 +93,42 @@ def test_the_built_folder(runtime, out):
 
 def test_all_that_the_page_names_is_there(runtime, out):
     files = build(out)
-    named = re.findall(r"\./([\w./-]+)", files["index.html"].decode().split("<body>")[0])
-    assert len(named) == 4
+    head = files["index.html"].decode().split("<body>")[0]
+    named = re.findall(r"\./([\w./-]+)", re.sub(r"<script type=.importmap.*?</script>", "", head))
+    assert len(named) == 4 + 7  # core, interpreter, main.py, early.js, and what is preloaded
     assert set(named) <= files.keys()
+
+
+def test_the_page_holds_the_hash_of_each_file_with_code(runtime, out):
+    files = build(out)
+    page = files["index.html"].decode()
+    hashes = json.loads(re.search(r'<script type="importmap">(.*?)</script>', page)[1])["integrity"]
+    code = (".js", ".mjs", ".py", ".json", ".zip", ".whl")
+    assert hashes == {
+        f"./{name}": f"sha256-{b64encode(sha256(data).digest()).decode()}"
+        for name, data in files.items()
+        if "/" in name and name.endswith(code)
+    }
+    # Where an element loads one, it names the hash itself.
+    loads = re.findall(r'<(script|link)[^>]* (?:src|href)="([^"]+)" integrity="([^"]+)"', page)
+    assert [kind for kind, _, _ in loads] == ["script"]
+    assert loads[-1][1].endswith("/early.js")
+    assert all(hashes[address] == of for _, address, of in loads)
+    # Both policies let the map in, or browsers would pass over it.
+    text = re.search(r'<script type="importmap">(.*?)</script>', page)[1]
+    source = f"&#x27;sha256-{b64encode(sha256(text.encode()).digest()).decode()}&#x27;"
+    assert source in page
+    assert source.replace("&#x27;", "'") in files["_headers"].decode()
+
+
+def test_what_is_for_servers(runtime, out):
+    files = build(out)
+    assert files["sbom.cdx.json"].startswith(b"the list of parts")
+    assert {"sbom.cdx.json.gz", "_headers", "nginx.conf"} <= files.keys()
+    assert not [name for name in files if name.startswith(("_headers.", "nginx.conf."))]
+    for header in ("Content-Security-Policy", "Permissions-Policy"):
+        [value] = re.findall(rf"^  {header}: (.*)$", files["_headers"].decode(), re.MULTILINE)
+        assert files["nginx.conf"].decode().count(f'add_header {header} "{value}" always;') == 3
 
 
 def test_no_address_in_the_page_is_absolute(runtime, out):

@@ -41,6 +41,7 @@ def folder(tmp_path):
     folder = tmp_path / "dist"
     (folder / "bus-1").mkdir(parents=True)
     (folder / "_headers").write_text(HEADERS)
+    (folder / "nginx.conf").write_text("this is for nginx")
     (folder / "index.html").write_text("<p>page")
     for name in TYPES:
         (folder / "bus-1" / name).write_text(f"this is {name}")
@@ -140,7 +141,7 @@ async def test_no_accept_encoding_at_all(folder):
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/bus-1", "/bus-1/", "/bus-1/nowhere.js", "/bus-2/core.js", "/index.html/",
-                                  "/core.js", "/_headers", "/favicon.ico", "/bus-1/core.js/"])  # fmt: skip
+                                  "/core.js", "/_headers", "/nginx.conf", "/favicon.ico", "/bus-1/core.js/"])  # fmt: skip
 async def test_what_is_not_there_is_a_404_and_never_another_page(client, path):
     response = await client.get(path)
     assert response.status_code == 404

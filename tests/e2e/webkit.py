@@ -1,0 +1,179 @@
+"""WebKitGTK, as Debian has it (`webkit2gtk-driver`, `xvfb`), behind the interface of `Tab`."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Error
+from selenium.common.exceptions import NoSuchFrameException, WebDriverException
+from selenium.webdriver import Proxy, Remote, WebKitGTKOptions, WebKitGTKService
+from selenium.webdriver.common.proxy import ProxyType
+from selenium.webdriver.remote.client_config import ClientConfig
+from selenium.webdriver.remote.remote_connection import RemoteConnection
+
+from tests.e2e.reports import MARK, Reports
+from tests.e2e.tab import LOADED, unexpected
+
+AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/60.5 Safari/605.1.15"
+)
+"""As it calls itself when it is not told otherwise."""
+
+SECONDS = 30
+"""How long a tab waits for a line: as long as Playwright does."""
+
+CALL = """
+const done = arguments[1];
+(async () => JSON.stringify({ value: await (%s)(...JSON.parse(arguments[0])) }))()
+    .catch((error) => JSON.stringify({ error: `${error}\\n${error?.stack}` }))
+    .then(done);
+"""
+
+
+def mini_browser() -> str | None:
+    """Return the path of the browser that the driver drives, if all that it needs is here."""
+    if not (shutil.which("WebKitWebDriver") and shutil.which("Xvfb")):
+        return None
+    return next((str(path) for path in Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser")), None)
+
+
+class WebKitTab:
+    """A browser of its own, and so with a profile of its own; acts as `Tab` does."""
+
+    def __init__(self, reports: Reports, tab: str, env: dict[str, str]) -> None:
+        self._reports = reports
+        self._tab = tab
+        self._expected: list[str] = []
+        options = WebKitGTKOptions()
+        options.binary_location = mini_browser() or ""
+        options.add_argument("--automation")
+        options.add_argument("--javascript-can-open-windows-automatically=true")
+        options.add_argument(f"--user-agent={AGENT} {MARK}/{tab}")
+        # In a process group of its own: Ctrl-C is for the tests, which then close the tab.
+        self._service = WebKitGTKService(env=env, popen_kw={"start_new_session": True})
+        self._service.path = shutil.which("WebKitWebDriver") or ""
+        self._service.start()
+        direct = Proxy(raw={"proxyType": ProxyType.DIRECT})
+        config = ClientConfig(self._service.service_url, proxy=direct)
+        self._driver = Remote(RemoteConnection(client_config=config), options=options)
+        self._driver.set_script_timeout(100)
+        self._window = self._driver.current_window_handle
+
+    @property
+    def lines(self) -> list[str]:
+        return self._reports.of(self._tab).lines
+
+    @property
+    def errors(self) -> list[str]:
+        return self._reports.of(self._tab).errors
+
+    def goto(self, url: str) -> "WebKitTab":
+        """Open a page of the tests and wait for its script."""
+        self._driver.get(url)
+        self.run(LOADED)  # the driver comes back before the page's modules have run
+        return self
+
+    def run(self, script: str, *args: Any) -> Any:
+        """Call a JavaScript function in the page; returns what its promise resolves to."""
+        self._driver.switch_to.window(self._window)
+        self._driver.switch_to.default_content()
+        return self._call(script, *args)
+
+    def run_in(self, url: str, script: str, *args: Any) -> Any:
+        """Call a JavaScript function in the frame whose address starts with `url`."""
+        self._driver.switch_to.window(self._window)
+        for address in self._frames():
+            if address.startswith(url):
+                return self._call(script, *args)
+        raise LookupError(f"no frame shows {url}")
+
+    def wait_for_line(self, text: str) -> str:
+        """Wait until the console has said something that holds `text`; returns that line."""
+        return self._reports.wait_for_line(self._tab, text, SECONDS)
+
+    def expect(self, *texts: str) -> None:
+        """Name errors that this test provokes: lines that hold one of these texts."""
+        self._expected += texts
+
+    def close(self) -> list[str]:
+        """Close the tab; returns what went wrong in it unexpectedly."""
+        try:
+            self._hear_all()
+        except WebDriverException as error:
+            self.errors.append(f"the pages no longer answer: {error.msg}")
+        finally:
+            with suppress(WebDriverException):
+                self._driver.quit()
+            self._service.stop()
+            with suppress(ProcessLookupError):  # as it should be; else it hangs
+                os.killpg(self._service.process.pid, signal.SIGKILL)
+        return unexpected(self.errors, self.lines, self._expected)
+
+    def _call(self, script: str, *args: Any) -> Any:
+        # As text, both ways: the driver itself turns an empty list into an object, for one.
+        got = json.loads(self._driver.execute_async_script(CALL % script, json.dumps(args)))
+        if "error" in got:
+            raise Error(got["error"])
+        return got.get("value")
+
+    def _frames(self) -> Iterator[str]:
+        """Enter the page, then each frame in it, however deep; yields the address of each."""
+        paths: list[list[int]] = [[]]
+        for path in paths:
+            self._driver.switch_to.default_content()
+            try:
+                for index in path:
+                    self._driver.switch_to.frame(index)
+            except NoSuchFrameException:
+                continue  # gone meanwhile
+            inside: int = self._call("() => window.length")
+            paths += [[*path, index] for index in range(inside)]
+            yield self._call("() => location.href")
+
+    def _hear_all(self) -> None:
+        """Wait until all that the pages have said has arrived."""
+        self._driver.set_script_timeout(10)
+        for window in self._driver.window_handles:
+            self._driver.switch_to.window(window)
+            for _ in self._frames():
+                self._call("() => window[Symbol.for('reported')]?.()")
+
+
+class WebKit:
+    """Opens tabs on a display that nobody sees."""
+
+    def __init__(self, reports: Reports, display: str) -> None:
+        self._reports = reports
+        self._numbers = count(1)
+        # Nobody on a session bus is needed, and a bus would start half a desktop.
+        self._env = os.environ | {"DISPLAY": display, "DBUS_SESSION_BUS_ADDRESS": "disabled:"}
+
+    def open(self) -> WebKitTab:
+        return WebKitTab(self._reports, str(next(self._numbers)), self._env)
+
+
+@contextmanager
+def webkit(reports: Reports) -> Iterator[WebKit]:
+    """Start a display for the browsers, and end it."""
+    with ExitStack() as stack:
+        read, write = os.pipe()
+        stack.callback(os.close, read)
+        command = ["Xvfb", "-displayfd", str(write), "-nolisten", "tcp"]
+        server = subprocess.Popen(
+            command, pass_fds=[write], stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        stack.callback(server.wait)
+        stack.callback(server.terminate)
+        os.close(write)
+        number = os.read(read, 16).decode().strip()  # once it is ready; nothing if it has failed
+        if not number:
+            raise LookupError("Xvfb did not start")
+        yield WebKit(reports, f":{number}")

@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
 CONFIG ?= pyscript.toml
 OUT ?= dist
+PROVIDER ?= json
 ARGS ?=
 # Which engines the end-to-end tests run in: chromium, firefox, webkit.
 ENGINES ?= chromium
@@ -28,8 +29,8 @@ $(READY): requirements.lock host/preflight.py
 	@$(VENV)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --timeout 60 --require-hashes -r requirements.lock
 	@touch $@
 
-demo: $(READY) ## See it work: host app, bus, identity provider (ARGS="--host-port 9000 --open")
-	@$(VENV)/python -m host.demo $(ARGS)
+demo: $(READY) ## See it work: host app, bus, identity provider (PROVIDER=oidc, ARGS="--open")
+	@$(VENV)/python -m host.demo --provider $(PROVIDER) $(ARGS)
 
 dev: $(READY) ## Work on it: the same with the unbuilt tree; edit a file in bus/, reload, see
 	@$(VENV)/python -m host.demo --dev $(ARGS)

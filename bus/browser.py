@@ -11,10 +11,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from bus.app import Bus
-from bus.exchange.json_backend import JsonExchange
+from bus.exchange.choice import exchange_for
 from bus.gate import Gate
 from bus.messages import Sso, ready
-from bus.ports import FetchFailed, Inbound
+from bus.ports import FetchFailed, Inbound, NoSuchAlgorithm
 from bus.services.auth import Auth
 from bus.settings import Settings
 
@@ -30,17 +30,16 @@ def start() -> None:
     # no Python can be relied on any more, though proxies can still be called.
     pyodide_js._api.on_fatal = early.died  # noqa: SLF001 - there is no public way
     settings = Settings.model_validate_json(early.settings)
-    exchange = JsonExchange(
-        url=settings.sso.exchange_url,
-        timeout_seconds=settings.request_timeout_seconds,
-        fetch=fetch,
-        now=time.time,
-    )
+
+    def log(line: str) -> None:
+        js.console.debug(f"sso-bus: {line}")
+
+    exchange = exchange_for(settings, fetch=fetch, verify=verify, now=time.time, log=log)
     bus = Bus(
         gate=Gate(frozenset(settings.allowed_origins)),
         handlers={Sso: Auth(exchange).sso},
         window=EarlyWindow(early),
-        log=lambda line: js.console.debug(f"sso-bus: {line}"),
+        log=log,
         report=report,
     )
     loop = asyncio.get_event_loop()
@@ -90,12 +89,13 @@ class EarlyWindow:
         self._early.drop(number)
 
 
-async def fetch(url: str, *, headers: dict[str, str], body: str) -> "BrowserBody":
-    """POST with the browser's fetch; see `bus.ports.Fetch`."""
+async def fetch(url: str, *, headers: dict[str, str], body: str | None) -> "BrowserBody":
+    """POST or GET with the browser's fetch; see `bus.ports.Fetch`."""
     import js
 
     controller = js.AbortController.new()
-    options = js.JSON.parse(to_json(_OPTIONS | {"headers": headers, "body": body}).decode())
+    asked = {"method": "GET"} if body is None else {"method": "POST", "body": body}
+    options = js.JSON.parse(to_json(_OPTIONS | asked | {"headers": headers}).decode())
     options.signal = controller.signal
     try:
         response = await _settled(js.window, "fetch", url, options)
@@ -106,7 +106,6 @@ async def fetch(url: str, *, headers: dict[str, str], body: str) -> "BrowserBody
 
 
 _OPTIONS = {
-    "method": "POST",
     "mode": "cors",
     "credentials": "omit",
     "cache": "no-store",
@@ -149,6 +148,30 @@ class BrowserBody:
         finally:
             self._controller.abort()  # means nothing once all is read
         return b"".join(chunks)
+
+
+async def verify(algorithm: str, *, jwk: str, signed: bytes, signature: bytes) -> bool:
+    """Check a signature with WebCrypto; see `bus.ports.Verify`."""
+    import js
+    from pyodide.ffi import JsException, to_js
+
+    subtle = js.crypto.subtle
+    how = js.JSON.parse(to_json(_ALGORITHMS[algorithm]).decode())
+    try:
+        uses = js.JSON.parse('["verify"]')
+        key = await subtle.importKey("jwk", js.JSON.parse(jwk), how, False, uses)  # noqa: FBT003
+        return bool(await subtle.verify(how, key, to_js(signature), to_js(signed)))
+    except JsException as error:
+        if error.name == "NotSupportedError":
+            raise NoSuchAlgorithm from None
+        return False  # a key that is none
+
+
+_ALGORITHMS = {
+    "RS256": {"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-256"},
+    "ES256": {"name": "ECDSA", "namedCurve": "P-256", "hash": "SHA-256"},
+    "EdDSA": {"name": "Ed25519"},
+}
 
 
 def report(error: Exception) -> None:

@@ -56,6 +56,15 @@ class BusError(Exception):
         self.status = status
 
 
+def invalid_field(name: str, message: str) -> BusError:
+    """Return a BusError INVALID_PAYLOAD about one field of the payload."""
+    return BusError(
+        "INVALID_PAYLOAD",
+        "The payload does not fit; see details.",
+        details=(Detail((name,), message),),
+    )
+
+
 class Rejected(Exception):
     """The backend said no in JSON of its own, which the host gets unchanged."""
 

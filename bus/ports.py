@@ -49,8 +49,10 @@ class Body(Protocol):
 class Fetch(Protocol):
     """The browser's `fetch`, as far as the bus uses it."""
 
-    async def __call__(self, url: str, *, headers: dict[str, str], body: str) -> Body:
-        """POST `body` to `url`; no cookies, cache, referrer or redirects (Fetch standard).
+    async def __call__(self, url: str, *, headers: dict[str, str], body: str | None) -> Body:
+        """POST `body` to `url`, or GET `url` where it is None (Fetch standard).
+
+        No cookies, cache, referrer or redirects.
 
         Cancelling the call, or the reading of its body, aborts the request.
         Raises `FetchFailed` where no response comes.
@@ -59,6 +61,22 @@ class Fetch(Protocol):
 
 class FetchFailed(Exception):
     """No response, or one that broke off: network, DNS, TLS, CORS, CSP, a redirect."""
+
+
+class Verify(Protocol):
+    """The browser's WebCrypto, as far as the bus uses it."""
+
+    async def __call__(self, algorithm: str, *, jwk: str, signed: bytes, signature: bytes) -> bool:
+        """Whether `signature` over `signed` was made with the private part of `jwk`.
+
+        `algorithm` is RS256, ES256 or EdDSA with Ed25519 (RFC 7518, 3.1; RFC 8037, 3.1), `jwk` a
+        public key as JSON text (RFC 7517). A key that cannot be one makes it False.
+        Raises `NoSuchAlgorithm` where the browser lacks the algorithm.
+        """
+
+
+class NoSuchAlgorithm(Exception):
+    """The browser cannot check signatures of this kind."""
 
 
 Now = Callable[[], float]

@@ -1,10 +1,13 @@
 """Serves the unbuilt tree as a bus, with the stock boot: edit a file, reload, see the change."""
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from host.build.config import ConfigError, load_settings
+from host.build.discovery import with_connect_origins
 from host.build.page import fill_page
 from host.build.policy import content_security_policy
 from host.build.runtime import ROOT
@@ -25,7 +28,9 @@ class DevBus:
             return
         path = Request(scope).url.path
         if path in ("/", "/index.html"):
-            await _page()(scope, receive, send)
+            # In a thread: the provider that it may ask can be served by this very loop.
+            page = await asyncio.to_thread(_page)
+            await page(scope, receive, send)
         elif path.startswith(_SERVED) and ".." not in path:
 
             async def uncached(message: dict[str, object]) -> None:
@@ -44,7 +49,7 @@ class DevBus:
 
 def _page() -> Response:
     try:
-        settings = load_settings(ROOT / "pyscript.toml")
+        settings = with_connect_origins(load_settings(ROOT / "pyscript.toml"))
         page = fill_page((ROOT / "index.html").read_text(encoding="utf-8"), settings, {})
     except (ConfigError, ValueError) as error:
         return PlainTextResponse(str(error), 500)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bus.errors import BusError, Detail
+from bus.errors import invalid_field
 from bus.exchange import Exchange
 from bus.messages import Answer, Sso
 from bus.single_flight import SingleFlight
@@ -24,16 +24,8 @@ class Auth:
         """
         asked = request.payload
         if asked.nonce and not self.exchange.uses_nonce:
-            raise _invalid("nonce", "has no use with the provider of this bus")
+            raise invalid_field("nonce", "has no use with the provider of this bus")
         key = (asked.code, asked.redirectUrl, asked.codeVerifier)
         if any(other[0] == asked.code and other != key for other in self._flights):
-            raise _invalid("code", "is being exchanged already, with other fields")
+            raise invalid_field("code", "is being exchanged already, with other fields")
         return await self._flights.join(key, lambda: self.exchange(asked))
-
-
-def _invalid(name: str, message: str) -> BusError:
-    return BusError(
-        "INVALID_PAYLOAD",
-        "The payload does not fit; see details.",
-        details=(Detail((name,), message),),
-    )

@@ -19,6 +19,18 @@ def run_node(*args: str, cwd: Path) -> None:
     subprocess.run([str(_NODE), *args], cwd=cwd, env=env, check=True)
 
 
+def start_node(*args: str, cwd: Path) -> "subprocess.Popen[str]":
+    """Start Node with pipes for input and output; errors show."""
+    return subprocess.Popen(
+        [str(_NODE), *args],
+        cwd=cwd,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
 def run_npm(*args: str, cwd: Path) -> None:
     """Run npm. Raises subprocess.CalledProcessError if it fails; its output is shown."""
     run_node(str(_NPM), *args, cwd=cwd)

@@ -3,7 +3,6 @@
 from typing import Final
 
 from bus.settings import Settings
-from bus.urls import origin_of
 
 _FEATURES = (
     "accelerometer", "autoplay", "camera", "clipboard-read", "clipboard-write",
@@ -29,7 +28,7 @@ def content_security_policy(
     directives = {
         "default-src": ["'none'"],
         "script-src": ["'self'", *([inline] if inline else []), "'wasm-unsafe-eval'"],
-        "connect-src": ["'self'", origin_of(settings.sso.exchange_url)],
+        "connect-src": ["'self'", *settings.sso.origins],
         "base-uri": ["'none'"],
         "form-action": ["'none'"],
         # No script of this page turns text into script or markup, so there is no way to do it.

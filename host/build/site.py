@@ -10,6 +10,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from bus.settings import Settings
 from host.build.compress import compress_folder
+from host.build.discovery import with_connect_origins
 from host.build.integrity import early_script, import_map, integrity_of, script_source
 from host.build.nginx import nginx_file
 from host.build.page import PRELOAD_MARK, fill_page
@@ -32,8 +33,9 @@ def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
     """Write a static folder that any web server can serve under any path.
 
     An older build in `out` is replaced at the end, at once. Raises OSError if `out` exists and is
-    no build.
+    no build, ConfigError if the settings' provider does not say which origins it needs.
     """
+    settings = with_connect_origins(settings)
     if out.exists() and not (out.is_dir() and (_is_build(out) or not any(out.iterdir()))):
         raise FileExistsError(f"{out} exists and is not a built bus; nothing was changed")
     runtime = ensure_runtime(say)

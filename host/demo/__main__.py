@@ -7,17 +7,19 @@ import subprocess
 import sys
 import webbrowser
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
 from bus.settings import Settings
-from host.build import build
+from host.build import ConfigError, build
 from host.build.runtime import ROOT, ensure_runtime
 from host.demo.accesslog import AccessLog
-from host.demo.hostapp import host_app
+from host.demo.hostapp import Oidc, host_app
 from host.demo.listen import Place, PortError, close, listen
+from host.demo.oidc import SCOPE, ProviderError, ensure_installed, oidc_provider
 from host.demo.provider import provider_app
 from host.demo.serve_all import Served, serve_all
 from host.dev import DevBus
@@ -45,9 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for party, place in places.items():
             sockets[party] = listen(place)
         ensure_runtime(lambda line: say(f"  {line}"))
-        bus = DevBus() if options.dev else bus_files(options.bus_dir or _built(places))
-        asyncio.run(_serve(places, sockets, bus, options))
-    except (PortError, FileExistsError, subprocess.CalledProcessError) as error:
+        if options.provider == "oidc":
+            close(sockets.pop("provider"))  # the provider is a process of its own and takes it now
+            with _oidc_provider(places) as issuer:
+                asyncio.run(_serve(places, sockets, _bus(places, options, issuer), options))
+        else:
+            asyncio.run(_serve(places, sockets, _bus(places, options), options))
+    except (
+        *(PortError, ProviderError, ConfigError),
+        *(FileExistsError, subprocess.CalledProcessError),
+    ) as error:
         print(f"host.demo: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -75,6 +84,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="identity provider and backend (8002)",
     )
     parser.add_argument(
+        "--provider",
+        choices=("json", "oidc"),
+        default="json",
+        help="a stand-in with a backend of its own (json), or a real OpenID Connect provider (oidc)",
+    )
+    parser.add_argument(
         "--bus-dir", type=Path, metavar="DIR", help="serve this built bus instead of building one"
     )
     parser.add_argument(
@@ -99,6 +114,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
             parser.error(f"port {port} is given to more than one party: change {option}")
     if options.bus_dir and not (options.bus_dir / "index.html").is_file():
         parser.error(f"--bus-dir {options.bus_dir} holds no index.html")
+    if options.dev and options.provider == "oidc":
+        parser.error("--dev takes its provider from pyscript.toml: leave --provider out")
     return options
 
 
@@ -108,17 +125,42 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _built(places: dict[str, Place]) -> Path:
+def _oidc_provider(places: dict[str, Place]) -> AbstractContextManager[str]:
+    ensure_installed(lambda line: say(f"  {line}"))
+    return oidc_provider(
+        port=places["provider"].port,
+        bus_origin=places["bus"].origin,
+        client_id=CLIENT_ID,
+        redirect_url=f"{places['host'].origin}/callback",
+        say=say,
+    )
+
+
+def _bus(
+    places: dict[str, Place], options: argparse.Namespace, issuer: str | None = None
+) -> ASGIApp:
+    if options.dev:
+        return DevBus()
+    return bus_files(options.bus_dir or _built(places, issuer))
+
+
+def _built(places: dict[str, Place], issuer: str | None) -> Path:
     """Build a bus for this host and this backend; each set of ports has a folder of its own."""
-    out = ROOT / ".runtime" / "demo" / "-".join(str(place.port) for place in places.values())
+    ports = [str(place.port) for place in places.values()]
+    out = ROOT / ".runtime" / "demo" / "-".join([*ports, *(["oidc"] if issuer else [])])
+    oidc = {
+        "provider": "oidc",
+        "issuer": issuer,
+        "client_id": CLIENT_ID,
+        "scope": SCOPE,
+        "company_claim": "org",
+    }
+    backend = {"provider": "json", "exchange_url": f"{places['provider'].origin}/sso/exchange"}
     settings = Settings.model_validate(
         {
             "allowed_origins": [places["host"].origin],
             "request_timeout_seconds": TIME_LIMIT,
-            "sso": {
-                "provider": "json",
-                "exchange_url": f"{places['provider'].origin}/sso/exchange",
-            },
+            "sso": oidc if issuer else backend,
         }
     )
     say("Building the bus …")
@@ -133,8 +175,11 @@ async def _serve(
     options: argparse.Namespace,
 ) -> None:
     host, bus, provider = places["host"], places["bus"], places["provider"]
+    oidc = Oidc(f"{provider.origin}/auth", SCOPE) if options.provider == "oidc" else None
     apps: dict[str, ASGIApp] = {
-        "host": host_app(bus_src=f"{bus.origin}/", provider=provider.origin, client_id=CLIENT_ID),
+        "host": host_app(
+            bus_src=f"{bus.origin}/", provider=provider.origin, client_id=CLIENT_ID, oidc=oidc
+        ),
         "bus": bus_app,
         "provider": provider_app(
             issuer=provider.origin,
@@ -142,7 +187,7 @@ async def _serve(
             bus_origin=bus.origin,
         ),
     }
-    for party in apps if options.verbose else ["provider"]:
+    for party in sockets if options.verbose else sockets.keys() & {"provider"}:
         apps[party] = AccessLog(apps[party], party, say)
 
     def up() -> None:
@@ -154,7 +199,7 @@ async def _serve(
         if options.open:
             webbrowser.open(host.origin)
 
-    await serve_all([Served(apps[party], sockets[party]) for party in places], up=up)
+    await serve_all([Served(apps[party], sockets[party]) for party in sockets], up=up)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
@@ -31,6 +32,14 @@ _ASSETS = {
     "/journey.py": (PAGES / "journey.py", "text/x-python"),
     "/meanings.py": (PAGES / "meanings.py", "text/x-python"),
 }
+_STAND_IN_WORDS = {
+    "login": "Signing in takes you to a stand-in for a company&rsquo;s login page, where you choose who you are.",
+    "provider": "Provider and backend, stand-ins",
+}
+_OIDC_WORDS = {
+    "login": "Signing in takes you to a real OpenID Connect provider&rsquo;s login page. Any name and any password will do.",
+    "provider": "OpenID Connect provider",
+}
 _MEDIA_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
 
 
@@ -48,15 +57,31 @@ class RuntimeFiles(StaticFiles):
         return response
 
 
+@dataclass(frozen=True)
+class Oidc:
+    """What a host page has to know of an OpenID Connect provider, besides its issuer."""
+
+    authorization_endpoint: str
+    scope: str
+
+
 def host_app(
-    *, bus_src: str, provider: str, client_id: str, runtime: Path = ROOT / ".runtime"
+    *,
+    bus_src: str,
+    provider: str,
+    client_id: str,
+    oidc: Oidc | None = None,
+    runtime: Path = ROOT / ".runtime",
 ) -> Starlette:
-    """The host app: `bus_src` is the bus page's URL, `provider` the identity provider's origin.
+    """The host app: `bus_src` is the bus page's URL, `provider` the identity provider's issuer.
 
     `runtime` is the folder that holds PyScript (pyscript/) and MicroPython (micropython/).
     """
-    settings = {"bus": bus_src, "provider": provider, "clientId": client_id}
-    index = _template("index.html").substitute(settings=json_block(settings))
+    settings: dict[str, object] = {"bus": bus_src, "provider": provider, "clientId": client_id}
+    if oidc:
+        settings["oidc"] = {"authorize": oidc.authorization_endpoint, "scope": oidc.scope}
+    words = _OIDC_WORDS if oidc else _STAND_IN_WORDS
+    index = _template("index.html").substitute(words, settings=json_block(settings))
     bus = urlsplit(bus_src)
     index_headers = page_headers(
         script_src="'self' 'wasm-unsafe-eval'",

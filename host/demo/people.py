@@ -23,7 +23,7 @@ class Person:
 
 
 # Nested, with fields no bus has heard of and letters beyond ASCII: all of it has to arrive.
-_COMPANY = {
+COMPANY = {
     "id": "c-2041",
     "name": "Blåvand Logistik ApS",
     "city": "Esbjerg",
@@ -57,14 +57,14 @@ PEOPLE = (
         "Mira Łukasiewicz, migrated user",
         "The host gets an ID token that expires after 15 minutes, and a refresh token.",
         _MIRA,
-        _COMPANY,
+        COMPANY,
     ),
     Person(
         "legacy",
         "Tomás Ferreira, legacy user",
         "The host gets one legacy token, which never expires.",
         _TOMAS,
-        _COMPANY,
+        COMPANY,
         legacy=True,
     ),
     Person(
@@ -72,7 +72,7 @@ PEOPLE = (
         "Jun Park, suspended user",
         "The backend refuses with status 403. The host gets its JSON error unchanged.",
         _JUN,
-        _COMPANY,
+        COMPANY,
         backend="refuses",
     ),
 )
@@ -83,7 +83,7 @@ SITUATIONS = (
         "A code that has expired",
         "The backend refuses it with status 400. The host gets its JSON error unchanged.",
         _MIRA,
-        _COMPANY,
+        COMPANY,
         late=True,
     ),
     Person(
@@ -91,7 +91,7 @@ SITUATIONS = (
         "A backend that is slow",
         "The answer takes 3 seconds. The host waits, then gets the credentials.",
         _MIRA,
-        _COMPANY,
+        COMPANY,
         backend="is slow",
     ),
     Person(
@@ -99,7 +99,7 @@ SITUATIONS = (
         "A backend that hangs",
         "No answer at all. The host gets BACKEND_TIMEOUT once the time limit of the bus is up.",
         _MIRA,
-        _COMPANY,
+        COMPANY,
         backend="hangs",
     ),
     Person(
@@ -107,7 +107,7 @@ SITUATIONS = (
         "A backend that is down",
         "The connection breaks without an answer. The host gets BACKEND_UNREACHABLE.",
         _MIRA,
-        _COMPANY,
+        COMPANY,
         backend="is down",
     ),
 )

@@ -175,6 +175,43 @@ def test_the_decoy_hears_nothing_but_a_broadcast(open_tab: Opener, demo: Demo) -
     expect(decoy.locator("#decoy-count")).to_have_text("1")
 
 
+@pytest.fixture(scope="module")
+def oidc_demo() -> Iterator[Demo]:
+    with running("--provider", "oidc", "--verbose") as demo:
+        yield demo
+    output = "".join(demo.output)
+    assert demo.process.returncode == 0, output
+    assert demo.output[-1] == "Stopped.\n"
+    assert "Traceback" not in output
+    assert "provider  POST /token 200" in output
+    assert not re.search(r"code=|state=|challenge|\?", output)
+
+
+def test_signs_in_at_a_real_openid_connect_provider(open_tab: Opener, oidc_demo: Demo) -> None:
+    page: Page = open_tab().page
+    page.goto(oidc_demo.host)
+    page.locator("#sign-in").click()
+    page.locator("input[name=login]").fill("ada")
+    page.locator("input[name=password]").fill("any")
+    page.locator("button[type=submit]").click()
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url(f"{oidc_demo.host}/")
+    expect(page.locator("body")).to_have_attribute("data-state", "signed-in", timeout=30_000)
+    expect(page.locator("#who")).to_have_text("ada")
+    expect(page.locator("#email")).to_have_text("ada@example.com")
+    expect(page.locator("#company")).to_contain_text("Logistik")
+    expect(page.locator("#countdown")).to_contain_text(re.compile(r"1[45]:\d\d"))
+
+
+def test_a_sign_in_that_is_called_off_at_the_provider(open_tab: Opener, oidc_demo: Demo) -> None:
+    page: Page = open_tab().page
+    page.goto(oidc_demo.host)
+    page.locator("#sign-in").click()
+    page.get_by_text("Cancel").click()
+    expect(page.locator("body")).to_have_attribute("data-state", "failed", timeout=30_000)
+    expect(page.locator("#error-code")).to_contain_text("access_denied")
+
+
 def test_dev_serves_the_unbuilt_tree(open_tab: Opener) -> None:
     """With the ports that pyscript.toml's settings allow; a busy one is a clear error instead."""
     page: Page = open_tab().page

@@ -135,21 +135,25 @@ class FakeFetch:
             return await self._unseen.get()
 
 
+def json_exchange(world, timeout_seconds):
+    return JsonExchange(
+        url=BACKEND, timeout_seconds=timeout_seconds, fetch=world.fetch, now=world.clock
+    )
+
+
 class World:
     """A bus with everything around it faked, and the host page that talks to it."""
 
-    def __init__(self, *, answers=None, handlers=None, timeout_seconds=15):
+    def __init__(self, *, answers=None, handlers=None, exchange=None, timeout_seconds=15):
         self.window = FakeWindow()
         self.clock = FakeClock()
         self.fetch = FakeFetch(answers)
         self.lines: list[str] = []
         self.reports: list[Exception] = []
-        exchange = JsonExchange(
-            url=BACKEND, timeout_seconds=timeout_seconds, fetch=self.fetch, now=self.clock
-        )
+        self.exchange = (exchange or json_exchange)(self, timeout_seconds)
         self.bus = Bus(
             gate=Gate(frozenset({ORIGIN})),
-            handlers={Sso: Auth(exchange).sso} if handlers is None else handlers,
+            handlers={Sso: Auth(self.exchange).sso} if handlers is None else handlers,
             window=self.window,
             log=self.lines.append,
             report=self.reports.append,
@@ -168,6 +172,11 @@ class World:
     async def ask(self, message, **facts):
         """Post one message and return its reply, or None if it was met with silence."""
         return await self.send(message, **facts).reply()
+
+    async def settle(self):
+        """Let everything run that can run without the test's doing."""
+        for _ in range(20):
+            await asyncio.sleep(0)
 
     def check(self):
         """Each message got one reply or was dropped, and no value shows where none may."""

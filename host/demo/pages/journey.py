@@ -31,9 +31,14 @@ def _quoted(text: str) -> str:
 
 
 def authorize_url(
-    provider: str, client_id: str, redirect_url: str, state: str, challenge: str
+    endpoint: str,
+    client_id: str,
+    redirect_url: str,
+    state: str,
+    challenge: str,
+    more: tuple[tuple[str, str], ...] = (),
 ) -> str:
-    """Where a sign-in begins (RFC 6749, 4.1.1; RFC 7636, 4.3)."""
+    """Where a sign-in begins (RFC 6749, 4.1.1; RFC 7636, 4.3). `more`: parameters beside these."""
     fields = (
         ("response_type", "code"),
         ("client_id", client_id),
@@ -42,7 +47,7 @@ def authorize_url(
         ("code_challenge", challenge),
         ("code_challenge_method", "S256"),
     )
-    return f"{provider}/authorize?{query(fields)}"
+    return f"{endpoint}?{query(fields + more)}"
 
 
 def problem(kept: dict | None, answer: dict, provider: str) -> dict | None:

@@ -94,6 +94,8 @@ class Page:
             "redirectUrl": kept["redirectUrl"],
             "codeVerifier": kept["verifier"],
         }
+        if "nonce" in kept:
+            payload["nonce"] = kept["nonce"]
         try:
             result = await self.request("AUTH.SSO", payload)
         except JsException as error:
@@ -146,7 +148,7 @@ class Page:
             await asyncio.sleep(left % 1 or 1)
 
     async def sign_in(self, *_) -> None:
-        await signin.begin(settings["provider"], settings["clientId"])
+        await signin.begin(settings)
 
     def cancel(self, *_) -> None:
         if self.abort is not None:

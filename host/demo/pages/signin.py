@@ -25,8 +25,9 @@ async def _s256(verifier: str) -> str:
     return base64url(bytes([int(digest[i]) for i in range(32)]))
 
 
-async def begin(provider: str, client_id: str) -> None:
+async def begin(settings: dict) -> None:
     """Leave for the provider's login page."""
+    endpoint, more = settings["provider"] + "/authorize", ()
     state, verifier = _random(), _random()
     redirect_url = window.location.origin + "/callback"
     kept = {
@@ -35,7 +36,14 @@ async def begin(provider: str, client_id: str) -> None:
         "redirectUrl": redirect_url,
         "began": time.time() * 1000,  # not Date.now(): integers reach MicroPython cut to 32 bits
     }
-    url = authorize_url(provider, client_id, redirect_url, state, await _s256(verifier))
+    if "oidc" in settings:
+        oidc = settings["oidc"]
+        kept["nonce"] = _random()
+        endpoint = oidc["authorize"]
+        # A refresh token needs consent (OpenID Connect Core 1.0, 11).
+        more = (("scope", oidc["scope"]), ("nonce", kept["nonce"]), ("prompt", "consent"))
+    challenge = await _s256(verifier)
+    url = authorize_url(endpoint, settings["clientId"], redirect_url, state, challenge, more)
     window.sessionStorage.setItem(JOURNEY, json.dumps(kept))
     window.location.assign(url)
 

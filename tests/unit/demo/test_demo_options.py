@@ -37,6 +37,8 @@ def test_a_busy_port_ends_it_before_anything_starts(capsys, free_ports, option):
         (["--provider-port", "x"], "--provider-port"),
         (["--host-port", "8001"], "--host-port"),
         (["--bus-dir", "/nowhere"], "--bus-dir"),
+        (["--provider", "saml"], "--provider"),
+        (["--provider", "oidc", "--dev"], "--provider"),
     ],
 )
 def test_options_that_cannot_be(capsys, arguments, named):

@@ -7,7 +7,7 @@ import pytest
 
 from host.demo import hostapp
 from host.demo.headers import page_headers, script_hash
-from host.demo.hostapp import PAGES, host_app, json_block
+from host.demo.hostapp import PAGES, Oidc, host_app, json_block
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +101,26 @@ async def test_the_page_gets_its_settings(host):
         "provider": "http://localhost:8002",
         "clientId": "demo-host",
     }
+
+
+async def test_the_page_of_an_openid_connect_provider():
+    app = host_app(
+        bus_src="http://127.0.0.1:8001/",
+        provider="http://localhost:8002",
+        client_id="demo-host",
+        oidc=Oidc("http://localhost:8002/auth", "openid"),
+    )
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://localhost:8000"
+    ) as http:
+        text = (await http.get("/")).text
+    block = re.search(r'id="demo-settings">(.*?)</script>', text, re.DOTALL)
+    assert json.loads(block[1])["oidc"] == {
+        "authorize": "http://localhost:8002/auth",
+        "scope": "openid",
+    }
+    assert "OpenID Connect" in text
+    assert "stand-in" not in text
 
 
 def test_settings_cannot_end_their_element():

@@ -28,7 +28,7 @@ def test_32_random_bytes_make_a_verifier():
 def test_the_address_where_a_sign_in_begins():
     challenge = s256("v" * 43)
     url = journey.authorize_url(
-        PROVIDER, "demo-host", "http://localhost:8000/callback", "s", challenge
+        f"{PROVIDER}/authorize", "demo-host", "http://localhost:8000/callback", "s", challenge
     )
     assert url.startswith(f"{PROVIDER}/authorize?")
     assert dict(parse_qsl(urlsplit(url).query, strict_parsing=True)) == {
@@ -39,6 +39,11 @@ def test_the_address_where_a_sign_in_begins():
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
+
+
+def test_more_may_be_asked_for():
+    url = journey.authorize_url("https://p/x", "c", "r", "s", "ch", (("scope", "openid email"),))
+    assert url.endswith("&code_challenge_method=S256&scope=openid%20email")
 
 
 def test_a_query_is_percent_encoded():

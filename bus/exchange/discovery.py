@@ -1,0 +1,129 @@
+"""What a provider says of itself (OpenID Connect Discovery 1.0, 4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bus.errors import BusError
+from bus.exchange.reply import ask, status_of
+from bus.oidc_settings import OidcSso
+from bus.ports import Body, Fetch, FetchFailed
+from bus.single_flight import SingleFlight
+from bus.urls import origin_of, url_problem
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where a provider is asked for what; `userinfo` is None where it is not asked for."""
+
+    token: str
+    jwks: str
+    userinfo: str | None
+
+    @property
+    def origins(self) -> set[str]:
+        """The origins of all of them."""
+        return {origin_of(url) for url in (self.token, self.jwks, self.userinfo) if url}
+
+
+@dataclass
+class Discovery:
+    """The provider's endpoints: asked for when they are first needed, kept for the page's life."""
+
+    sso: OidcSso
+    fetch: Fetch
+    _found: Endpoints | None = None
+    _flight: SingleFlight[str, Endpoints] = field(default_factory=SingleFlight)
+
+    async def __call__(self) -> Endpoints:
+        """Return the endpoints. Raises BusError; a failure is not kept."""
+        if self._found is None:
+            self._found = await self._flight.join("discovery", self._discover)
+        return self._found
+
+    async def _discover(self) -> Endpoints:
+        url = self.sso.discovery
+        document = await get_json(self.fetch, url, "discovery document", "issuer") if url else {}
+        return endpoints_in(document, self.sso)
+
+
+async def get_json(fetch: Fetch, url: str, what: str, setting: str) -> dict[str, Any]:
+    """GET a JSON object that a provider publishes: `what` names it, `setting` says where.
+
+    Raises BusError BACKEND_UNREACHABLE, BACKEND_ERROR or PROVIDER_MISCONFIGURED.
+    """
+    heads: list[Body] = []
+    try:
+        reply = await ask(
+            fetch, url, headers={"Accept": "application/json"}, body=None, heads=heads
+        )
+    except FetchFailed:
+        raise BusError(
+            "BACKEND_UNREACHABLE",
+            f"The provider's {what} could not be fetched: the provider cannot be reached, or does "
+            "not let the bus's origin read it (CORS). A browser does not tell which.",
+            status=status_of(heads),
+        ) from None
+    if reply.status == 429 or reply.status >= 500:
+        raise BusError(
+            "BACKEND_ERROR",
+            f"The provider's {what} came with status {reply.status}.",
+            status=reply.status,
+        )
+    try:
+        if reply.good:
+            return reply.json_object()
+        problem = f"has no {what} where {setting} says (status {reply.status})"
+    except ValueError:
+        problem = f"has a {what} that is not a JSON object of at most 1 MiB"
+    raise misconfigured(f"The provider {problem}. Check {setting}.", status=reply.status)
+
+
+def endpoints_in(document: Mapping[str, Any], sso: OidcSso) -> Endpoints:
+    """Return the endpoints in a discovery document, but for those that are set.
+
+    The document may be empty if all are set. Raises BusError PROVIDER_MISCONFIGURED.
+    """
+    if sso.discovery:
+        _check_document(document, sso)
+    return Endpoints(
+        token=_endpoint("token_endpoint", document, sso),
+        jwks=_endpoint("jwks_uri", document, sso),
+        userinfo=_endpoint("userinfo_endpoint", document, sso)
+        if sso.userinfo and (sso.userinfo_endpoint or document.get("userinfo_endpoint"))
+        else None,
+    )
+
+
+def _check_document(document: Mapping[str, Any], sso: OidcSso) -> None:
+    issuer = document.get("issuer")
+    if issuer != sso.issuer:
+        # No secret: the document is public, and whoever deploys the bus has to compare the two.
+        named = f"names {issuer[:256]!r}" if isinstance(issuer, str) else "names none"
+        raise misconfigured(
+            "The issuer in the settings and the one in the provider's discovery document must be "
+            f"the same, character for character; the document {named}."
+        )
+    methods = document.get("code_challenge_methods_supported")
+    if isinstance(methods, list) and "S256" not in methods:
+        raise misconfigured("The provider does not offer PKCE with S256: switch it on there.")
+
+
+def _endpoint(name: str, document: Mapping[str, Any], sso: OidcSso) -> str:
+    url = getattr(sso, name) or document.get(name)
+    if url is None:
+        raise misconfigured(f"The provider's discovery document has no {name}: set bus.sso.{name}.")
+    problem = url_problem(url) if isinstance(url, str) else "is not a string"
+    if problem:
+        raise misconfigured(f"The {name} in the provider's discovery document {problem}.")
+    if sso.connect_origins is not None and origin_of(url) not in sso.connect_origins:
+        raise misconfigured(
+            f"The provider's {name} is at {origin_of(url)[:256]}, which the bus may not reach: "
+            "add it to bus.sso.connect_origins and build the bus anew."
+        )
+    return str(url)
+
+
+def misconfigured(message: str, *, status: int | None = None) -> BusError:
+    """Return a BusError PROVIDER_MISCONFIGURED; `message` says what to change, and where."""
+    return BusError("PROVIDER_MISCONFIGURED", message, status=status)

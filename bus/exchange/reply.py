@@ -1,0 +1,53 @@
+"""One answer of a backend or a provider, read whole and within bounds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+
+from bus.exchange import MAX_BODY_BYTES
+from bus.json_text import parse_json
+from bus.ports import Body, Fetch
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A status, and the body that came with it; None if that is larger than 1 MiB."""
+
+    status: int
+    body: bytes | None
+
+    @property
+    def good(self) -> bool:
+        """Whether the status is one of success (RFC 9110, 15.3)."""
+        return 200 <= self.status <= 299
+
+    def json(self) -> JsonValue:
+        """Return the JSON value in the body. Raises ValueError if it holds none."""
+        if self.body is None:
+            raise ValueError("too large")
+        return parse_json(self.body)
+
+    def json_object(self) -> dict[str, Any]:
+        """Return the JSON object in the body. Raises ValueError if it holds none."""
+        value = self.json()
+        if not isinstance(value, dict):
+            raise ValueError("not an object")
+        return value
+
+
+async def ask(
+    fetch: Fetch, url: str, *, headers: dict[str, str], body: str | None, heads: list[Body]
+) -> Reply:
+    """Send one request and read its answer; `heads` gets its head as soon as that is there.
+
+    Raises FetchFailed.
+    """
+    response = await fetch(url, headers=headers, body=body)
+    heads.append(response)
+    return Reply(response.status, await response.read(MAX_BODY_BYTES))
+
+
+def status_of(heads: list[Body]) -> int | None:
+    """Return the status of the last answer whose head arrived, or None."""
+    return heads[-1].status if heads else None

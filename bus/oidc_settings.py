@@ -1,0 +1,129 @@
+"""`[bus.sso]` for an OpenID Connect provider."""
+
+import re
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from bus.setting_types import HttpUrl, Origin, Table, distinct
+from bus.urls import origin_of
+
+DEFAULT_SCOPE: Final = "openid profile email offline_access"
+WELL_KNOWN: Final = "/.well-known/openid-configuration"
+
+_OWN_PARAMS = {"grant_type", "code", "redirect_uri", "client_id", "code_verifier"}
+_SECRETS = {"client_secret", "client_assertion", "client_assertion_type"}
+_OWN_HEADERS = {"accept", "authorization", "content-type"}
+# What a browser sets itself, and lets nobody else set (Fetch, "forbidden request-header").
+_BROWSERS_HEADERS = {
+    "accept-charset", "accept-encoding", "access-control-request-headers",
+    "access-control-request-method", "connection", "content-length", "cookie", "cookie2", "date",
+    "dnt", "expect", "host", "keep-alive", "origin", "referer", "set-cookie", "te", "trailer",
+    "transfer-encoding", "upgrade", "via",
+}  # fmt: skip
+
+
+def _wrong(problem: str) -> PydanticCustomError:
+    return PydanticCustomError("oidc", "{problem}", {"problem": problem})
+
+
+def _issuer(value: str) -> str:
+    if "?" in value:
+        raise _wrong("must not have a query (OpenID Connect Discovery 1.0, 3)")
+    return value
+
+
+def _scope(value: str) -> str:
+    if "openid" not in value.split(" "):
+        raise _wrong("must contain openid: without it, a provider gives no ID token")
+    return value
+
+
+def _params(values: dict[str, str]) -> dict[str, str]:
+    for name in values:
+        if name in _SECRETS:
+            raise _wrong(f"{name}: everybody can read it here; register a public client instead")
+        if name in _OWN_PARAMS:
+            raise _wrong(f"{name}: the bus sets this itself")
+    return values
+
+
+def _headers(values: dict[str, str]) -> dict[str, str]:
+    for name, value in values.items():
+        lowered = name.lower()
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+            raise _wrong(f"{name!r} is not the name of a header")
+        if lowered in _OWN_HEADERS:
+            raise _wrong(f"{name}: the bus sets this itself")
+        if lowered in _BROWSERS_HEADERS or lowered.startswith(("proxy-", "sec-")):
+            raise _wrong(f"{name}: a browser sets this itself, and nobody else can")
+        if not re.fullmatch(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?", value):
+            raise _wrong(f"{name}: must be printable ASCII without spaces at its ends")
+    return values
+
+
+class OidcSso(Table):
+    """`[bus.sso]` for an OpenID Connect provider with a public client that uses PKCE.
+
+    What discovery says holds, but for the endpoints that are set here.
+    """
+
+    provider: Literal["oidc"]
+    issuer: Annotated[HttpUrl, AfterValidator(_issuer)]
+    """The issuer, character for character as the provider writes it."""
+    client_id: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$")]
+    scope: Annotated[
+        str, StringConstraints(pattern=r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$"), AfterValidator(_scope)
+    ] = DEFAULT_SCOPE
+    """What host pages ask for when a sign-in begins; the bus itself sends it nowhere."""
+    company_claim: str = ""
+    """The claim that holds the company, or a dotted path to it; none if empty."""
+    userinfo: bool = True
+    """Whether the current user is asked for at the userinfo endpoint, if there is one."""
+    clock_skew_seconds: Annotated[float, Field(ge=0, le=300)] = 60
+    """By how much this machine's clock and the provider's may differ, in seconds."""
+    connect_origins: (
+        Annotated[tuple[Origin, ...], Field(strict=False), AfterValidator(distinct)] | None
+    ) = None
+    """The origins that the bus may fetch from. The build fills it in where it is not set."""
+    discovery_url: HttpUrl | None = None
+    token_endpoint: HttpUrl | None = None
+    jwks_uri: HttpUrl | None = None
+    userinfo_endpoint: HttpUrl | None = None
+    extra_params: Annotated[dict[str, str], Field(default_factory=dict), AfterValidator(_params)]
+    """More parameters for the token endpoint."""
+    extra_headers: Annotated[dict[str, str], Field(default_factory=dict), AfterValidator(_headers)]
+    """More headers for the token and userinfo endpoints."""
+
+    @property
+    def discovery(self) -> str | None:
+        """Where the provider's metadata is (OpenID Connect Discovery 1.0, 4.1).
+
+        None where all endpoints that it would name are set.
+        """
+        if self.token_endpoint and self.jwks_uri and (self.userinfo_endpoint or not self.userinfo):
+            return None
+        return self.discovery_url or self.issuer.removesuffix("/") + WELL_KNOWN
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins that the bus fetches from, as far as the settings tell."""
+        return self.connect_origins or tuple(dict.fromkeys(self._known().values()))
+
+    def _known(self) -> dict[str, str]:
+        """The origin of each address that is known without asking, by its setting's name."""
+        urls = {
+            "discovery_url" if self.discovery_url else "issuer": self.discovery,
+            "token_endpoint": self.token_endpoint,
+            "jwks_uri": self.jwks_uri,
+            "userinfo_endpoint": self.userinfo_endpoint if self.userinfo else None,
+        }
+        return {name: origin_of(url) for name, url in urls.items() if url}
+
+    @model_validator(mode="after")
+    def _all_listed(self) -> Self:
+        for name, origin in self._known().items():
+            if self.connect_origins is not None and origin not in self.connect_origins:
+                raise _wrong(f"connect_origins must list {origin}, the origin of {name}")
+        return self

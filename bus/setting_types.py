@@ -1,0 +1,46 @@
+"""The kinds of values that settings are made of, each with what is said of a wrong one."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
+
+from bus.urls import origin_problem, url_problem
+
+
+class Table(BaseModel):
+    """A table of settings: nothing is converted, unknown keys are refused."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+def _origin(value: str) -> str:
+    if problem := origin_problem(value):
+        raise PydanticCustomError(
+            "origin", "{value} {problem}", {"value": repr(value), "problem": problem}
+        )
+    return value
+
+
+def _url(value: str) -> str:
+    if problem := url_problem(value):
+        raise PydanticCustomError(
+            "url", "{value} {problem}", {"value": repr(value), "problem": problem}
+        )
+    return value
+
+
+def distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `values`, which must hold something, and nothing twice."""
+    if not values:
+        raise PydanticCustomError("empty", "lists no origin")
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("distinct", "lists an origin twice")
+    return values
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+"""An exact origin, as browsers write it."""
+
+HttpUrl = Annotated[str, AfterValidator(_url)]
+"""An absolute URL, https or loopback."""

@@ -1,0 +1,74 @@
+"""Finds out at build time which origins a bus has to reach, so that its policy lists just those."""
+
+from time import monotonic
+
+import httpx
+from pydantic import JsonValue
+
+from bus.errors import BusError
+from bus.exchange import MAX_BODY_BYTES
+from bus.exchange.discovery import endpoints_in
+from bus.json_text import parse_json
+from bus.oidc_settings import OidcSso
+from bus.settings import Settings
+from bus.urls import is_loopback, origin_of
+from host.build.config import ConfigError
+
+TIME_LIMIT = 20.0
+"""For the provider's whole answer, in seconds."""
+
+
+def with_connect_origins(settings: Settings, *, time_limit: float = TIME_LIMIT) -> Settings:
+    """Return the settings with `connect_origins` filled in, by discovery where it has to be.
+
+    Raises ConfigError, which says what to do about it.
+    """
+    sso = settings.sso
+    if not isinstance(sso, OidcSso) or sso.connect_origins is not None:
+        return settings
+    url = sso.discovery
+    document = _document(url, time_limit) if url else {}
+    try:
+        endpoints = endpoints_in(document, sso)
+    except BusError as error:
+        raise ConfigError(f"bus.sso.issuer: {error.message}") from None
+    origins = sorted(endpoints.origins | ({origin_of(url)} if url else set()))
+    filled = sso.model_copy(update={"connect_origins": tuple(origins)})
+    return settings.model_copy(update={"sso": filled})
+
+
+def _document(url: str, time_limit: float) -> dict[str, JsonValue]:
+    try:
+        value = parse_json(_get(url, time_limit))
+    except httpx.HTTPError as error:
+        problem = str(error) or type(error).__name__
+    except ValueError as error:
+        problem = f"it is not JSON ({error})"
+    else:
+        if isinstance(value, dict):
+            return value
+        problem = "it is not a JSON object"
+    raise ConfigError(
+        f"bus.sso.issuer: the discovery document at {url} could not be read: {problem}. Check the "
+        "issuer; or set bus.sso.connect_origins, and the build does not ask for it."
+    )
+
+
+def _get(url: str, time_limit: float) -> bytes:
+    """Return the body at a URL. Raises httpx.HTTPError, for no success and no end in time too."""
+    end = monotonic() + time_limit
+    own = is_loopback(httpx.URL(url).host)  # no proxy knows the way to this machine
+    body = b""
+    with (
+        httpx.Client(timeout=time_limit, trust_env=not own) as client,
+        client.stream("GET", url, headers={"Accept": "application/json"}) as response,
+    ):
+        if response.status_code != 200:
+            raise httpx.HTTPError(f"it came with status {response.status_code}")
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise httpx.HTTPError("it is larger than 1 MiB")
+            if monotonic() > end:
+                raise httpx.HTTPError(f"it did not end within {time_limit:g} seconds")
+    return body

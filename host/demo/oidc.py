@@ -1,0 +1,64 @@
+"""Runs a real OpenID Connect provider, npm oidc-provider, in place of the demo's stand-in."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from host.build.node import run_npm, start_node
+from host.build.runtime import ROOT
+from host.demo.people import COMPANY
+
+SCOPE = "openid profile email offline_access"
+SCRIPT = Path(__file__).parent / "oidc_provider.mjs"
+
+
+class ProviderError(Exception):
+    """The provider did not start; it has said why itself."""
+
+
+def ensure_installed(say: Callable[[str], None]) -> None:
+    """Get the provider's packages, by hash, if they are not there."""
+    if not (ROOT / "node_modules/oidc-provider").exists():
+        say("downloading the OpenID Connect provider (npm oidc-provider: 3 MB)")
+        run_npm("ci", "--no-fund", "--no-audit", cwd=ROOT)
+
+
+@contextmanager
+def oidc_provider(
+    *, port: int, bus_origin: str, client_id: str, redirect_url: str, say: Callable[[str], None]
+) -> Iterator[str]:
+    """Run the provider on a loopback port, and give its issuer.
+
+    `say` gets a line for each request: method, path and status. Raises ProviderError.
+    """
+    options = {
+        "port": port,
+        "busOrigin": bus_origin,
+        "claims": {"org": COMPANY},
+        "clients": [{"client_id": client_id, "redirect_uris": [redirect_url], "alg": "ES256"}],
+    }
+    process = start_node(str(SCRIPT), json.dumps(options), cwd=ROOT)
+    stdin, stdout = process.stdin, process.stdout
+    if stdin is None or stdout is None:
+        raise ProviderError("the provider has no pipes")
+    reader = threading.Thread(target=_relay, args=(stdout, say))
+    try:
+        first = stdout.readline()
+        if not first:
+            raise ProviderError("the OpenID Connect provider did not start")
+        reader.start()
+        yield str(json.loads(first)["issuer"])
+    finally:
+        stdin.close()  # which ends it
+        process.wait()
+        if reader.ident:
+            reader.join()
+        stdout.close()
+
+
+def _relay(lines: IO[str], say: Callable[[str], None]) -> None:
+    for line in lines:
+        say(f"provider  {line.rstrip()}")

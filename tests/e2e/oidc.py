@@ -1,0 +1,160 @@
+"""Real OpenID Connect providers, and what a person does at them."""
+
+import json
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Any, Protocol
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from playwright.sync_api import Browser, Page
+
+from host.build.node import start_node
+from host.build.runtime import ROOT
+from host.demo.oidc import ensure_installed
+from tests.e2e.authlib_provider import CLIENT, AuthlibProvider
+from tests.e2e.world import Server
+
+ORG = {"id": 7, "name": "Analytical Engines"}
+
+
+class Provider(Protocol):
+    """One of the providers, as the tests see it."""
+
+    issuer: str
+    client_id: str
+    authorization_endpoint: str
+
+    def rotate(self) -> None:
+        """Replace all keys."""
+
+    def advance(self, seconds: float) -> None:
+        """Put its clock ahead by so much."""
+
+    def sign_in(self, page: Page, user: str) -> None:
+        """Do at its pages what a person does, up to the redirect."""
+
+
+class OidcProvider:
+    """npm oidc-provider, in a process of its own."""
+
+    def __init__(self, redirect: str, bus_origin: str) -> None:
+        self.client_id = "crm"
+        options = {
+            "port": 0,
+            "busOrigin": bus_origin,
+            "claims": {"org": ORG},
+            "clients": [
+                {"client_id": name, "redirect_uris": [redirect], "alg": alg}
+                for name, alg in (("crm", "RS256"), ("crm-eddsa", "EdDSA"), ("crm-es256", "ES256"))
+            ],
+        }
+        ensure_installed(print)
+        script = "tests/e2e/oidc_provider.mjs"
+        self._process = start_node(script, json.dumps(options), cwd=ROOT)
+        self.issuer = self._answer()["issuer"]
+        self.authorization_endpoint = f"{self.issuer}/auth"
+
+    def rotate(self) -> None:
+        self._order(rotate=True)
+
+    def advance(self, seconds: float) -> None:
+        self._order(advance=seconds)
+
+    def sign_in(self, page: Page, user: str) -> None:
+        page.locator("input[name=login]").fill(user)
+        page.locator("input[name=password]").fill("any")
+        page.locator("button[type=submit]").click()
+        page.get_by_role("button", name="Continue").click()
+
+    def stop(self) -> None:
+        self._process.communicate(timeout=10)  # the end of its input ends it
+
+    def _order(self, **order: Any) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
+
+
+class Authlib:
+    """Authlib's server, in a thread."""
+
+    def __init__(self, redirect: str, bus_origin: str) -> None:
+        self.client_id = CLIENT
+        self._provider = AuthlibProvider(redirect, bus_origin)
+        self._server = Server(self._provider.app, "localhost")
+        self.issuer = self._provider.issuer = self._server.origin
+        self.authorization_endpoint = f"{self.issuer}/login"
+
+    def rotate(self) -> None:
+        self._provider.rotate()
+
+    def advance(self, seconds: float) -> None:
+        self._provider.ahead = seconds
+
+    def sign_in(self, page: Page, user: str) -> None:
+        page.locator("input[name=login]").fill(user)
+        page.get_by_role("button", name="Sign in").click()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+KINDS = {"oidc-provider": OidcProvider, "authlib": Authlib}
+
+
+@contextmanager
+def running(kind: str, redirect: str, bus_origin: str) -> Iterator[Provider]:
+    provider = KINDS[kind](redirect, bus_origin)
+    try:
+        yield provider
+    finally:
+        provider.stop()
+
+
+def journey(
+    browser: Browser,
+    provider: Provider,
+    redirect: str,
+    *,
+    client_id: str = "",
+    user: str = "ada",
+    nonce: str = "a-nonce",
+) -> dict[str, str]:
+    """Sign in at the provider's pages in a new profile; returns what to ask the bus with."""
+    verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
+    challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    query = {
+        "response_type": "code",
+        "client_id": client_id or provider.client_id,
+        "redirect_uri": redirect,
+        "scope": "openid profile email offline_access",
+        "prompt": "consent",
+        "state": state,
+        "nonce": nonce,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    context = browser.new_context()
+    try:
+        page = context.new_page()
+        page.goto(f"{provider.authorization_endpoint}?{urlencode(query)}")
+        provider.sign_in(page, user)
+        page.wait_for_url(f"{redirect}?*")
+        answer = {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+    finally:
+        context.close()
+    assert answer["state"] == state
+    return {
+        "code": answer["code"],
+        "redirectUrl": redirect,
+        "codeVerifier": verifier,
+        "nonce": nonce,
+    }

@@ -1,0 +1,129 @@
+"""Wrong ID tokens and wrong set-ups, in a real browser: what the host is told, and what it is not."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.hostile_provider import CLIENT, HostileProvider
+from tests.e2e.tab import Opener, Tab
+from tests.e2e.world import Server, World
+
+REDIRECT = "https://app.example.com/login/sso"
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def hostile(world: World) -> Iterator[HostileProvider]:
+    provider = HostileProvider(world.bus_origin)
+    server = Server(provider.app, "localhost")
+    provider.origin = server.origin
+    yield provider
+    server.stop()
+
+
+def embed(tab: Tab, world: World, hostile: HostileProvider, name: str) -> Tab:
+    sso = {
+        "provider": "oidc",
+        "issuer": hostile.issuer(name),
+        "client_id": CLIENT,
+        "connect_origins": [hostile.origin],
+    }
+    tab.goto(world.page)
+    tab.run("(src) => embed({ src }).ready", world.bus(f"hostile-{name}", sso=sso))
+    return tab
+
+
+@pytest.fixture(scope="module")
+def ask(world: World, hostile: HostileProvider, open_module_tab: Opener) -> Ask:
+    tab = embed(open_module_tab(), world, hostile, "fine")
+    return lambda code, **more: _ask(tab, code, **more)
+
+
+def _ask(tab: Tab, code: str, **more: str) -> Any:
+    payload = {"code": code, "redirectUrl": REDIRECT, "codeVerifier": "MARK-" + "v" * 43} | more
+    got = tab.run("(payload) => ask(payload)", payload)
+    if "fulfilled" not in got and got["meta"]["source"] == "bus":
+        assert "MARK" not in str(got)
+    return got
+
+
+def test_the_right_token(ask: Ask, hostile: HostileProvider) -> None:
+    """The same page, the same key: what the others are refused for is only what they change."""
+    got = ask(hostile.plan())
+    assert got["fulfilled"]["currentUser"]["sub"] == "MARK-sub"
+    assert got["fulfilled"]["company"] == {}
+
+
+WRONG: dict[str, tuple[Callable[[HostileProvider], Callable[[str], str]], str]] = {
+    "alg none": (lambda p: p.unsigned, "signed"),
+    "a wrong key": (lambda p: lambda i: p.id_token(i, key="other"), "signature"),
+    "a swapped audience": (lambda p: lambda i: p.id_token(i, aud="other"), "aud"),
+    "another issuer": (lambda p: lambda i: p.id_token(i, iss=i + "/"), "iss"),
+    "an expired token": (lambda p: lambda i: p.id_token(i, exp=int(time.time()) - 61), "exp"),
+    "a token from the future": (lambda p: lambda i: p.id_token(i, iat=2**33, exp=2**34), "iat"),
+    "another client": (lambda p: lambda i: p.id_token(i, azp="other"), "azp"),
+    "another access token": (lambda p: lambda i: p.id_token(i, at_hash="AAAA"), "at_hash"),
+    "no JWT": (lambda p: lambda _: "MARK-token", "JWT"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_token(ask: Ask, hostile: HostileProvider, name: str) -> None:
+    token, word = WRONG[name]
+    got = ask(hostile.plan(token(hostile)))
+    assert got["code"] == "ID_TOKEN_INVALID", got
+    assert word in got["message"]
+    assert got["meta"] == {"source": "bus", "status": 200}
+
+
+@pytest.mark.parametrize("nonce", [None, "another"])
+def test_a_wrong_nonce(ask: Ask, hostile: HostileProvider, nonce: str | None) -> None:
+    got = ask(hostile.plan(lambda i: hostile.id_token(i, nonce=nonce)), nonce="MARK-nonce")
+    assert got["code"] == "ID_TOKEN_INVALID"
+    assert "nonce" in got["message"]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "word"), [({"refresh_token": None}, "refresh token"), ({"id_token": None}, "openid")]
+)
+def test_a_token_that_is_missing(
+    ask: Ask, hostile: HostileProvider, tokens: dict[str, None], word: str
+) -> None:
+    got = ask(hostile.plan(**tokens))
+    assert got["code"] == "PROVIDER_MISCONFIGURED"
+    assert word in got["message"]
+
+
+def test_a_provider_that_wants_a_client_secret(ask: Ask, hostile: HostileProvider) -> None:
+    got = ask(hostile.refuses({"error": "invalid_client"}, 401))
+    assert got["code"] == "PROVIDER_MISCONFIGURED"
+    assert "public client" in got["message"]
+
+
+def test_the_providers_own_error(ask: Ask, hostile: HostileProvider) -> None:
+    error = {"error": "invalid_grant", "error_description": "nope", "error_uri": "x"}
+    got = ask(hostile.refuses(error))
+    assert (got["code"], got["error"]) == ("REJECTED", error)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no-cors", ("CORS", "token endpoint")),
+        ("other-issuer", ("character for character",)),
+        ("elsewhere", ("token_endpoint", "https://elsewhere.example", "connect_origins")),
+        ("no-pkce", ("PKCE",)),
+    ],
+)
+def test_a_wrong_set_up(
+    open_tab: Opener, world: World, hostile: HostileProvider, name: str, words: tuple[str, ...]
+) -> None:
+    tab = embed(open_tab(), world, hostile, name)
+    code = hostile.plan()
+    got = _ask(tab, code)
+    assert got["code"] == "PROVIDER_MISCONFIGURED", got
+    assert all(word in got["message"] for word in words)
+    # Whatever it takes to find out, a code is sent at most once.
+    assert [form.get("code") for form in hostile.forms].count(code) == (name == "no-cors")

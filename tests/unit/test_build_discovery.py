@@ -1,0 +1,161 @@
+"""What the build finds out about a provider, and what it says where it cannot."""
+
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from bus.settings import Settings
+from host.build.config import ConfigError
+from host.build.discovery import with_connect_origins
+from host.build.policy import content_security_policy
+
+
+@contextmanager
+def provider(answer):
+    """A provider's issuer, where `answer(handler)` answers every request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer(self)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/realm"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def sends(status, body, **headers):
+    def answer(handler):
+        assert handler.path == "/realm/.well-known/openid-configuration"
+        text = body if isinstance(body, bytes) else json.dumps(body).encode()
+        issuer = f"http://{handler.headers['Host']}/realm"
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(text.replace(b"ISSUER", issuer.encode()))
+
+    return answer
+
+
+DOCUMENT = {
+    "issuer": "ISSUER",
+    "token_endpoint": "https://b.example/token",
+    "jwks_uri": "https://a.example:8443/keys",
+    "userinfo_endpoint": "https://b.example/me",
+    "authorization_endpoint": "https://unused.example/",
+}
+
+
+def settings(issuer, **sso):
+    return Settings.model_validate(
+        {
+            "allowed_origins": ["https://app.example.com"],
+            "sso": {"provider": "oidc", "issuer": issuer, "client_id": "crm"} | sso,
+        }
+    )
+
+
+def problem(issuer, **more):
+    with pytest.raises(ConfigError) as caught:
+        with_connect_origins(settings(issuer), **more)
+    assert str(caught.value).startswith("bus.sso.issuer: ")
+    return str(caught.value)
+
+
+def test_just_the_origins_that_are_used():
+    with provider(sends(200, DOCUMENT)) as issuer:
+        found = with_connect_origins(settings(issuer))
+        without = with_connect_origins(settings(issuer, userinfo=False))
+    own = issuer.removesuffix("/realm")
+    assert found.sso.connect_origins == (own, "https://a.example:8443", "https://b.example")
+    assert f"connect-src 'self' {own} https://a.example:8443 https://b.example;" in (
+        content_security_policy(found)
+    )
+    assert without.sso.connect_origins == found.sso.connect_origins
+    assert found.model_copy(update={"sso": None}) == settings(issuer).model_copy(
+        update={"sso": None}
+    )
+
+
+def test_endpoints_that_are_set_count_instead():
+    with provider(sends(200, DOCUMENT)) as issuer:
+        found = with_connect_origins(
+            settings(issuer, token_endpoint="https://c.example/t", userinfo=False)
+        )
+    own = issuer.removesuffix("/realm")
+    assert found.sso.connect_origins == (own, "https://a.example:8443", "https://c.example")
+
+
+def test_nobody_is_asked_where_nothing_is_to_be_found_out():
+    listed = settings("https://nowhere.example", connect_origins=["https://nowhere.example"])
+    assert with_connect_origins(listed) is listed
+    urls = {"token_endpoint": "https://t.example/", "jwks_uri": "https://k.example/"}
+    whole = with_connect_origins(settings("https://nowhere.example", userinfo=False, **urls))
+    assert whole.sso.connect_origins == ("https://k.example", "https://t.example")
+    plain = Settings.model_validate(
+        {"allowed_origins": ["https://a.example"], "sso": {"exchange_url": "https://b.example/"}}
+    )
+    assert with_connect_origins(plain) is plain
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (404, DOCUMENT, "status 404"),
+        (301, DOCUMENT, "status 301"),
+        (200, b"<p>", "not JSON"),
+        (200, b"", "not JSON"),
+        (200, [], "not a JSON object"),
+        (200, b" " * (1024 * 1024 + 1), "1 MiB"),
+        (200, DOCUMENT | {"issuer": "https://other.example"}, "character for character"),
+        (200, DOCUMENT | {"token_endpoint": None}, "token_endpoint"),
+        (200, DOCUMENT | {"jwks_uri": "http://a.example/"}, "jwks_uri"),
+    ],
+)
+def test_each_problem_is_named(status, body, words):
+    with provider(sends(status, body, Location="/x")) as issuer:
+        assert words in problem(issuer)
+
+
+def test_nobody_there():
+    with provider(sends(200, {})) as issuer:
+        pass
+    message = problem(issuer)
+    assert issuer in message
+    assert "connect_origins" in message
+
+
+def test_a_provider_that_does_not_answer_in_time():
+    let_go = threading.Event()
+    with provider(lambda _: let_go.wait(10)) as issuer:
+        try:
+            assert "could not be read" in problem(issuer, time_limit=0.1)
+        finally:
+            let_go.set()
+
+
+def test_an_answer_that_never_ends():
+    def drip(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        try:
+            while True:
+                handler.wfile.write(b" ")
+                handler.wfile.flush()
+        except OSError:
+            pass
+
+    with provider(drip) as issuer:
+        assert "within 0.2 seconds" in problem(issuer, time_limit=0.2)

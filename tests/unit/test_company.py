@@ -1,0 +1,35 @@
+"""Where the company is found among claims."""
+
+import pytest
+
+from bus.exchange.company import company_in
+
+ACME = {"name": "Acme", "deep": {"id": 7}}
+
+
+@pytest.mark.parametrize(
+    ("path", "claims", "company"),
+    [
+        ("", {"": ACME}, {}),
+        ("org", {"org": ACME}, ACME),
+        ("org", {"org": "acme"}, {"org": "acme"}),
+        ("org", {"org": ["a", "b"]}, {"org": ["a", "b"]}),
+        ("org", {"org": 0}, {"org": 0}),
+        ("org", {"org": {}}, {}),
+        ("org", {"org": None}, {}),
+        ("org", {}, {}),
+        ("org.deep", {"org": ACME}, {"id": 7}),
+        ("org.deep.id", {"org": ACME}, {"id": 7}),
+        ("org.deep.no", {"org": ACME}, {}),
+        ("org.name.x", {"org": ACME}, {}),
+        ("org.deep", {"org": None}, {}),
+        ("https://acme.example/org", {"https://acme.example/org": ACME}, ACME),
+        ("a.b", {"a.b": "x", "a": {"b": "y"}}, {"a.b": "x"}),
+    ],
+)
+def test_companies(path, claims, company):
+    assert company_in(path, claims) == company
+
+
+def test_the_first_that_has_it():
+    assert company_in("org", {"org": None}, {"org": "b"}, {"org": "c"}) == {"org": "b"}

@@ -1,0 +1,378 @@
+"""Which ID tokens are taken, and what is said of the others (OpenID Connect Core 1.0, 3.1.3.7)."""
+
+import pytest
+
+from tests.unit.fake_provider import (
+    ACCESS_TOKEN,
+    CLIENT,
+    FORM,
+    ISSUER,
+    JWKS,
+    KINDS,
+    NOW,
+    TOKEN,
+    FakeProvider,
+    ask,
+    at_hash,
+    b64,
+    key_of,
+)
+from tests.unit.fakes import code_of, error_of
+
+pytestmark = pytest.mark.anyio
+
+NONCE = "MARK-nonce-\u00fc"
+
+
+@pytest.fixture
+def provider():
+    return FakeProvider()
+
+
+@pytest.fixture
+def answer(worlds, provider):
+    """Signs in, in a new world; returns the reply."""
+
+    async def ask_once(settings=None, **payload):
+        world = worlds(exchange=provider.exchange(**(settings or {})))
+        return await world.ask(ask("1", **payload))
+
+    return ask_once
+
+
+def refused(reply, *words):
+    assert code_of(reply) == "ID_TOKEN_INVALID"
+    assert all(word in error_of(reply)["message"] for word in words), error_of(reply)
+    assert reply["meta"] == {"source": "bus", "status": 200}
+    return True
+
+
+def taken(reply):
+    assert reply["type"] == "AUTH.SSO_FULFILLED", error_of(reply)
+    return True
+
+
+# -- signatures -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", KINDS)
+async def test_each_algorithm(answer, provider, algorithm):
+    provider.use(algorithm)
+    assert taken(await answer())
+
+
+async def test_the_newer_name_of_eddsa(answer, provider):
+    provider.use("EdDSA").header = {"alg": "Ed25519"}
+    provider.published = [provider.public(alg="Ed25519")]
+    assert taken(await answer())
+
+
+@pytest.mark.parametrize("algorithm", KINDS)
+async def test_a_signature_by_another_key_of_the_same_name(answer, provider, algorithm):
+    provider.published = [provider.use(algorithm, "2").public(kid="1")]
+    provider.use(algorithm, "1")
+    assert refused(await answer(), "signature")
+
+
+@pytest.mark.parametrize("algorithm", KINDS)
+async def test_a_token_that_was_changed(answer, provider, algorithm):
+    provider.use(algorithm)
+    header, _, signature = provider.id_token().split(".")
+    provider.claims["sub"] = "MARK-somebody-else"
+    _, claims, _ = provider.id_token().split(".")
+    provider.tokens["id_token"] = f"{header}.{claims}.{signature}"
+    assert refused(await answer(), "signature")
+
+
+@pytest.mark.parametrize(
+    "alg", ["none", "None", "HS256", "RS384", "PS256", "ES256K", "", None, 1, ["ES256"]]
+)
+async def test_algorithms_that_are_not_taken(answer, provider, alg):
+    provider.header = {"alg": alg}
+    assert refused(await answer(), "RS256, ES256, EdDSA")
+
+
+@pytest.mark.parametrize("signature", ["", "x", "AA", None])
+async def test_alg_none_without_a_signature(answer, provider, signature):
+    provider.header = {"alg": "none"}
+    unsigned = provider.id_token().rsplit(".", 1)[0]
+    provider.tokens["id_token"] = unsigned if signature is None else f"{unsigned}.{signature}"
+    assert refused(await answer())
+
+
+async def test_a_public_key_is_no_shared_secret(answer, provider):
+    """The classic: HS256 with the provider's public key as the secret."""
+    import hashlib
+    import hmac
+
+    provider.use("RS256").header = {"alg": "HS256"}
+    signed = provider.id_token().rsplit(".", 1)[0]
+    pem = provider.key[1].as_pem(private=False)
+    provider.tokens["id_token"] = (
+        f"{signed}.{b64(hmac.digest(pem, signed.encode(), hashlib.sha256))}"
+    )
+    assert refused(await answer(), "RS256")
+
+
+async def test_critical_header_parameters(answer, provider):
+    provider.header = {"crit": ["exp"]}
+    assert refused(await answer(), "critical")
+
+
+@pytest.mark.parametrize("kid", [1, [], {}])
+async def test_a_kid_that_is_no_string(answer, provider, kid):
+    provider.header = {"kid": kid}
+    assert refused(await answer(), "kid")
+
+
+@pytest.mark.parametrize("algorithm", KINDS)
+async def test_an_algorithm_that_the_browser_lacks(answer, provider, algorithm):
+    provider.use(algorithm).supported = set()
+    reply = await answer()
+    assert code_of(reply) == "PROVIDER_MISCONFIGURED"
+    assert algorithm in error_of(reply)["message"]
+    assert "browser" in error_of(reply)["message"]
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "x", "..", "a.b", "a.b.c.d", "a.b.c.d.e", "a b.c.d", "\u00e9.a.b", "a.b.c\n", "A.A.A",
+        f"{b64(b'[]')}.{b64(b'{}')}.AA", f"{b64(b'{}')}.{b64(b'1')}.AA", f"{b64(b'{')}.{b64(b'{}')}.AA",
+        f"{b64(b'{}')}.{b64(b'{}')}.A", f"{b64(b'{}')}.{b64(bytes([255]))}.AA",
+    ],
+)  # fmt: skip
+async def test_what_is_no_signed_jwt(answer, provider, token):
+    provider.tokens["id_token"] = token
+    assert refused(await answer())
+
+
+# -- keys -----------------------------------------------------------------------------------------
+
+
+def published(provider, **more):
+    return {
+        "another kind": [key_of("RS256").as_dict(private=False, kid="1")],
+        "another curve": [provider.public(crv="P-384")],
+        "for encryption": [provider.public(use="enc")],
+        "for another algorithm": [provider.public(alg="ES512")],
+        "another kid": [provider.public(kid="0")],
+        "no kid": [{k: v for k, v in provider.public().items() if k != "kid"}],
+        "half a key": [{k: v for k, v in provider.public().items() if k != "y"}],
+        "a number in a key": [provider.public(x=1)],
+        "no key at all": [None, 1, "x", [], {}],
+        "none": [],
+    }
+
+
+@pytest.mark.parametrize("name", published(FakeProvider()))
+async def test_keys_that_do_not_fit(answer, provider, name):
+    provider.published = published(provider)[name]
+    assert refused(await answer(), "does not publish")
+
+
+async def test_the_right_key_among_others(answer, provider):
+    others = [key for keys in published(provider).values() for key in keys]
+    provider.published = [*others, provider.public(), *others]
+    assert taken(await answer())
+
+
+async def test_use_and_alg_may_be_missing_and_other_members_do_not_matter(answer, provider):
+    key = {k: v for k, v in provider.public().items() if k not in ("use", "alg")}
+    provider.published = [key | {"key_ops": ["encrypt"], "ext": False, "x5c": ["AA"]}]
+    assert taken(await answer())
+
+
+async def test_small_rsa_keys_are_not_taken(answer, provider):
+    key = provider.use("RS256").public()
+    assert len(key["n"]) == 342
+    provider.published = [key | {"n": key["n"][:341]}]
+    assert refused(await answer(), "does not publish")
+
+
+async def test_without_a_kid_each_key_that_fits_is_tried(answer, provider):
+    provider.header = {"kid": None}
+    own = provider.public()
+    provider.published = [FakeProvider().use("ES256", "2").public(), own]
+    assert taken(await answer())
+    provider.published = provider.published[:1]
+    assert refused(await answer(), "signature")
+    assert provider.urls()[-2:].count(JWKS) == 1  # they were fetched anew before that was said
+
+
+# -- rotation -------------------------------------------------------------------------------------
+
+
+async def test_rotated_keys(worlds, provider):
+    world = worlds(exchange=provider.exchange())
+    assert taken(await world.ask(ask(code="1")))
+    provider.use("ES256", "2")
+    assert taken(await world.ask(ask(code="2")))
+    assert taken(await world.ask(ask(code="3")))
+    assert provider.urls().count(JWKS) == 2
+    assert [form["code"] for form in provider.forms()] == ["1", "2", "3"]
+
+
+async def test_keys_are_not_fetched_anew_all_the_time(worlds, provider):
+    world = worlds(exchange=provider.exchange())
+    provider.published = []
+    for n in range(5):
+        assert refused(await world.ask(ask(code=f"{n}")), "does not publish")
+    assert provider.urls().count(JWKS) == 2
+    world.clock.advance(59.9)
+    assert refused(await world.ask(ask(code="x")))
+    assert provider.urls().count(JWKS) == 2
+    world.clock.advance(0.1)
+    assert refused(await world.ask(ask(code="y")))
+    assert provider.urls().count(JWKS) == 3
+    world.clock.advance(-100)  # a clock that is set back must not keep them out
+    provider.published = None
+    provider.claims["iat"] -= 100
+    assert taken(await world.ask(ask(code="z")))
+
+
+async def test_a_known_key_is_no_reason_to_fetch_anew(worlds, provider):
+    world = worlds(exchange=provider.exchange())
+    provider.published = [provider.use("ES256", "2").public(kid="1")]
+    provider.use("ES256", "1")
+    assert refused(await world.ask(ask()), "signature")
+    assert provider.urls().count(JWKS) == 1
+
+
+async def test_two_tokens_with_an_unknown_key_at_once(worlds, provider):
+    world = worlds(exchange=provider.exchange())
+    assert taken(await world.ask(ask(code="0")))
+    provider.use("ES256", "2")
+    provider.held = {JWKS}
+    sent = [world.send(ask(code=f"{n}")) for n in (1, 2)]
+    call = await provider.asked(JWKS, 2)
+    await provider.asked(TOKEN, 3)
+    await world.settle()
+    assert provider.urls().count(JWKS) == 2
+    call.answer(200, provider.jwks())
+    assert all([taken(await one.reply()) for one in sent])
+
+
+@pytest.mark.parametrize(
+    ("page", "code"),
+    [
+        ((500, b""), "BACKEND_ERROR"),
+        ((429, b""), "BACKEND_ERROR"),
+        ((404, {"keys": []}), "PROVIDER_MISCONFIGURED"),
+        ((200, b"<p>"), "PROVIDER_MISCONFIGURED"),
+        ((200, []), "PROVIDER_MISCONFIGURED"),
+        ((200, {}), "PROVIDER_MISCONFIGURED"),
+        ((200, {"keys": {}}), "PROVIDER_MISCONFIGURED"),
+        ((200, None), "PROVIDER_MISCONFIGURED"),
+    ],
+    ids=str,
+)
+async def test_a_key_set_that_is_none(answer, provider, page, code):
+    provider.pages[JWKS] = page
+    reply = await answer()
+    assert code_of(reply) == code
+    assert "key" in error_of(reply)["message"] or "jwks_uri" in error_of(reply)["message"]
+    assert provider.forms() == []
+
+
+# -- claims ---------------------------------------------------------------------------------------
+
+WRONG = {
+    "another issuer": ({"iss": ISSUER + "/"}, "iss"),
+    "no issuer": ({"iss": ...}, "iss"),
+    "an issuer in a list": ({"iss": [ISSUER]}, "iss"),
+    "another audience": ({"aud": "MARK-other"}, "aud"),
+    "other audiences": ({"aud": ["MARK-other"]}, "aud"),
+    "no audience": ({"aud": ...}, "aud"),
+    "an empty list of audiences": ({"aud": []}, "aud"),
+    "an audience that begins the same": ({"aud": CLIENT + "2"}, "aud"),
+    "an audience that is an object": ({"aud": {CLIENT: 1}}, "aud"),
+    "more audiences": ({"aud": [CLIENT, "MARK-other"]}, "azp"),
+    "issued to another client": ({"azp": "MARK-other"}, "azp"),
+    "issued to null": ({"azp": None}, "azp"),
+    "more audiences, issued to another": ({"aud": [CLIENT, "x"], "azp": "x"}, "azp"),
+    "no subject": ({"sub": ...}, "sub"),
+    "an empty subject": ({"sub": ""}, "sub"),
+    "a subject that is a number": ({"sub": 1}, "sub"),
+    "expired": ({"exp": NOW - 60}, "exp"),
+    "long expired": ({"exp": 0}, "exp"),
+    "no end": ({"exp": ...}, "exp"),
+    "an end that is text": ({"exp": f"{NOW + 900}"}, "exp"),
+    "an end that is true": ({"exp": True}, "exp"),
+    "from the future": ({"iat": NOW + 61}, "iat"),
+    "no beginning": ({"iat": ...}, "iat"),
+    "a beginning that is null": ({"iat": None}, "iat"),
+    "not valid yet": ({"nbf": NOW + 61}, "nbf"),
+    "valid from a text on": ({"nbf": "x"}, "nbf"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_claims_that_are_wrong(answer, provider, name):
+    claims, word = WRONG[name]
+    provider.claims |= claims
+    assert refused(await answer(), word)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": [CLIENT]},
+        {"aud": [CLIENT, "other"], "azp": CLIENT},
+        {"azp": CLIENT},
+        {"exp": NOW - 59.9},
+        {"exp": 2**40},
+        {"iat": NOW + 60},
+        {"iat": 0},
+        {"iat": NOW - 0.5},
+        {"nbf": NOW + 60},
+        {"nonce": "nobody asked"},
+    ],
+    ids=str,
+)
+async def test_claims_that_are_right(answer, provider, claims):
+    provider.claims |= claims
+    assert taken(await answer())
+
+
+async def test_a_skew_of_ones_own(answer, provider):
+    provider.claims |= {"exp": NOW - 100}
+    assert taken(await answer({"clock_skew_seconds": 101}))
+    assert refused(await answer({"clock_skew_seconds": 100}), "clock")
+    provider.claims |= {"exp": NOW, "iat": NOW}
+    assert refused(await answer({"clock_skew_seconds": 0}), "exp")
+    provider.claims |= {"exp": NOW + 1}
+    assert taken(await answer({"clock_skew_seconds": 0}))
+
+
+async def test_the_nonce_that_was_sent(answer, provider):
+    provider.claims["nonce"] = NONCE
+    assert taken(await answer(nonce=NONCE))
+    assert provider.forms() == [FORM]
+
+
+@pytest.mark.parametrize("nonce", [..., None, "", "MARK-other", NONCE + " ", [NONCE], 1])
+async def test_another_nonce(answer, provider, nonce):
+    provider.claims["nonce"] = nonce
+    assert refused(await answer(nonce=NONCE), "nonce")
+
+
+@pytest.mark.parametrize("algorithm", KINDS)
+async def test_at_hash(answer, provider, algorithm):
+    provider.use(algorithm).claims["at_hash"] = at_hash(ACCESS_TOKEN, algorithm)
+    assert taken(await answer())
+
+
+@pytest.mark.parametrize("algorithm", KINDS)
+@pytest.mark.parametrize("wrong", [None, "", 1, "other", "padded"])
+async def test_an_at_hash_of_another_token(answer, provider, algorithm, wrong):
+    right = at_hash(ACCESS_TOKEN, algorithm)
+    value = {"other": at_hash("other", algorithm), "padded": right + "=="}.get(wrong, wrong)
+    provider.use(algorithm).claims["at_hash"] = value
+    assert refused(await answer(), "at_hash")
+
+
+async def test_an_at_hash_without_an_access_token(answer, provider):
+    provider.claims["at_hash"] = at_hash(ACCESS_TOKEN, "ES256")
+    provider.tokens["access_token"] = None
+    assert refused(await answer(), "at_hash")

@@ -1,0 +1,418 @@
+"""The exchange with an OpenID Connect provider, all but the ID token's checks."""
+
+import asyncio
+import json
+
+import pytest
+
+from bus.exchange.choice import exchange_for
+from bus.exchange.json_backend import JsonExchange
+from bus.exchange.oidc import OidcExchange
+from bus.ports import FetchFailed
+from bus.settings import Settings
+from tests.unit.fake_provider import (
+    ACCESS_TOKEN,
+    DISCOVERY,
+    FAILED,
+    FORM,
+    ISSUER,
+    JWKS,
+    REFRESH_TOKEN,
+    SUB,
+    TOKEN,
+    USERINFO,
+    FakeProvider,
+    ask,
+)
+from tests.unit.fakes import CODE, REDIRECT_URL, cancel, code_of, error_of, named, sso
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def provider():
+    return FakeProvider()
+
+
+@pytest.fixture
+def bus(worlds, provider):
+    """Makes a world whose bus exchanges codes with the provider."""
+    return lambda **settings: worlds(exchange=provider.exchange(**settings))
+
+
+def misconfigured(reply, *words):
+    """The message of a PROVIDER_MISCONFIGURED, which must name what is to be changed."""
+    assert code_of(reply) == "PROVIDER_MISCONFIGURED"
+    message = error_of(reply)["message"]
+    assert all(word in message for word in words), message
+    return message
+
+
+# -- what goes out --------------------------------------------------------------------------------
+
+
+async def test_what_goes_out(bus, provider):
+    reply = await bus().ask(ask("1"))
+    assert reply["type"] == "AUTH.SSO_FULFILLED"
+    assert provider.urls() == [DISCOVERY, JWKS, TOKEN, USERINFO]
+    discovery, jwks, token, userinfo = provider.calls
+    assert discovery.headers == jwks.headers == {"Accept": "application/json"}
+    assert discovery.body is jwks.body is userinfo.body is None
+    assert provider.forms() == [FORM]
+    assert token.headers == {
+        "Accept": "application/json",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    assert userinfo.headers == {
+        "Accept": "application/json",
+        "Authorization": f"Bearer {ACCESS_TOKEN}",
+    }
+    assert {call.limit for call in provider.calls} == {1024 * 1024}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://app.example.com",
+        "HTTPS://App.Example.COM:443/A/../b/./c//?x=%7e&y=%7E&&=+",
+        "https://app.example.com/?q=\u00fc+%20'\"<>`{}|^/\u00e9",
+        "http://127.1:3000/cb",
+    ],
+)
+async def test_the_redirect_url_goes_out_character_for_character(bus, provider, url):
+    assert (await bus().ask(ask(redirectUrl=url)))["type"] == "AUTH.SSO_FULFILLED"
+    assert provider.forms()[0]["redirect_uri"] == url
+
+
+@pytest.mark.parametrize("code", ["a+b c&d=e%", "\u2028\0\n", "\U0001f600", "c" * 4096])
+async def test_the_code_goes_out_character_for_character(bus, provider, code):
+    await bus().ask(ask(code=code))
+    assert provider.forms()[0]["code"] == code
+
+
+async def test_more_parameters_and_headers(bus, provider):
+    await bus(extra_params={"resource": "a b"}, extra_headers={"X-Tenant": "acme"}).ask(ask())
+    assert provider.forms() == [FORM | {"resource": "a b"}]
+    assert [call.headers.get("X-Tenant") for call in provider.calls] == [None, None, "acme", "acme"]
+
+
+async def test_without_pkce_nothing_is_sent(bus, provider):
+    assert named(await bus().ask(sso("1"))) == [["codeVerifier"]]
+    assert provider.calls == []
+
+
+async def test_discovery_and_keys_are_fetched_once_in_the_pages_life(bus, provider):
+    world = bus()
+    for n in range(3):
+        assert (await world.ask(ask(code=f"{n}")))["type"] == "AUTH.SSO_FULFILLED"
+    assert provider.urls() == [DISCOVERY, JWKS, *[TOKEN, USERINFO] * 3]
+
+
+async def test_two_sign_ins_at_once_share_one_discovery(bus, provider):
+    world = bus()
+    provider.held = {DISCOVERY}
+    sent = [world.send(ask(code=f"{n}")) for n in range(2)]
+    await world.settle()
+    [call] = provider.calls
+    call.answer(200, provider.document)
+    assert {(await one.reply())["type"] for one in sent} == {"AUTH.SSO_FULFILLED"}
+    assert sorted(provider.urls()) == sorted([DISCOVERY, JWKS, *[TOKEN, USERINFO] * 2])
+
+
+async def test_a_discovery_that_failed_is_tried_again(bus, provider):
+    world = bus()
+    provider.pages[DISCOVERY] = FAILED
+    assert code_of(await world.ask(ask())) == "BACKEND_UNREACHABLE"
+    provider.pages[DISCOVERY] = (503, b"")
+    assert code_of(await world.ask(ask())) == "BACKEND_ERROR"
+    provider.pages = {JWKS: (404, b"")}
+    assert code_of(await world.ask(ask())) == "PROVIDER_MISCONFIGURED"
+    provider.pages = {}
+    assert (await world.ask(ask()))["type"] == "AUTH.SSO_FULFILLED"
+    assert provider.forms() == [FORM]  # until all was well, the code stayed unused
+
+
+async def test_a_provider_without_discovery(bus, provider):
+    settings = {"token_endpoint": TOKEN, "jwks_uri": JWKS}
+    assert (await bus(**settings, userinfo=False).ask(ask()))["type"] == "AUTH.SSO_FULFILLED"
+    assert provider.urls() == [JWKS, TOKEN]
+    await bus(**settings, userinfo_endpoint=USERINFO).ask(ask())
+    assert provider.urls()[2:] == [JWKS, TOKEN, USERINFO]
+
+
+async def test_endpoints_that_are_set_stand_in_for_those_discovered(bus, provider):
+    other = "https://other.example/token"
+    provider.pages[other] = lambda _: (200, {"id_token": provider.id_token()} | provider.tokens)
+    discovery = "https://other.example/discovery"
+    provider.pages[discovery] = (200, provider.document)
+    await bus(token_endpoint=other, discovery_url=discovery).ask(ask())
+    assert provider.urls() == [discovery, JWKS, other, USERINFO]
+
+
+# -- success --------------------------------------------------------------------------------------
+
+
+async def test_credentials_user_and_company(bus, provider):
+    reply = await bus(company_claim="org").ask(ask("1"))
+    assert reply == {
+        "type": "AUTH.SSO_FULFILLED",
+        "id": "1",
+        "payload": {
+            "credentials": {"idToken": provider.id_token(), "refreshToken": REFRESH_TOKEN}
+            | {"idToken": reply["payload"]["credentials"]["idToken"]},
+            "currentUser": provider.user,
+            "company": provider.user["org"],
+        },
+        "meta": {"source": "backend", "status": 200},
+    }
+
+
+async def test_without_a_company_claim_the_company_is_empty(bus):
+    assert (await bus().ask(ask()))["payload"]["company"] == {}
+
+
+async def test_the_id_tokens_company_comes_before_userinfos(bus, provider):
+    provider.claims["org"] = {"name": "signed"}
+    reply = await bus(company_claim="org").ask(ask())
+    assert reply["payload"]["company"] == {"name": "signed"}
+
+
+async def test_without_a_userinfo_endpoint_the_id_token_says_who_it_is(bus, provider):
+    del provider.document["userinfo_endpoint"]
+    reply = await bus().ask(ask())
+    assert reply["payload"]["currentUser"] == provider.claims
+    assert provider.urls() == [DISCOVERY, JWKS, TOKEN]
+
+
+@pytest.mark.parametrize("access_token", [None, "", ...])
+async def test_without_an_access_token_nobody_asks_for_userinfo(bus, provider, access_token):
+    provider.tokens["access_token"] = access_token
+    if access_token is ...:
+        del provider.tokens["access_token"]
+    assert (await bus().ask(ask()))["payload"]["currentUser"] == provider.claims
+    assert USERINFO not in provider.urls()
+
+
+async def test_userinfo_can_be_switched_off(bus, provider):
+    assert (await bus(userinfo=False).ask(ask()))["payload"]["currentUser"] == provider.claims
+    assert USERINFO not in provider.urls()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [FAILED, (401, {"sub": SUB}), (500, b""), (200, b"ey.a.jwt"), (200, [1]), (200, None)],
+    ids=str,
+)
+async def test_a_userinfo_endpoint_that_is_of_no_use(bus, provider, answer):
+    provider.pages[USERINFO] = answer
+    world = bus()
+    assert (await world.ask(ask()))["payload"]["currentUser"] == provider.claims
+    assert any("userinfo" in line for line in world.lines)
+
+
+@pytest.mark.parametrize("user", [{}, {"sub": "MARK-other"}, {"sub": None}])
+async def test_userinfo_about_somebody_else(bus, provider, user):
+    provider.user = user
+    assert code_of(await bus().ask(ask())) == "BACKEND_INVALID"
+
+
+# -- the provider's no ----------------------------------------------------------------------------
+
+REFUSALS = [
+    {"error": "invalid_grant"},
+    {"error": "invalid_grant", "error_description": "client secret", "error_uri": "MARK"},
+    {"error": "invalid_request", "error_description": "MARK redirect_uri"},
+    {"error": "unauthorized_client"},
+    {"error": "unsupported_grant_type", "more": [1, None]},
+    {"error": {"code": "x"}},
+    None,
+    "no",
+    [],
+]
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+@pytest.mark.parametrize("error", REFUSALS, ids=repr)
+async def test_the_providers_own_error_arrives_unchanged(bus, provider, error, status):
+    provider.pages[TOKEN] = (status, json.dumps(error).encode())
+    reply = await bus().ask(ask("1"))
+    assert reply == {
+        "type": "AUTH.SSO_REJECTED",
+        "id": "1",
+        "payload": {"error": error},
+        "meta": {"source": "backend", "status": status},
+    }
+    assert provider.forms() == [FORM]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"error": "invalid_client"},
+        {"error": "invalid_request", "error_description": "client_secret is missing."},
+        {"error": "unauthorized_client", "error_description": "Invalid client credentials"},
+    ],
+    ids=repr,
+)
+async def test_a_provider_that_wants_a_client_secret(bus, provider, error):
+    provider.pages[TOKEN] = (401, error)
+    reply = await bus().ask(ask())
+    misconfigured(reply, "public client", "secret", "client_id")
+    assert reply["meta"] == {"source": "bus", "status": 401}
+
+
+@pytest.mark.parametrize("body", [b"", b"<p>MARK", None])
+async def test_an_error_that_is_not_json(bus, provider, body):
+    provider.pages[TOKEN] = (502, body)
+    reply = await bus().ask(ask())
+    assert code_of(reply) == "BACKEND_ERROR"
+    assert reply["meta"]["status"] == 502
+
+
+# -- what a provider may leave out, and what it must not ------------------------------------------
+
+
+@pytest.mark.parametrize("token", [None, ""])
+async def test_no_refresh_token(bus, provider, token):
+    provider.tokens["refresh_token"] = token
+    reply = await bus().ask(ask())
+    misconfigured(reply, "refresh token", "offline_access", "grant")
+    assert reply["meta"]["status"] == 200
+
+
+async def test_no_id_token(bus, provider):
+    provider.tokens["id_token"] = None
+    misconfigured(await bus().ask(ask()), "ID token", "openid", "scope")
+
+
+@pytest.mark.parametrize("name", ["id_token", "refresh_token", "access_token"])
+async def test_a_token_that_is_not_a_string(bus, provider, name):
+    provider.tokens[name] = 1
+    reply = await bus().ask(ask())
+    assert code_of(reply) == "BACKEND_INVALID"
+    assert name in error_of(reply)["message"]
+
+
+@pytest.mark.parametrize("body", [b"", b"<p>MARK", [1], None])
+async def test_tokens_that_are_not_an_object(bus, provider, body):
+    provider.pages[TOKEN] = (200, body)
+    reply = await bus().ask(ask())
+    assert code_of(reply) == "BACKEND_INVALID"
+    assert reply["meta"] == {"source": "bus", "status": 200}
+
+
+# -- no answer ------------------------------------------------------------------------------------
+
+
+async def test_a_token_endpoint_without_cors(bus, provider):
+    provider.pages[TOKEN] = FAILED
+    reply = await bus().ask(ask())
+    misconfigured(reply, "CORS", "token endpoint", "does not tell")
+    assert reply["meta"] == {"source": "bus"}
+    # The code went out once; what was asked to find out why did not hold it.
+    assert provider.urls() == [DISCOVERY, JWKS, TOKEN, TOKEN, JWKS]
+    first, second = provider.forms()
+    assert first == FORM
+    assert second == {name: FORM[name] for name in ("grant_type", "client_id")}
+
+
+async def test_a_connection_that_broke(bus, provider):
+    answers = [FetchFailed(), (400, {"error": "invalid_request"})]
+    provider.pages[TOKEN] = lambda _: answers.pop(0)
+    reply = await bus().ask(ask())
+    assert code_of(reply) == "BACKEND_UNREACHABLE"
+    assert "token endpoint" in error_of(reply)["message"]
+    assert reply["meta"] == {"source": "bus"}
+
+
+async def test_a_provider_that_is_down_by_now(bus, provider):
+    def down(_):
+        provider.pages[JWKS] = FetchFailed()
+        return FetchFailed()
+
+    provider.pages[TOKEN] = down
+    reply = await bus().ask(ask())
+    assert code_of(reply) == "BACKEND_UNREACHABLE"
+    assert "CORS" in error_of(reply)["message"]
+
+
+async def test_an_answer_that_breaks_off(bus, provider):
+    provider.held = {TOKEN}
+    world = bus()
+    sent = world.send(ask())
+    call = await provider.asked(TOKEN)
+    call.send_head(200)
+    call.fail()
+    reply = await sent.reply()
+    assert code_of(reply) == "BACKEND_UNREACHABLE"
+    assert reply["meta"] == {"source": "bus", "status": 200}
+    assert provider.forms() == [FORM]
+
+
+@pytest.mark.parametrize("url", [DISCOVERY, JWKS])
+async def test_what_cannot_be_fetched_may_lack_cors(bus, provider, url):
+    provider.pages[url] = FAILED
+    reply = await bus().ask(ask())
+    assert code_of(reply) == "BACKEND_UNREACHABLE"
+    assert "CORS" in error_of(reply)["message"]
+    assert reply["meta"] == {"source": "bus"}
+    assert provider.forms() == []
+
+
+@pytest.mark.parametrize("url", [DISCOVERY, JWKS, TOKEN, USERINFO])
+async def test_one_time_limit_for_everything(bus, provider, quick_looks, url):
+    provider.held = {url}
+    world = bus()
+    sent = world.send(ask())
+    call = await provider.asked(url)
+    world.clock.advance(15)
+    reply = await sent.reply()
+    assert code_of(reply) == "BACKEND_TIMEOUT"
+    assert reply["meta"] == {"source": "bus"} | ({"status": 200} if url == USERINFO else {})
+    await asyncio.wait_for(call.gone.wait(), 5)
+
+
+async def test_cancelling_aborts_what_is_under_way(bus, provider):
+    provider.held = {JWKS}
+    world = bus()
+    sent = world.send(ask("1"))
+    call = await provider.asked(JWKS)
+    await world.ask(cancel("1"))
+    assert code_of(await sent.reply()) == "CANCELLED"
+    await asyncio.wait_for(call.gone.wait(), 5)
+
+
+async def test_the_values_stay_where_they_belong(bus, provider):
+    """What a host gets to see of an error holds no part of the token, encoded or not."""
+    provider.claims["aud"] = "other"
+    world = bus()
+    sent = world.send(ask("1", nonce="MARK-nonce"))
+    reply = await sent.reply()
+    assert code_of(reply) == "ID_TOKEN_INVALID"
+    tokens = json.dumps([provider.id_token(), CODE, REDIRECT_URL, SUB])
+    words = [word for word in sent.text.replace('"', " ").split() if len(word) > 12]
+    assert not [word for word in words if word in tokens]
+
+
+# -- the choice -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sso_settings", "kind", "nonce"),
+    [
+        ({"exchange_url": "https://api.example.com/"}, JsonExchange, False),
+        ({"provider": "oidc", "issuer": ISSUER, "client_id": "crm"}, OidcExchange, True),
+    ],
+)
+def test_the_settings_choose_the_exchange(sso_settings, kind, nonce):
+    settings = Settings.model_validate(
+        {
+            "allowed_origins": ["https://app.example.com"],
+            "request_timeout_seconds": 7,
+            "sso": sso_settings,
+        }
+    )
+    exchange = exchange_for(settings, fetch=None, verify=None, now=None, log=None)
+    assert isinstance(exchange, kind)
+    assert exchange.timeout_seconds == 7
+    assert exchange.uses_nonce == nonce

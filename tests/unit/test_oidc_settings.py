@@ -1,0 +1,150 @@
+"""The settings for an OpenID Connect provider."""
+
+import pytest
+from pydantic import ValidationError
+
+from bus.settings import Settings, settings_problems
+
+ISSUER = "https://id.example.com/realms/acme"
+GOOD = {"provider": "oidc", "issuer": ISSUER, "client_id": "crm"}
+
+
+def settings(**sso):
+    data = {name: value for name, value in (GOOD | sso).items() if value is not ...}
+    return Settings.model_validate({"allowed_origins": ["https://app.example.com"], "sso": data})
+
+
+def test_what_is_set_where_nothing_is_said():
+    sso = settings().sso
+    assert sso.provider == "oidc"
+    assert sso.scope == "openid profile email offline_access"
+    assert sso.company_claim == ""
+    assert sso.userinfo
+    assert sso.clock_skew_seconds == 60
+    assert sso.connect_origins is None
+    assert sso.extra_params == sso.extra_headers == {}
+    assert sso.origins == ("https://id.example.com",)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "url"),
+    [
+        (ISSUER, ISSUER + "/.well-known/openid-configuration"),
+        ("https://a.example/", "https://a.example/.well-known/openid-configuration"),
+        ("http://localhost:9000", "http://localhost:9000/.well-known/openid-configuration"),
+    ],
+)
+def test_where_discovery_is(issuer, url):
+    assert settings(issuer=issuer).sso.discovery == url
+
+
+def test_all_origins():
+    sso = settings(
+        discovery_url="https://a.example/d",
+        token_endpoint="https://b.example/t",
+        userinfo_endpoint="https://a.example/u",
+    ).sso
+    assert sso.discovery == "https://a.example/d"
+    assert sso.origins == ("https://a.example", "https://b.example")
+    listed = ("https://c.example", "https://id.example.com")
+    assert settings(connect_origins=list(listed)).sso.origins == listed
+
+
+def test_what_the_page_holds_is_read_back_as_it_was():
+    whole = settings(
+        scope="openid",
+        company_claim="a.b",
+        userinfo=False,
+        clock_skew_seconds=0,
+        connect_origins=["https://id.example.com"],
+        extra_params={"resource": "x"},
+        extra_headers={"X-Tenant": "a b"},
+    )
+    assert Settings.model_validate_json(whole.model_dump_json()) == whole
+
+
+@pytest.mark.parametrize(
+    ("sso", "key", "reason"),
+    [
+        ({"issuer": ...}, "issuer", "is missing"),
+        ({"client_id": ...}, "client_id", "is missing"),
+        ({"client_id": ""}, "client_id", "match"),
+        ({"client_id": "\u00fc"}, "client_id", "match"),
+        ({"issuer": "https://id.example.com?x"}, "issuer", "query"),
+        ({"issuer": "https://id.example.com#x"}, "issuer", "fragment"),
+        ({"issuer": "http://id.example.com"}, "issuer", "https"),
+        ({"issuer": "id.example.com"}, "issuer", "absolute"),
+        ({"scope": "profile"}, "scope", "openid"),
+        ({"scope": ""}, "scope", "match"),
+        ({"scope": "openid  profile"}, "scope", "match"),
+        ({"scope": 'openid "'}, "scope", "match"),
+        ({"userinfo": "no"}, "userinfo", "boolean"),
+        ({"clock_skew_seconds": -1}, "clock_skew_seconds", "0"),
+        ({"clock_skew_seconds": 301}, "clock_skew_seconds", "300"),
+        ({"connect_origins": []}, "connect_origins", "lists no origin"),
+        ({"connect_origins": ["https://a.example/"]}, "connect_origins[0]", "just the origin"),
+        ({"connect_origins": ["https://*.example"]}, "connect_origins[0]", "pattern"),
+        ({"connect_origins": ["https://id.example.com"] * 2}, "connect_origins", "twice"),
+        ({"discovery_url": "x"}, "discovery_url", "absolute"),
+        ({"token_endpoint": "http://id.example.com/"}, "token_endpoint", "https"),
+        ({"jwks_uri": 1}, "jwks_uri", "string"),
+        ({"userinfo_endpoint": "https://a.example/#"}, "userinfo_endpoint", "fragment"),
+        ({"extra_params": {"client_secret": "MARK"}}, "extra_params", "public client"),
+        ({"extra_params": {"client_assertion": "MARK"}}, "extra_params", "public client"),
+        ({"extra_params": {"code": "MARK"}}, "extra_params", "the bus sets this itself"),
+        ({"extra_params": {"a": 1}}, "extra_params.a", "string"),
+        ({"extra_headers": {"authorization": "x"}}, "extra_headers", "the bus sets"),
+        ({"extra_headers": {"Content-Type": "x"}}, "extra_headers", "the bus sets"),
+        ({"extra_headers": {"Cookie": "x"}}, "extra_headers", "browser sets"),
+        ({"extra_headers": {"Sec-Fetch-Site": "x"}}, "extra_headers", "browser sets"),
+        ({"extra_headers": {"a b": "x"}}, "extra_headers", "not the name"),
+        ({"extra_headers": {"": "x"}}, "extra_headers", "not the name"),
+        ({"extra_headers": {"X-A": "MARK\r\nX-B: 1"}}, "extra_headers", "printable"),
+        ({"extra_headers": {"X-A": " MARK"}}, "extra_headers", "printable"),
+        ({"extra_headers": {"X-A": ""}}, "extra_headers", "printable"),
+        ({"exchange_url": "https://a.example/"}, "exchange_url", "is not a setting"),
+        ({"client_secret": "MARK"}, "client_secret", "is not a setting"),
+        ({"provider": "saml"}, "provider", "'json' or 'oidc'"),
+        ({"provider": 1}, "provider", "'json' or 'oidc'"),
+        ({"provider": "json"}, "exchange_url", "is missing"),
+    ],
+    ids=str,
+)
+def test_each_problem_names_the_key_and_the_reason(sso, key, reason):
+    with pytest.raises(ValidationError) as caught:
+        settings(**sso)
+    line = settings_problems(caught.value)[0]
+    assert line.startswith(f"bus.sso.{key}: ")
+    assert reason in line
+    assert "MARK" not in line
+
+
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [
+        ({}, "issuer"),
+        ({"discovery_url": "https://d.example/"}, "discovery_url"),
+        ({"token_endpoint": "https://t.example/"}, "issuer"),
+        (
+            {"token_endpoint": "https://t.example/", "jwks_uri": "https://ok.example/", "userinfo": False},
+            "token_endpoint",
+        ),
+    ],
+)  # fmt: skip
+def test_the_listed_origins_must_hold_those_that_are_known(more, name):
+    with pytest.raises(ValidationError) as caught:
+        settings(connect_origins=["https://ok.example"], **more)
+    [line] = settings_problems(caught.value)
+    assert line.startswith("bus.sso: connect_origins must list https://")
+    assert line.endswith(f"the origin of {name}")
+
+
+def test_no_discovery_where_all_endpoints_are_set():
+    urls = {"token_endpoint": "https://t.example/", "jwks_uri": "https://k.example/"}
+    assert settings(**urls).sso.discovery
+    assert settings(**urls, userinfo=False).sso.discovery is None
+    assert settings(**urls, userinfo_endpoint="https://t.example/u").sso.discovery is None
+    assert settings(**urls, userinfo=False).sso.origins == (
+        "https://t.example",
+        "https://k.example",
+    )

@@ -38,5 +38,8 @@ def script_source(text: str) -> str:
 
 
 def early_script(address: str, integrity: dict[str, str]) -> str:
-    """Return the start of the element of the page's first script."""
-    return f'<script src="{escape(address)}" integrity="{integrity[address]}"'
+    """Return the start of the element of the page's first script.
+
+    `crossorigin` is for a page whose own origin is opaque: only what may be read can be compared.
+    """
+    return f'<script src="{escape(address)}" integrity="{integrity[address]}" crossorigin'

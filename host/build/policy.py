@@ -14,7 +14,12 @@ _FEATURES = (
 )  # fmt: skip
 
 
-IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+IMMUTABLE: Final = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    # A bus that is sandboxed without an origin may read its first script too, or the browser could
+    # not compare the hash, and the bus not say what is wrong. These files are public anyway.
+    "Access-Control-Allow-Origin": "*",
+}
 REVALIDATE: Final = {"Cache-Control": "no-cache"}
 
 

@@ -15,17 +15,17 @@ def test_nothing_that_goes_wrong_is_missed(browser: Opener, world: World) -> Non
     tab.run_in(
         world.bus(),
         """() => {
-            const inline = document.createElement("script");
-            inline.textContent = "console.log('ran')";
-            document.head.append(inline);
+            const base = document.createElement("base");
+            base.href = "https://elsewhere.example/";
+            document.head.append(base);
+            document.baseURI; // some engines look only now
             console.log("the", "end", 7);
         }""",
     )
     assert "end 7" in tab.wait_for_line("the end")
-    assert "ran" not in tab.lines
     wrong = tab.close()
     assert len(wrong) == 4, wrong  # the policy stands in the header and in the page
-    for text in ("thrown in the page", "rejected in the bus", "script-src"):
+    for text in ("thrown in the page", "rejected in the bus", "base-uri"):
         assert any(text in line for line in wrong), (text, wrong)
 
 

@@ -76,11 +76,16 @@ def test_what_never_changes_is_immutable_and_the_page_is_asked_for_anew():
     assert (
         rules["/bus-1/*"]
         == rules["/python-2/*"]
-        == {"Cache-Control": "public, max-age=31536000, immutable"}
+        == {
+            "Cache-Control": "public, max-age=31536000, immutable",
+            "Access-Control-Allow-Origin": "*",
+        }
     )
     page = {"Cache-Control": "no-cache"}
     assert rules["/"] == rules["/index.html"] == rules["/sbom.cdx.json"] == page
     assert "Cache-Control" not in rules["/*"]
+    # The page itself holds the settings, and is for nobody to read.
+    assert "Access-Control-Allow-Origin" not in rules["/*"] | rules["/"] | rules["/index.html"]
 
 
 def test_what_every_file_comes_with():

@@ -56,7 +56,7 @@ FORBIDDEN = {
 @pytest.fixture(scope="module")
 def bus(open_module_tab: Opener, world: World) -> Tab:
     tab = open_module_tab()
-    tab.expect("Content Security", "Content-Security-Policy", "requires 'Trusted")
+    tab.expect("Content Security", "violates the following", "requires 'Trusted")
     tab.goto(world.page)
     tab.run("(src) => embed({ src }).ready", world.bus())
     return tab

@@ -7,11 +7,14 @@ CONFIG ?= pyscript.toml
 OUT ?= dist
 PROVIDER ?= json
 ARGS ?=
+# Which engines the end-to-end tests run in: chromium, firefox, webkit.
+ENGINES ?= chromium
+export SSO_BUS_ENGINES := $(ENGINES)
 VENV := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev build test lint types unit e2e browsers lock clean
+.PHONY: help setup demo dev build test lint types unit e2e soak prebuilt browsers bench audit lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,8 +51,15 @@ unit: $(READY) ## Run the unit tests on CPython, with coverage
 	@$(VENV)/coverage run -m pytest tests/unit
 	@$(VENV)/coverage report
 
-e2e: browsers ## Run the end-to-end tests in real browsers (ARGS="-k gate")
+e2e: browsers prebuilt ## Run the end-to-end tests in real browsers (ENGINES="chromium firefox webkit" ARGS="-k gate")
 	@$(VENV)/python -m pytest tests/e2e $(ARGS)
+
+soak: browsers prebuilt ## Run the long tests at full length: 2,000 exchanges, 20,000 generated messages
+	@SSO_BUS_SOAK=2000 SSO_BUS_FUZZ_ROUNDS=400 $(VENV)/python -m pytest tests/e2e/test_soak.py tests/e2e/test_fuzz.py -s $(ARGS)
+
+# Downloads, snapshot and compression, once, with progress: not inside the first test.
+prebuilt: $(READY)
+	@$(VENV)/python -m host.build --out .runtime/prebuilt
 
 browsers: $(READY) ## Find a browser for the tests, or install one
 	@$(VENV)/python -m tests.e2e.install
@@ -57,8 +67,18 @@ browsers: $(READY) ## Find a browser for the tests, or install one
 bench: browsers ## Measure what the README claims (ARGS="--runs 3")
 	@$(VENV)/python -m tests.bench $(ARGS)
 
+audit: .venv/audit/ready ## Ask for known holes in what is pinned (needs the network)
+	@$(VENV)/python -m host.audit
+
+.venv/audit/ready: $(READY) audit.lock
+	@echo "audit: installing pip-audit beside the project's environment"
+	@$(VENV)/python -m venv .venv/audit
+	@.venv/audit/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r audit.lock
+	@touch $@
+
 lock: $(READY) ## Pin the newest that pyproject.toml allows, with hashes
 	@$(VENV)/uv pip compile --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file requirements.lock
+	@$(VENV)/uv pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file audit.lock
 
 clean: ## Remove what was built and downloaded
 	@rm -rf .venv .runtime node_modules dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -35,7 +35,7 @@ server_tokens off;
 gzip_static on;
 gzip_proxied any;
 gzip_vary on;
-# The .br are a fifth smaller. They need ngx_brotli; Debian: libnginx-mod-http-brotli-static.
+# The .br are a quarter smaller. They need ngx_brotli; Debian: libnginx-mod-http-brotli-static.
 #brotli_static on;
 
 # The page, and the list of parts: asked for anew each time.

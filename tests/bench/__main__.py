@@ -250,6 +250,18 @@ def _machine() -> dict[str, str | int | None]:
     return {"cpu": model, "cores": os.cpu_count(), "system": platform.platform(terse=True)}
 
 
+def _table(result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    lines = ["| what | measured | | goal | |", "|---|---|---|---|---|"]
+    for row in result["rows"]:
+        met = "met" if row["met"] else "**not met**"
+        lines.append(
+            f"| {row['what']} | {row['value']:.3g} {row['unit']} | {row['against']} | {row['goal']:g} | {met} |"
+        )
+    where = f"Measured on {machine['cpu']}, {machine['cores']} cores, {machine['system']}."
+    return "\n".join([*lines, "", where, ""])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--runs", type=int, default=7, help="runs of each boot (default: 7)")
@@ -285,11 +297,12 @@ def main() -> int:
     docs.mkdir(exist_ok=True)
     (docs / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
     (docs / "bench.svg").write_text(draw(bench.medians))
-    print("\n| what | measured | against | goal | |\n|---|---|---|---|---|")
-    for row in bench.rows:
-        print(
-            f"| {row.what} | {row.value:.3g} {row.unit} | {row.against} | {row.goal:g} | {'met' if row.met else 'NOT MET'} |"
-        )
+    table = _table(result)
+    print(f"\n{table}")
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text(encoding="utf-8").split("<!-- bench -->")
+    _, after = rest.split("<!-- /bench -->")
+    readme.write_text(f"{before}<!-- bench -->\n{table}<!-- /bench -->{after}", encoding="utf-8")
     return 0
 
 

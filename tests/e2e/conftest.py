@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Playwright, sync_playwright
 
-from tests.e2e.browsers import ENGINES, tabs
+from tests.e2e.browsers import tabs
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.world import World
 
@@ -24,8 +24,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         named = metafunc.config.getoption("--engine")
         marked = metafunc.definition.get_closest_marker("engines")
-        engines = [each for each in named or ENGINES if marked is None or each in marked.args]
+        engines = [each for each in named or _default() if marked is None or each in marked.args]
         metafunc.parametrize("engine", engines, indirect=True, scope="session")
+
+
+def _default() -> list[str]:
+    """SSO_BUS_ENGINES in the environment, such as "chromium firefox webkit"; else Chromium."""
+    return os.environ.get("SSO_BUS_ENGINES", "chromium").split()
 
 
 @pytest.fixture(scope="session")
@@ -41,18 +46,10 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="session")
-def browser(
-    engine: str, world: World, playwright: Playwright, request: pytest.FixtureRequest
-) -> Iterator[Opener]:
-    """Opens tabs in one engine. Where it is not installed, its tests are skipped, unless it is
-    Chromium, was asked for, or this is CI."""
-    try:
-        with tabs(playwright, engine, world.reports) as open_tab:
-            yield open_tab
-    except LookupError as error:
-        if engine == "chromium" or request.config.getoption("--engine") or os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+def browser(engine: str, world: World, playwright: Playwright) -> Iterator[Opener]:
+    """Opens tabs in one engine. Raises LookupError where it is not installed."""
+    with tabs(playwright, engine, world.reports) as open_tab:
+        yield open_tab
 
 
 def _opener(browser: Opener) -> Iterator[Opener]:

@@ -1,7 +1,10 @@
 """`make build`: settings in, a folder out; wrong settings are named and stop it."""
 
+import json
+import re
 import subprocess
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -57,6 +60,31 @@ def test_a_second_build_with_other_settings_shares_all_but_the_page(tmp_path: Pa
         out = tmp_path / f"out{n}"
         names.append(sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()))
     assert names[0] == names[1]  # names hold the content's hash
+
+
+def test_the_list_of_parts_is_that_of_the_locks(world: World) -> None:
+    world.bus()
+    parts = {
+        part["purl"]: {one["content"] for one in part.get("hashes", [])}
+        for part in json.loads((world.buses.folders["bus"] / "sbom.cdx.json").read_text())[
+            "components"
+        ]
+    }
+    wheels = re.findall(
+        r"^([\w-]+)==(\S+) --hash=sha256:(\w+)$",
+        (ROOT / "host/build/wheels.lock").read_text(),
+        re.MULTILINE,
+    )
+    assert wheels
+    npm = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+    expected = {f"pkg:pypi/{name}@{version}": {hash_} for name, version, hash_ in wheels}
+    for name, purl in (("pyodide", "pyodide"), ("@pyscript/core", "%40pyscript/core")):
+        entry = npm[f"node_modules/{name}"]
+        sha512 = b64decode(entry["integrity"].removeprefix("sha512-")).hex()
+        expected[f"pkg:npm/{purl}@{entry['version']}"] = {sha512}
+    lock = json.loads((ROOT / ".runtime/pyodide/pyodide-lock.json").read_text())
+    expected[f"pkg:generic/cpython@{lock['info']['python']}"] = set()
+    assert parts == expected
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,15 @@ def test_a_file_that_was_tampered_with_ends_the_boot(
         "tampered-" + "-".join(names), change=tampered(*names), boot_timeout_seconds=300
     )
     tab = open_tab()
-    tab.expect("ailed to fetch", "integrity", "imported module", "error loading", "Importing")
+    tab.expect(
+        "ailed to fetch",
+        "integrity",
+        "imported module",
+        "error loading",
+        "Importing",
+        "NetworkError",
+        "Load failed",
+    )
     tab.goto(world.page)
     got = tab.run("(src) => { embed({ src, timeout: 1e6 }); return ask({}); }", src)
     assert got["error"] == BOOT_FAILED
@@ -65,9 +73,13 @@ def test_the_first_script_is_checked_as_well(open_tab: Opener, world: World) -> 
     tab = open_tab()
     tab.expect("integrity")
     tab.goto(world.page)
-    tab.run("(src) => raw(src).loaded", world.bus("tampered-early", change=tampered("early.js")))
-    tab.wait_for_line("integrity")
+    src = world.bus("tampered-early", change=tampered("early.js"))
+    tab.run("(src) => raw(src).loaded", src)
+    assert tab.run_in(src, "() => typeof ssoBus") == "undefined"
     assert tab.run("() => heard") == []
+    # The same page with the script that was built.
+    tab.run("(src) => embed({ src }).ready", world.bus())
+    assert tab.run_in(world.bus(), "() => typeof ssoBus") == "object"
 
 
 def test_whatever_is_fetched_before_python_serves_has_a_hash_or_is_wasm(

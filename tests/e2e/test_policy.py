@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.backend import SIGNED_IN
 from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_sign_in import ask
+from tests.e2e.test_sign_in import REDIRECT, ask
 from tests.e2e.world import World
 
 # What a script in the bus page might try, and the directive that stops it. `elsewhere` is a server
@@ -25,6 +25,10 @@ FORBIDDEN = {
         {"require-trusted-types-for"},
     ),
     "a worker": ("new Worker('x.js')", {"require-trusted-types-for"}),
+    "a service worker": (
+        "navigator.serviceWorker.register('x.js')",
+        {"require-trusted-types-for"},
+    ),
     "a Trusted Types policy": ("trustedTypes.createPolicy('mine', {})", {"trusted-types"}),
     "a module from elsewhere": ("import(elsewhere)", {"script-src-elem", "script-src"}),
     "a fetch to elsewhere": ("fetch(elsewhere)", {"connect-src"}),
@@ -79,6 +83,26 @@ def _expression(attempt: str) -> str:
     return f"(() => {{ {attempt} }})()" if attempt.startswith("{") else f"({attempt})"
 
 
+def test_a_host_that_sandboxes_the_bus(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    got = tab.run(
+        """async (src, code, redirectUrl) => {
+            const made = document.createElement("iframe");
+            made.sandbox = "allow-scripts allow-same-origin";
+            made.src = src;
+            document.body.append(made);
+            await hear((data) => data?.type === "BUS.READY");
+            made.contentWindow.postMessage(
+                { type: "AUTH.SSO", id: "1", payload: { code, redirectUrl } }, new URL(src).origin);
+            return reply("1");
+        }""",
+        world.bus(),
+        world.backend.answers(),
+        REDIRECT,
+    )
+    assert got["payload"] == SIGNED_IN
+
+
 def test_a_host_that_is_cross_origin_isolated(open_tab: Opener, world: World) -> None:
     tab = open_tab().goto(f"{world.host}/isolated.html")
     assert tab.run("() => crossOriginIsolated") is True
@@ -91,7 +115,7 @@ def test_the_page_has_the_policy_even_where_the_server_sends_none(
 ) -> None:
     bare = world.bus("bare", change=lambda folder: (folder / "_headers").unlink())
     tab = open_tab()
-    tab.expect("Content Security Policy", "requires 'Trusted")
+    tab.expect("Content Security Policy", "connect-src", "NetworkError", "Load failed")
     tab.goto(world.page)
     tab.run("(src) => embed({ src }).ready", bare)
     violated = tab.run_in(

@@ -124,6 +124,9 @@ def test_each_pin_of_the_project_is_exact_and_locked():
     wanted = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["dependency-groups"]["dev"]]
     assert len(pins(wanted)) == len({re.split("[=<>~!]", one)[0] for one in wanted})
     assert pins(wanted).items() <= hashed("requirements.lock").items()
+    audit = pins(PYPROJECT["dependency-groups"]["audit"])
+    assert audit
+    assert audit.items() <= hashed("audit.lock").items()
 
 
 def test_the_browser_gets_the_versions_that_the_tests_run_on():

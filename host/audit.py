@@ -1,0 +1,62 @@
+"""`make audit`: asks the package services for known holes in all that is pinned.
+
+It needs the network, so it is no part of the tests.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from host.build.node import run_npm
+from host.build.runtime import ROOT, WHEELS_LOCK
+
+_UNREACHABLE = """\
+audit: {what}: the service that knows of holes did not answer in full. pip-audit asks PyPI itself, npm
+asks whom it is set up to ask; a proxy or a mirror may not pass that on. Try where they are reached,
+or give {locks} to another scanner. The SBOM of a build (sbom.cdx.json) will do as well."""
+
+_PIP_AUDIT = Path(sys.prefix) / "audit/bin/pip-audit"
+"""In an environment of its own, which `make audit` makes."""
+
+
+def audit_python() -> bool:
+    """Ask for the tools and for what runs in the browser. Returns whether all is well."""
+    locks = [ROOT / "requirements.lock", WHEELS_LOCK]
+    files = [argument for lock in locks for argument in ("--requirement", str(lock))]
+    # Nothing is resolved or installed: each lock names everything, with hashes. Strict, because a
+    # package that the service does not know of would else be passed over, and the end be good.
+    options = ("--disable-pip", "--require-hashes", "--strict", "--progress-spinner=off")
+    command = [str(_PIP_AUDIT), *options]
+    done = subprocess.run([*command, *files], check=False, capture_output=True, text=True)
+    print(done.stdout, end="")
+    if done.returncode == 0 or "Found " in done.stderr:
+        print(done.stderr.strip())
+    else:
+        print(_last_line(done.stderr), file=sys.stderr)
+        print(_UNREACHABLE.format(what="Python", locks="the two .lock files"), file=sys.stderr)
+    return done.returncode == 0
+
+
+def audit_npm() -> bool:
+    """Ask for what package-lock.json names. Returns whether all is well."""
+    try:
+        run_npm("audit", "--audit=true", cwd=ROOT)
+    except subprocess.CalledProcessError:
+        # npm has said which it is, and ends alike in both cases.
+        print("audit: if that is no list of holes but an error:", file=sys.stderr)
+        print(_UNREACHABLE.format(what="npm", locks="package-lock.json"), file=sys.stderr)
+        return False
+    return True
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+if __name__ == "__main__":
+    print("audit: Python (requirements.lock, host/build/wheels.lock)", flush=True)
+    python = audit_python()
+    print("audit: npm (package-lock.json)", flush=True)
+    npm = audit_npm()
+    sys.exit(0 if python and npm else 1)

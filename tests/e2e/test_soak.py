@@ -1,0 +1,89 @@
+"""Long use leaves nothing behind: no memory, proxy, task, listener or frame."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from tests.e2e.backend import SIGNED_IN
+from tests.e2e.tab import Opener, Tab
+from tests.e2e.test_sign_in import REDIRECT, ask
+from tests.e2e.world import World
+
+EXCHANGES = int(os.environ.get("SSO_BUS_SOAK", "500"))
+"""2,000 by hand: `make soak`."""
+MOUNTS = EXCHANGES // 20
+
+STATE = """async (core) => {
+    const { whenDefined } = await import(core);
+    const { interpreter } = await whenDefined("py");
+    const text = interpreter.runPython(`
+import asyncio, gc, json
+from pyodide.ffi import JsProxy
+gc.collect()
+json.dumps({"proxies": sum(isinstance(o, JsProxy) for o in gc.get_objects()), "tasks": len(asyncio.all_tasks())})`);
+    return JSON.stringify({ ...JSON.parse(text), memory: interpreter._module.HEAPU8.length });
+}"""
+
+
+def state(tab: Tab, world: World) -> Any:
+    (core,) = world.buses.folders["bus"].glob("pyscript-*/core.js")
+    return json.loads(tab.run_in(world.bus(), STATE, f"{world.bus()}{core.parent.name}/core.js"))
+
+
+def exchanges(tab: Tab, world: World, count: int) -> None:
+    codes = [world.backend.answers() for _ in range(count)]
+    good = tab.run(
+        """async (codes, redirectUrl) => {
+            let good = 0;
+            for (let n = 0; n < codes.length; n += 10) {
+                const some = codes.slice(n, n + 10).map((code) => ask({ code, redirectUrl }));
+                good += (await Promise.all(some)).filter(({ fulfilled }) => fulfilled).length;
+            }
+            return good;
+        }""",
+        codes,
+        REDIRECT,
+    )
+    assert good == count
+
+
+@pytest.mark.timeout(1200)
+def test_exchanges_leave_nothing_behind(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src }).ready", world.bus())
+    exchanges(tab, world, 100)
+    before = state(tab, world)
+    exchanges(tab, world, EXCHANGES - 100)
+    assert state(tab, world) == before
+
+
+# Not in Firefox, whose driver dies of frames that come and go quickly ("Browsing Context not found").
+@pytest.mark.engines("chromium", "webkit")
+@pytest.mark.timeout(1200)
+def test_mounting_and_unmounting_leaves_nothing_behind(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    got = tab.run(
+        """async (src, mounts) => {
+            let listeners = 0;
+            const { addEventListener: add, removeEventListener: remove } = window;
+            window.addEventListener = (...args) => { listeners++; return add.apply(window, args); };
+            window.removeEventListener = (...args) => { listeners--; return remove.apply(window, args); };
+            for (let n = 0; n < mounts; n++) {
+                const bus = embed({ src });
+                if (n % 2) await bus.ready; // half of them while Python boots
+                const asked = ask({});
+                bus.destroy();
+                await asked;
+            }
+            window.addEventListener = add;
+            window.removeEventListener = remove;
+            return { listeners, frames: frames.length, elements: document.querySelectorAll("iframe").length };
+        }""",
+        world.bus(),
+        MOUNTS,
+    )
+    assert got == {"listeners": 0, "frames": 0, "elements": 0}
+    tab.run("(src) => embed({ src }).ready", world.bus())
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}

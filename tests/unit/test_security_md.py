@@ -1,0 +1,49 @@
+"""Each claim in SECURITY.md names tests that prove it, and they exist."""
+
+import ast
+import re
+
+import pytest
+
+from host.build.runtime import ROOT
+
+TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+NAMED = sorted(set(TEST.findall(TEXT)))
+
+
+def tables():
+    """The rows of each table, its head first, as lists of cells."""
+    for block in re.findall(r"(?:^\|.*\n)+", TEXT, re.MULTILINE):
+        rows = [
+            [cell.strip() for cell in line.strip("|").split(" | ")] for line in block.splitlines()
+        ]
+        yield [rows[0], *rows[2:]]
+
+
+CLAIMS = [row for head, *rows in tables() if head[-1].strip(" |") == "proved by" for row in rows]
+
+
+def test_there_are_claims():
+    assert len(CLAIMS) > 40
+    assert len(list(tables())) == 5
+
+
+@pytest.mark.parametrize("row", CLAIMS, ids=lambda row: row[0][:40])
+def test_each_claim_names_tests_and_nothing_else_as_proof(row):
+    assert len(row) == 3
+    assert re.fullmatch(rf"({TEST.pattern} ?)+", row[-1].strip(" |"))
+
+
+@pytest.mark.parametrize(("path", "name"), NAMED, ids=lambda part: part)
+def test_each_test_that_is_named_exists(path, name):
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    assert name in {
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert name.startswith("test_")
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)[^)]*\)", TEXT))))
+def test_links_lead_somewhere(link):
+    assert link.startswith("https://") or (ROOT / link).exists()

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,9 +18,17 @@ from starlette.routing import Route
 CLIENT = "crm"
 
 
-def _key(kid: str) -> ECKey:
-    key = ECKey.generate_key("P-256").as_dict(private=True)
-    return ECKey.import_key(key | {"kid": kid, "use": "sig", "alg": "ES256"})
+KEYS: dict[str, tuple[type[ECKey | OKPKey | RSAKey], Any]] = {
+    "RS256": (RSAKey, 2048),
+    "ES256": (ECKey, "P-256"),
+    "Ed25519": (OKPKey, "Ed25519"),
+}
+
+
+def _key(kid: str, alg: str = "ES256") -> Any:
+    kind, size = KEYS[alg]
+    key = kind.generate_key(size).as_dict(private=True)
+    return kind.import_key(key | {"kid": kid, "use": "sig", "alg": alg})
 
 
 def b64(value: object) -> str:
@@ -35,6 +43,7 @@ class HostileProvider:
         self.forms: list[dict[str, str]] = []
         self._bus_origin = bus_origin
         self._keys = {kid: _key(kid) for kid in ("published", "other")}
+        self._keys |= {alg: _key(alg, alg) for alg in KEYS}
         self._plans: dict[str, Callable[[str], Response]] = {}
         self.app = Starlette(
             routes=[
@@ -50,8 +59,9 @@ class HostileProvider:
     def id_token(self, issuer: str, *, key: str = "published", **changes: Any) -> str:
         now = int(time.time())
         claims = {"iss": issuer, "aud": CLIENT, "sub": "MARK-sub", "iat": now, "exp": now + 900}
-        header = {"alg": "ES256", "kid": "published"}
-        return jwt.encode(header, claims | changes, self._keys[key])
+        alg = key if key in KEYS else "ES256"
+        header = {"alg": alg, "kid": key if key in KEYS else "published"}
+        return jwt.encode(header, claims | changes, self._keys[key], algorithms=[alg])
 
     def unsigned(self, issuer: str) -> str:
         _, claims, _ = self.id_token(issuer).split(".")
@@ -100,7 +110,8 @@ class HostileProvider:
         return self._json(document)
 
     async def _jwks(self, request: Request) -> Response:
-        return self._json({"keys": [self._keys["published"].as_dict(private=False)]})
+        keys = [key.as_dict(private=False) for name, key in self._keys.items() if name != "other"]
+        return self._json({"keys": keys})
 
     async def _token(self, request: Request) -> Response:
         form = {k: v[0] for k, v in parse_qs((await request.body()).decode()).items()}

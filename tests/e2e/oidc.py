@@ -9,12 +9,13 @@ from hashlib import sha256
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from host.build.node import start_node
 from host.build.runtime import ROOT
 from host.demo.oidc import ensure_installed
 from tests.e2e.authlib_provider import CLIENT, AuthlibProvider
+from tests.e2e.tab import Opener
 from tests.e2e.world import Server
 
 ORG = {"id": 7, "name": "Analytical Engines"}
@@ -120,7 +121,7 @@ def running(kind: str, redirect: str, bus_origin: str) -> Iterator[Provider]:
 
 
 def journey(
-    browser: Browser,
+    open_tab: Opener,
     provider: Provider,
     redirect: str,
     *,
@@ -142,15 +143,15 @@ def journey(
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
-    context = browser.new_context()
+    tab = open_tab()
+    page = tab.page
     try:
-        page = context.new_page()
         page.goto(f"{provider.authorization_endpoint}?{urlencode(query)}")
         provider.sign_in(page, user)
         page.wait_for_url(f"{redirect}?*")
         answer = {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
     finally:
-        context.close()
+        tab.close()  # what the provider's own pages do wrong is not for the tests to judge
     assert answer["state"] == state
     return {
         "code": answer["code"],

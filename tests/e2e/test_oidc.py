@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests.e2e.oidc import KINDS, ORG, Provider, journey, running
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.world import World
+
+# At their login pages, a person does what the tests can do with Playwright.
+pytestmark = pytest.mark.engines("chromium", "firefox")
 
 
 @dataclass
@@ -27,22 +29,25 @@ class Party:
         return self.tab.run("(payload) => ask(payload)", payload)
 
 
-def settings(provider: Provider, **more: Any) -> dict[str, Any]:
-    return {
+def bus(world: World, provider: Provider, client_id: str = "") -> str:
+    """Return the address of a bus for a provider, which is new with each engine."""
+    client_id = client_id or provider.client_id
+    sso = {
         "provider": "oidc",
         "issuer": provider.issuer,
-        "client_id": provider.client_id,
+        "client_id": client_id,
         "company_claim": "org",
-    } | more
+    }
+    return world.bus(f"{client_id}-{provider.issuer.rpartition(':')[2]}", sso=sso)
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def party(
-    request: pytest.FixtureRequest, browser: Browser, open_module_tab: Opener, world: World
+    request: pytest.FixtureRequest, browser: Opener, open_module_tab: Opener, world: World
 ) -> Iterator[Party]:
     with running(request.param, world.page, world.bus_origin) as provider:
         # connect_origins is not set: the build asks the provider.
-        src = world.bus(f"at-{request.param}", sso=settings(provider))
+        src = bus(world, provider)
         tab = open_module_tab().goto(world.page)
         tab.run("(src) => embed({ src }).ready", src)
         yield Party(
@@ -144,10 +149,10 @@ def test_the_bus_may_reach_just_the_provider(party: Party) -> None:
 
 
 @pytest.mark.parametrize("alg", ["ES256", "EdDSA"])
-def test_other_algorithms(browser: Browser, open_tab: Opener, world: World, alg: str) -> None:
+def test_other_algorithms(browser: Opener, open_tab: Opener, world: World, alg: str) -> None:
     with running("oidc-provider", world.page, world.bus_origin) as provider:
         client = f"crm-{alg.lower()}"
-        src = world.bus(f"at-{client}", sso=settings(provider, client_id=client))
+        src = bus(world, provider, client_id=client)
         tab = open_tab().goto(world.page)
         tab.run("(src) => embed({ src }).ready", src)
         payload = journey(browser, provider, world.page, client_id=client)
@@ -156,11 +161,11 @@ def test_other_algorithms(browser: Browser, open_tab: Opener, world: World, alg:
 
 
 def test_a_provider_that_does_not_allow_the_buss_origin(
-    browser: Browser, open_tab: Opener, world: World
+    browser: Opener, open_tab: Opener, world: World
 ) -> None:
     """npm oidc-provider refuses such a client in its answer's body, which the browser withholds."""
     with running("oidc-provider", world.page, "https://another-bus.example") as provider:
-        src = world.bus("at-no-cors", sso=settings(provider))
+        src = bus(world, provider)
         tab = open_tab().goto(world.page)
         tab.run("(src) => embed({ src }).ready", src)
         got = tab.run("(payload) => ask(payload)", journey(browser, provider, world.page))

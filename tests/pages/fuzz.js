@@ -60,7 +60,7 @@ export const generator = (seed) => {
     const message = { type: random() < 0.9 ? pick(TYPES) : value(1) };
     if (random() < 0.9) message.payload = payload();
     if (random() < 0.3) message.id = value(1);
-    if (random() < 0.2) Object.assign(message, object(1));
+    if (random() < 0.2) Object.defineProperties(message, Object.getOwnPropertyDescriptors(object(1)));
     return message;
   };
 };

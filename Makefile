@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
 CONFIG ?= pyscript.toml
 OUT ?= dist
+DEBUG ?=
 PROVIDER ?= json
 ARGS ?=
 # Which engines the end-to-end tests run in: chromium, firefox, webkit.
@@ -35,8 +36,8 @@ demo: $(READY) ## See it work: host app, bus, identity provider (PROVIDER=oidc, 
 dev: $(READY) ## Work on it: the same with the unbuilt tree; edit a file in bus/, reload, see
 	@$(VENV)/python -m host.demo --dev $(ARGS)
 
-build: $(READY) ## Build the static folder (CONFIG=my.toml OUT=dist)
-	@$(VENV)/python -m host.build --config $(CONFIG) --out $(OUT)
+build: $(READY) ## Build the static folder (CONFIG=my.toml OUT=dist; DEBUG=1 to inspect it)
+	@$(VENV)/python -m host.build --config $(CONFIG) --out $(OUT)$(if $(DEBUG), --debug)
 
 test: lint types unit e2e ## Run everything: lint, types, unit tests, end-to-end tests
 

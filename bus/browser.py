@@ -11,10 +11,11 @@ from typing import Any
 from pydantic_core import to_json
 
 from bus.app import Bus
+from bus.debug import Debug, current
 from bus.exchange.choice import exchange_for
 from bus.gate import Gate
 from bus.messages import Sso, ready
-from bus.ports import FetchFailed, Inbound, NoSuchAlgorithm
+from bus.ports import Fetch, FetchFailed, Inbound, Log, NoSuchAlgorithm
 from bus.services.auth import Auth
 from bus.settings import Settings
 
@@ -31,10 +32,12 @@ def start() -> None:
     pyodide_js._api.on_fatal = early.died  # noqa: SLF001 - there is no public way
     settings = Settings.model_validate_json(early.settings)
 
-    def log(line: str) -> None:
-        js.console.debug(f"sso-bus: {line}")
-
-    exchange = exchange_for(settings, fetch=fetch, verify=verify, now=time.time, log=log)
+    log: Log = _log
+    asks: Fetch = fetch
+    debug = Debug(early.tell, time.time) if early.debug else None
+    if debug:
+        log, asks = debug.log(log), debug.fetch(asks)
+    exchange = exchange_for(settings, fetch=asks, verify=verify, now=time.time, log=log)
     bus = Bus(
         gate=Gate(frozenset(settings.allowed_origins)),
         handlers={Sso: Auth(exchange).sso},
@@ -50,6 +53,8 @@ def start() -> None:
         inbound = Inbound(
             number=number, trusted=trusted, from_parent=from_parent, origin=origin, text=text
         )
+        if debug:
+            current.set(number)  # the task's context is a copy of this one
         # Started at once: order is kept, and what Python refuses is answered without a detour
         # through the event loop.
         task = eager(loop, bus.receive(inbound))
@@ -72,6 +77,12 @@ def start() -> None:
     js.window.addEventListener("pagehide", create_proxy(lambda _: bus.hide()))
     js.window.addEventListener("pageshow", create_proxy(shown))
     early.serve(create_proxy(receive), create_proxy(lambda: True), ready())
+
+
+def _log(line: str) -> None:
+    import js
+
+    js.console.debug(f"sso-bus: {line}")
 
 
 class EarlyWindow:

@@ -11,11 +11,11 @@
   const MAX_BYTES = 65536;
   const MAX_DEPTH = 64;
   const { dataset } = document.currentScript;
-  const { settings, types } = JSON.parse(document.getElementById("bus-settings").textContent);
+  const { settings, types, debug = false } = JSON.parse(document.getElementById("bus-settings").textContent);
   const allowed = new Set(settings.allowed_origins);
   const parent = window.parent;
   const hasOwn = Object.hasOwn;
-  const debug = (line) => console.debug(`sso-bus: ${line}`);
+  const log = (line) => console.debug(`sso-bus: ${line}`);
 
   if (parent === window) {
     // Opened in a tab: tell a person what this is, and answer nobody.
@@ -106,11 +106,47 @@
     else problem ??= problemIn(data.payload, "payload", 1, { bytes: MAX_BYTES });
     if (!problem) {
       const text = JSON.stringify({ ...message, payload: data.payload });
-      if (new TextEncoder().encode(text).length <= MAX_BYTES) return { ...message, problem, text };
+      const bytes = new TextEncoder().encode(text).length;
+      if (bytes <= MAX_BYTES) return { ...message, problem, text, bytes };
       problem = `The message is larger than ${MAX_BYTES} bytes of JSON.`;
     }
     return { ...message, problem, text: JSON.stringify({ ...message, problem }) };
   };
+
+  // ---- what a debug build tells the host (README, "Beyond the protocol") --------------------
+
+  const announce = (message) => {
+    for (const origin of allowed) parent.postMessage(message, origin);
+  };
+
+  // Facts alone, never a value that was sent; and of who is not let in, nothing but where from.
+  const tell = (facts) => {
+    if (!debug) return;
+    const at = performance.timeOrigin + performance.now();
+    announce({ type: "BUS.DEBUG", payload: JSON.parse(JSON.stringify({ at, ...facts })) });
+  };
+
+  // Who floods the bus must not flood the host: what is not let in is told MAX_TOLD times in a
+  // second, and the rest is counted.
+  const MAX_TOLD = 20;
+  const untold = new Map(); // reason -> how many
+  let told = 0;
+  const ignored = (reason, origin) => {
+    log(`ignored: ${reason}`);
+    if (!debug) return;
+    if (++told <= MAX_TOLD) tell({ event: "dropped", reason, origin });
+    else untold.set(reason, (untold.get(reason) ?? 0) + 1);
+  };
+  const tellReply = (number, { origin, port }, { type, id, meta, payload }) => {
+    const code = meta.source === "bus" ? payload.error.code : undefined; // a backend's error is its own
+    tell({ event: "replied", number, type, id, origin, port: Boolean(port), ...meta, code });
+  };
+  const tellRest = () => {
+    for (const [reason, more] of untold) tell({ event: "dropped", reason, more });
+    untold.clear();
+    told = 0;
+  };
+  if (debug) setInterval(tellRest, 1000);
 
   // ---- messages and their one reply --------------------------------------------------------
 
@@ -130,6 +166,7 @@
   const post = (number, reply) => {
     const to = open.get(number);
     if (!to) return;
+    if (debug) tellReply(number, to, reply);
     if (to.port) to.port.postMessage(reply);
     else to.source.postMessage(reply, to.origin);
     drop(number);
@@ -144,10 +181,6 @@
   const waitsUnder = (id, but) =>
     id === undefined ? undefined : [...open].find(([number, entry]) => number !== but && entry.id === id)?.[0];
 
-  const announce = (message) => {
-    for (const origin of allowed) parent.postMessage(message, origin);
-  };
-
   // Python is not there yet: keep the message, or answer for Python in the protocol's order.
   const keep = (number, event, { type, id, problem, text }) => {
     if (type === "BUS.CANCEL") {
@@ -158,7 +191,10 @@
       return drop(number);
     }
     const served = types.includes(type);
-    if (served && !problem && waitsUnder(id, number)) return drop(number); // a second delivery
+    if (served && !problem && waitsUnder(id, number)) {
+      tell({ event: "dropped", number, reason: "a second delivery" });
+      return drop(number);
+    }
     if (waiting.size < MAX_WAITING) return waiting.set(number, [event, text]);
     if (!served) return reject(number, "UNKNOWN_TYPE", "This bus does not serve messages of this type.");
     if (problem) return reject(number, "INVALID_MESSAGE", problem);
@@ -179,16 +215,18 @@
     if (event.source === window) return; // Pyodide's event loop posts to its own window
     event.stopImmediatePropagation(); // no other listener of this page sees what comes from outside
     const why = refusal(event);
-    if (why) return debug(`ignored: ${why}`);
+    if (why) return ignored(why, event.origin);
     const message = read(event.data, event.ports);
     if (message === null) {
       for (const port of event.ports) port.close();
-      return debug("ignored: not a request");
+      return ignored("not a request", event.origin);
     }
     const number = ++count;
     if (event.ports.length > 1) for (const port of event.ports) port.close();
     const port = event.ports.length === 1 ? event.ports[0] : null;
-    open.set(number, { source: event.source, origin: event.origin, port, type: message.type, id: message.id });
+    const { type, id, bytes } = message;
+    open.set(number, { source: event.source, origin: event.origin, port, type, id });
+    tell({ event: "accepted", number, type, id, origin: event.origin, port: Boolean(port), bytes, state });
     if (state === "serving") deliver(number, event, message.text);
     else if (state === "booting") keep(number, event, message);
     else if (message.type === "BUS.CANCEL") drop(number);
@@ -226,6 +264,8 @@
 
   globalThis.ssoBus = Object.freeze({
     settings: JSON.stringify(settings),
+    debug,
+    tell: (text) => tell(JSON.parse(text)),
     serve(receive, alive, ready) {
       if (state !== "booting") return; // too late: everything was answered BOOT_FAILED
       state = "serving";

@@ -50,7 +50,9 @@ class DevBus:
 def _page() -> Response:
     try:
         settings = with_connect_origins(load_settings(ROOT / "pyscript.toml"))
-        page = fill_page((ROOT / "index.html").read_text(encoding="utf-8"), settings, {})
+        page = fill_page(
+            (ROOT / "index.html").read_text(encoding="utf-8"), settings, {}, debug=True
+        )
     except (ConfigError, ValueError) as error:
         return PlainTextResponse(str(error), 500)
     headers = {

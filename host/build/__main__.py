@@ -19,11 +19,21 @@ def main() -> int:
     parser.add_argument(
         "--out", type=Path, default=Path("dist"), help="the folder to write (default: dist)"
     )
+    parser.add_argument(
+        "--debug",
+        action="store_true",
+        help="a bus that tells its host what it decides, for development: not for production",
+    )
     args = parser.parse_args()
     started = monotonic()
     try:
         settings = load_settings(args.config)
-        build(settings, args.out, say=lambda line: print(f"build: {line}", flush=True))
+        build(
+            settings,
+            args.out,
+            say=lambda line: print(f"build: {line}", flush=True),
+            debug=args.debug,
+        )
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -34,6 +44,8 @@ def main() -> int:
     print(
         f"build: {args.out} is ready after {monotonic() - started:.1f} s ({size:.1f} MB compressed)"
     )
+    if args.debug:
+        print("build: this one tells its hosts what it decides: not for production")
     return 0
 
 

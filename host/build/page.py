@@ -15,9 +15,14 @@ POLICY_MARK: Final = "<!-- policy: the build puts the content security policy he
 INTEGRITY_MARK: Final = "<!-- integrity: the build puts the hashes of all files here -->"
 
 
-def settings_block(settings: Settings) -> str:
-    """Return the JSON data block that the early listener and Python read."""
-    data = {"settings": settings.model_dump(mode="json"), "types": SERVED}
+def settings_block(settings: Settings, *, debug: bool = False) -> str:
+    """Return the JSON data block that the early listener and Python read.
+
+    `debug`: the bus tells its host what it decides (README, "Beyond the protocol").
+    """
+    data: dict[str, object] = {"settings": settings.model_dump(mode="json"), "types": SERVED}
+    if debug:
+        data["debug"] = True
     # "<" as an escape, so that no setting can end the script element.
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return SETTINGS_BLOCK.replace("{}", text)
@@ -34,6 +39,8 @@ def fill_page(
     settings: Settings,
     replacements: dict[str, str],
     integrity: dict[str, str] | None = None,
+    *,
+    debug: bool = False,
 ) -> str:
     """Return `index.html` with the settings in place and every string of `replacements` replaced.
 
@@ -42,7 +49,7 @@ def fill_page(
     """
     hashes = import_map(integrity) if integrity else None
     changes = {
-        SETTINGS_BLOCK: settings_block(settings),
+        SETTINGS_BLOCK: settings_block(settings, debug=debug),
         POLICY_MARK: policy_meta(settings, script_source(hashes) if hashes else None),
         INTEGRITY_MARK: f'<script type="importmap">{hashes}</script>' if hashes else "",
         **replacements,

@@ -29,9 +29,12 @@ PLUGINS_OFF = [
 Files = dict[str, bytes]
 
 
-def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
+def build(
+    settings: Settings, out: Path, *, say: Callable[[str], None], debug: bool = False
+) -> None:
     """Write a static folder that any web server can serve under any path.
 
+    `debug`: the bus tells its host what it decides; not for production.
     An older build in `out` is replaced at the end, at once. Raises OSError if `out` exists and is
     no build, ConfigError if the settings' provider does not say which origins it needs.
     """
@@ -70,6 +73,7 @@ def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
             PRELOAD_MARK: f'data-preload="{" ".join(f"./{path}" for path in preloaded)}"',
         },
         integrity,
+        debug=debug,
     )
     (part / "index.html").write_text(page, encoding="utf-8")
     (part / "sbom.cdx.json").write_text(sbom(runtime), encoding="utf-8")

@@ -164,7 +164,7 @@ def _built(places: dict[str, Place], issuer: str | None) -> Path:
         }
     )
     say("Building the bus …")
-    build(settings, out, say=lambda line: say(f"  {line}"))
+    build(settings, out, say=lambda line: say(f"  {line}"), debug=True)  # for the inspector
     return out
 
 

@@ -23,14 +23,11 @@ PAGES = Path(__file__).parent / "pages"
 _ASSETS = {
     "/client.js": (ROOT / "host" / "client.js", "text/javascript"),
     "/start.js": (PAGES / "start.js", "text/javascript"),
+    "/safely.js": (PAGES / "safely.js", "text/javascript"),
     "/decoy.js": (PAGES / "decoy.js", "text/javascript"),
     "/style.css": (PAGES / "style.css", "text/css"),
     "/pyscript.toml": (PAGES / "pyscript.toml", "application/toml"),
-    "/main.py": (PAGES / "main.py", "text/x-python"),
-    "/signin.py": (PAGES / "signin.py", "text/x-python"),
-    "/view.py": (PAGES / "view.py", "text/x-python"),
-    "/journey.py": (PAGES / "journey.py", "text/x-python"),
-    "/meanings.py": (PAGES / "meanings.py", "text/x-python"),
+    **{f"/{path.name}": (path, "text/x-python") for path in sorted(PAGES.glob("*.py"))},
 }
 _STAND_IN_WORDS = {
     "login": "Signing in takes you to a stand-in for a company&rsquo;s login page, where you choose who you are.",

@@ -4,7 +4,6 @@ Runs on MicroPython in the page and on CPython in the tests, so it imports only 
 """
 
 import binascii
-import json
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
@@ -13,10 +12,6 @@ def base64url(data: bytes) -> str:
     """Bytes as base64url without padding (RFC 7636, appendix A)."""
     text = binascii.b2a_base64(data).decode().strip()
     return text.replace("+", "-").replace("/", "_").rstrip("=")
-
-
-SECRETS = ("idToken", "refreshToken", "legacy_token")
-"""What credentials may hold, in the order to show it: MicroPython's dicts keep none."""
 
 
 def query(fields: tuple[tuple[str, str], ...]) -> str:
@@ -76,25 +71,6 @@ def kind(credentials: dict) -> str:
     if "legacy_token" in credentials:
         return "Legacy: one token, never expires"
     return "Migrated: ID token and refresh token"
-
-
-def masked(secret: str) -> str:
-    """A secret's outline: its ends if it is long enough to spare them, and its length."""
-    dots = "•" * 8
-    if len(secret) < 32:
-        return f"{dots} ({len(secret)} characters)"
-    return f"{secret[:4]}{dots}{secret[-4:]} ({len(secret)} characters)"
-
-
-def claims(id_token: str) -> dict:
-    """A JWT's payload, for display only: nothing is verified. Empty if it cannot be read."""
-    try:
-        payload = id_token.split(".")[1].replace("-", "+").replace("_", "/")
-        padded = payload + "=" * (-len(payload) % 4)
-        read = json.loads(binascii.a2b_base64(padded.encode()).decode())
-    except (ValueError, IndexError):
-        return {}
-    return read if isinstance(read, dict) else {}
 
 
 def countdown(seconds: float) -> str:

@@ -4,9 +4,13 @@ import asyncio
 import json
 import time
 
+import idtoken
 import journey
 import signin
 import view
+from clock import now
+from composer import Composer
+from inspector import Inspector, read
 from jsffi import JsException
 from pyscript import document, window
 from pyscript.ffi import to_js
@@ -21,6 +25,7 @@ class Page:
 
     def __init__(self) -> None:
         self.bus = None
+        self.inspector = Inspector(view.by_id("decoy"))
         self.abort = None
         self.credentials = {}
         self.revealed = False
@@ -31,23 +36,31 @@ class Page:
         if document.readyState != "complete":
             await event(window, "load")  # the decoy listens by then, before anything is sent
         kept, answer = signin.take()
+        wrong = journey.problem(kept, answer["answer"], settings["provider"]) if answer else None
+        if answer:
+            began = kept["began"] if kept else answer["arrived"]
+            self.inspector.redirected(began, answer["arrived"], wrong)
         self.embed()
+        Composer(self.inspector, self.bus)
         bind("sign-in", self.sign_in)
         bind("try-again", self.sign_in)
         bind("cancel", self.cancel)
         bind("reveal", self.reveal)
         bind("sign-out", self.sign_out)
-        bind("broadcast", self.broadcast)
+        view.by_id("id-token").addEventListener("toggle", self.look_inside)
+        bind("unmask", self.unmask)
+        bind("clear", self.inspector.clear)
         view.parties(window.location.origin, self.bus.origin, settings["provider"])
         if answer is None:
             view.show("signed-out")
             view.say("You are signed out.")
         else:
-            await self.take_up(kept, answer)
+            await self.take_up(kept, answer, wrong)
 
     def embed(self) -> None:
         """Put the bus into the page, and time its start."""
         self.bus = bus_client.embed(to_js({"src": settings["bus"], "title": "Sign-in bus"}))
+        self.inspector.embedded(self.bus)
         steps.begin("listening", now())
         view.steps(steps)
         self.bus.on("BUS.LISTENING", self.listening)
@@ -58,6 +71,8 @@ class Page:
         steps.end("listening", now())
         steps.begin("ready", now())
         view.steps(steps)
+        bind("broadcast", self.broadcast)  # earlier, the browser would drop what is posted
+        view.by_id("send").disabled = False
 
     def ready(self, *_) -> None:
         steps.end("ready", now())
@@ -69,7 +84,8 @@ class Page:
         """Say so if the bus does not start."""
         try:
             await self.bus.ready
-        except JsException:
+        except JsException as error:
+            self.inspector.never(str(error.args[0].code))
             steps.fail("listening")
             steps.fail("ready")
             view.steps(steps)
@@ -78,13 +94,13 @@ class Page:
         steps.begin("exchange", now())
         view.waiting("The backend is exchanging the code…")
 
-    async def take_up(self, kept, answered) -> None:
+    async def take_up(self, kept, answered, wrong) -> None:
         """Check the provider's answer, send its code to the bus, and show the outcome."""
         answer = answered["answer"]
         if kept is not None:
             steps.begin("redirect", kept["began"])
             steps.end("redirect", answered["arrived"])
-        if wrong := journey.problem(kept, answer, settings["provider"]):
+        if wrong:
             source = "provider" if wrong["code"] == answer.get("error") else "host"
             view.steps(steps)
             view.failure(wrong["code"], wrong["message"], {"source": source}, "")
@@ -113,9 +129,20 @@ class Page:
         view.steps(steps)
         view.show("waiting")
         ticking = asyncio.create_task(tick(now()))
+        asked = self.inspector.asked(kind, to_js(payload))
         try:
             options = to_js({"signal": self.abort.signal})
-            return read(await self.bus.request(kind, to_js(payload), options))
+            result = await self.bus.request(kind, to_js(payload), options)
+            self.inspector.answered(asked, kind + "_FULFILLED", result, None)
+            return read(result)
+        except JsException as error:
+            if error.args[0].meta:  # there was a reply
+                payload = window.Object.new()
+                payload.error = error.args[0].error
+                self.inspector.answered(asked, kind + "_REJECTED", payload, error.args[0].meta)
+            else:
+                self.inspector.failed(asked, str(error.args[0].code))
+            raise
         finally:
             self.abort = None
             ticking.cancel()
@@ -127,7 +154,7 @@ class Page:
         self.revealed = False
         self.session += 1
         view.success(payload)
-        expires = journey.claims(self.credentials.get("idToken", "")).get("exp")
+        expires = idtoken.claims(self.credentials.get("idToken", "")).get("exp")
         if expires is not None:
             asyncio.create_task(self.count_down(expires, self.session))
 
@@ -158,11 +185,16 @@ class Page:
         self.revealed = not self.revealed
         view.secrets(self.credentials, self.revealed)
 
+    def look_inside(self, *_) -> None:
+        """Show the ID token's claims, with the time they have left as it is now."""
+        view.id_token(self.credentials.get("idToken", ""))
+
     def sign_out(self, *_) -> None:
         """Forget the credentials. The bus keeps none."""
         self.credentials = {}
         self.session += 1
         view.forget()
+        self.inspector.forget()
         view.show("signed-out")
         view.say("You are signed out; this page has forgotten the credentials.")
         view.by_id("sign-in").focus()
@@ -171,8 +203,13 @@ class Page:
         """Do what a host must never do, with a code that is worth nothing: post it to everybody."""
         code = "made-up-" + window.crypto.randomUUID()
         message = to_js({"type": "AUTH.SSO", "payload": {"code": code}})
+        self.inspector.posted("AUTH.SSO", None, True, window.JSON.stringify(message))
         for frame in document.querySelectorAll("iframe"):
             frame.contentWindow.postMessage(message, "*")
+
+    def unmask(self, *_) -> None:
+        """Show codes and tokens in the timeline, or their outlines."""
+        self.inspector.unmask()
 
 
 def bus_error(error) -> tuple:
@@ -186,12 +223,6 @@ def bus_error(error) -> tuple:
         read(reason.meta),
         text if isinstance(text, str) else "",
     )
-
-
-def read(value, only=None):
-    """A JavaScript value as Python's, by way of JSON; None for undefined. `only`: what to keep."""
-    text = window.JSON.stringify(value, only)
-    return json.loads(text) if isinstance(text, str) else None
 
 
 def bind(name: str, handler) -> None:
@@ -213,11 +244,6 @@ async def tick(since: float) -> None:
     while True:
         view.by_id("elapsed").textContent = journey.seconds(now() - since)
         await asyncio.sleep(0.1)
-
-
-def now() -> float:
-    """Milliseconds on a clock that never goes back."""
-    return window.performance.now()
 
 
 page = Page()

@@ -1,8 +1,12 @@
 """Everything the page shows. Text goes in as text, never as HTML."""
 
+import time
+
+import idtoken
 import journey
 from meanings import meaning
 from pyscript import document
+from redact import CREDENTIALS, masked
 
 STATES = {
     "signed-out": "signed-out",
@@ -63,6 +67,7 @@ def success(payload: dict) -> None:
     by_id("credentials-kind").textContent = journey.kind(credentials)
     by_id("expiry").hidden = "idToken" not in credentials
     secrets(credentials, False)
+    id_token(credentials.get("idToken", ""))
     show("signed-in")
     _result("success-title who")
 
@@ -72,6 +77,27 @@ def forget() -> None:
     for name in ("who", "email", "company", "credentials-kind", "countdown"):
         by_id(name).textContent = ""
     secrets({}, False)
+    id_token("")
+
+
+def id_token(token: str) -> None:
+    """Show what an ID token holds; nothing for what is none."""
+    parts = {"header": idtoken.header(token), "claims": idtoken.claims(token)}
+    by_id("id-token").hidden = not parts["claims"]
+    for name, part in parts.items():
+        body = by_id("id-token-" + name)
+        body.replaceChildren()
+        for field, means, value in idtoken.rows(part, time.time()):
+            row, head, cell = [document.createElement(tag) for tag in ("tr", "th", "td")]
+            head.setAttribute("scope", "row")
+            head.textContent = field
+            if means:
+                note = document.createElement("small")
+                note.textContent = means
+                head.append(" ", note)
+            cell.textContent = value
+            row.append(head, cell)
+            body.append(row)
 
 
 def secrets(credentials: dict, revealed: bool) -> None:
@@ -79,14 +105,14 @@ def secrets(credentials: dict, revealed: bool) -> None:
     by_id("reveal").setAttribute("aria-pressed", "true" if revealed else "false")
     rows = by_id("credentials")
     rows.replaceChildren()
-    for name in journey.SECRETS:
+    for name in CREDENTIALS:
         if name not in credentials:
             continue
         secret = credentials[name]
         row, term, value = [document.createElement(tag) for tag in ("div", "dt", "dd")]
         code = document.createElement("code")
         term.textContent = name
-        code.textContent = secret if revealed else journey.masked(secret)
+        code.textContent = secret if revealed else masked(secret)
         value.append(code)
         row.append(term, value)
         rows.append(row)

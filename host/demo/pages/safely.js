@@ -1,0 +1,20 @@
+// What Python on this page asks of JavaScript where that may throw, or where something may be missing: MicroPython cannot
+// catch what a plain call throws, and takes an absent property for an error.
+export const parse = (text) => {
+  try {
+    return { value: JSON.parse(text), problem: null };
+  } catch (error) {
+    return { value: null, problem: error.message };
+  }
+};
+
+// The value as JSON text; null for what JSON does not have, such as undefined, a BigInt, or an object that holds itself.
+export const stringify = (value, keys) => {
+  try {
+    return JSON.stringify(value, keys) ?? null;
+  } catch {
+    return null;
+  }
+};
+
+export const get = (value, key) => value?.[key] ?? null;

@@ -1,0 +1,57 @@
+"""How the timeline says things. Runs on MicroPython and on CPython."""
+
+REASONS = {
+    "made by a script": "no browser sent it: a script in the bus’s page made the event up",
+    "not from the window that embeds the bus": "it came from a window that does not embed the bus",
+    "origin not allowed": "its origin is not in the bus’s settings",
+    "not a request": "it is not of the form that requests have",
+    "a second delivery": "a request with this id is in flight already",
+    "the answer did not pass": "state or issuer are not those of this page’s sign-in",
+}
+"""Why a message was dropped, for who does not know the gate's own words."""
+
+
+def outcome(state: str, reason: str) -> str:
+    """A row's state in words."""
+    if state == "dropped":
+        return f"dropped: {reason}"
+    if state == "rejected":
+        return f"rejected: {reason}" if reason else "rejected by the backend"
+    if state == "failed" and reason:
+        return f"failed: {reason}"
+    if state == "answered":
+        return reason
+    return state
+
+
+def explained(state: str, reason: str) -> str:
+    """The same in a sentence, where there is more to say."""
+    return REASONS.get(reason, "") if state == "dropped" else ""
+
+
+def duration(value: float) -> str:
+    """A duration in ms, short."""
+    if value < 1:
+        return "< 1 ms"
+    whole = int(value + 0.5)
+    return f"{whole} ms" if whole < 1000 else f"{whole // 1000},{whole % 1000:03d} ms"
+
+
+def tick(value: float) -> str:
+    """A point on an axis, whose length is a round number."""
+    if value < 1000:
+        return f"{int(value)} ms" if value else "0"
+    text = f"{value / 1000:.1f}"
+    return f"{text[:-2] if text.endswith('.0') else text} s"
+
+
+def story(what: str, state: str, reason: str, reply: tuple | None, took: float | None) -> str:
+    """What became of a message that was composed: for a person who waits for it."""
+    if what == "no type":
+        what = "A message without a type"
+    if state == "dropped":
+        return f"{what}: dropped by the bus, because {REASONS.get(reason, reason)}. Nobody is answered."
+    if reply is None:
+        return f"{what}: {state}. " + ("No reply is due." if took is not None else "Waiting for the reply.")
+    text = f"{what}: accepted, then {outcome(*reply)}"
+    return f"{text} ({duration(took)})." if took is not None else f"{text}."

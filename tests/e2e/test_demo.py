@@ -4,77 +4,17 @@ import re
 import signal
 import socket
 import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from host.build.runtime import ROOT
+from tests.e2e.demo import Demo, command, free_ports, running, sign_in
 from tests.e2e.tab import Opener
 
 # What is shown is the same in all engines; once is enough.
 pytestmark = pytest.mark.engines("chromium")
-
-
-@dataclass
-class Demo:
-    process: subprocess.Popen[str]
-    ports: list[int]
-    output: list[str]
-
-    @property
-    def host(self) -> str:
-        return f"http://localhost:{self.ports[0]}"
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [each.getsockname()[1] for each in sockets]
-
-
-def command(ports: list[int], *more: str) -> list[str]:
-    options = ("--host-port", "--bus-port", "--provider-port")
-    pairs = [
-        part for option, port in zip(options, ports, strict=True) for part in (option, str(port))
-    ]
-    return [sys.executable, "-m", "host.demo", *pairs, *more]
-
-
-@contextmanager
-def running(*more: str) -> Iterator[Demo]:
-    ports = free_ports(3)
-    process = subprocess.Popen(
-        command(ports, *more), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    demo = Demo(process, ports, [])
-    assert process.stdout is not None
-    up = threading.Event()
-
-    def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            demo.output.append(line)
-            if line.startswith("Open "):
-                up.set()
-        up.set()
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    up.wait(100)
-    try:
-        yield demo
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
-        reader.join()
-        process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -86,16 +26,6 @@ def demo() -> Iterator[Demo]:
     assert "Traceback" not in "".join(demo.output)
     # Codes, tokens and verifiers never reach the log, nor does any query string.
     assert not re.search(r"code=|state=|challenge|\?", "".join(demo.output))
-
-
-def sign_in(open_tab: Opener, demo: Demo, person: str) -> Page:
-    tab = open_tab()
-    page: Page = tab.page
-    page.goto(demo.host)
-    page.locator("#sign-in").click()
-    page.locator(f"#person-{person}").click()
-    page.wait_for_url(f"{demo.host}/")
-    return page
 
 
 def test_signs_in_a_migrated_user(open_tab: Opener, demo: Demo) -> None:

@@ -159,7 +159,12 @@ class World:
         return f"{self.host}/pages/host.html"
 
     def bus(
-        self, name: str = "bus", *, change: Callable[[Path], None] | None = None, **settings: Any
+        self,
+        name: str = "bus",
+        *,
+        change: Callable[[Path], None] | None = None,
+        debug: bool = False,
+        **settings: Any,
     ) -> str:
         """Return the address of a built bus, built now if there is none of that name."""
         if name not in self.buses.folders:
@@ -168,7 +173,7 @@ class World:
                 "allowed_origins": [self.host, self.other],
                 "sso": {"exchange_url": self.exchange_url},
             }
-            build(Settings.model_validate(table | settings), out, say=lambda _: None)
+            build(Settings.model_validate(table | settings), out, say=lambda _: None, debug=debug)
             if change:
                 change(out)
             self.buses.folders[name] = out

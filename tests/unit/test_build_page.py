@@ -63,6 +63,12 @@ def test_the_settings_are_read_back_as_they_were(page):
     assert data["types"] == list(SERVED)
 
 
+def test_a_debug_build_is_one_only_if_it_was_asked_for(page):
+    assert "debug" not in json.loads(page.scripts[0])
+    asked = Reader(fill_page(PAGE, SETTINGS, {}, debug=True))
+    assert json.loads(asked.scripts[0]) == json.loads(page.scripts[0]) | {"debug": True}
+
+
 def test_no_setting_ends_the_script_element(page):
     assert [script.get("src") for script in page.all("script")] == [
         None,

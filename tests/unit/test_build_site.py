@@ -258,6 +258,25 @@ def test_the_command_builds(runtime, out, monkeypatch, capsys):
     assert (out / "index.html").exists()
 
 
+def test_the_command_makes_a_debug_build_only_where_it_is_asked_to(
+    runtime, out, monkeypatch, capsys
+):
+    _, output = run(monkeypatch, capsys, "--out", out)
+    plain = {p.name: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    assert b'"debug"' not in plain["index.html"]
+    assert "not for production" not in output.out
+    _, output = run(monkeypatch, capsys, "--out", out, "--debug")
+    debug = {p.name: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    assert b'"debug":true' in debug["index.html"]
+    assert "not for production" in output.out
+    # Nothing differs but the page: not the code, and not the snapshot.
+    assert {name for name in plain if plain[name] != debug[name]} == {
+        "index.html",
+        "index.html.br",
+        "index.html.gz",
+    }
+
+
 def test_the_command_says_what_is_wrong_with_the_settings(runtime, out, monkeypatch, capsys):
     config = out.parent / "my.toml"
     config.write_text("[bus]")

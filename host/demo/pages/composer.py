@@ -33,7 +33,7 @@ class Composer:
         self._list.append(own)
         self._list.addEventListener("change", self.chosen)
         self._text.addEventListener("input", self.written)
-        view.by_id("composer").addEventListener("submit", self.send)
+        view.by_id("send").addEventListener("click", self.send)
         self.inspector.watchers.append(self.tell)
         self.chosen()
 
@@ -58,9 +58,8 @@ class Composer:
             view.by_id("expect").textContent = "Any JSON value may be sent."
         self._complain("")
 
-    def send(self, event) -> None:
+    def send(self, *_) -> None:
         """Send it; what is no JSON stays where it is, and the error says where it stops being any."""
-        event.preventDefault()
         each = preset(self._list.value)
         port = view.by_id("with-port").checked
         try:

@@ -23,6 +23,9 @@ MEANINGS = {
     "TIMEOUT": "The bus did not answer in time.",
     "ABORTED": "You cancelled. The request was taken back, and its answer will be ignored.",
     "DESTROYED": "The bus frame was removed while the request was under way.",
+    "BUS_UNREACHABLE": "The bus is down, or its address is wrong.",
+    "NOT_ALLOWED": "The bus does not seem to allow this page’s origin; its settings have to name it.",
+    "MISCONFIGURED": "This page forbids the bus: its policy, or the frame’s sandbox.",
     "BUS_RELOADED": "The bus frame was reloaded while the request was under way.",
     # This page's, before anything is sent to the bus.
     "STATE_MISMATCH": "This page did not begin that sign-in; its code was sent to nobody.",

@@ -1,11 +1,7 @@
-import ast
 import base64
-import json
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from joserfc import jwk, jwt
 
 from bus.errors import CODES
 from host.demo.codes import s256
@@ -81,34 +77,6 @@ def test_answers_that_must_not_be_used(kept, changes, code):
 def test_an_error_comes_with_the_provider_s_description():
     answer = GOOD | {"error": "access_denied", "error_description": "the sign-in was cancelled"}
     assert journey.problem(KEPT, answer, PROVIDER)["message"] == "the sign-in was cancelled"
-
-
-@pytest.mark.parametrize("secret", ["", "abc", "x" * 31])
-def test_a_short_secret_is_masked_whole(secret):
-    assert journey.masked(secret) == f"•••••••• ({len(secret)} characters)"
-
-
-def test_a_long_secret_shows_its_ends():
-    secret = "begin" + "-" * 40 + "end!!"
-    assert journey.masked(secret) == "begi••••••••nd!! (50 characters)"
-
-
-def test_a_token_s_claims_are_read():
-    claims = {"exp": 1_800_000_900, "name": "Mira Łukasiewicz"}
-    token = jwt.encode({"alg": "ES256"}, claims, jwk.ECKey.generate_key("P-256"))
-    assert journey.claims(token) == claims
-
-
-@pytest.mark.parametrize("padding", range(4))
-def test_claims_of_every_length_are_read(padding):
-    claims = {"x": "?" * padding + "ÿ>"}
-    text = journey.base64url(json.dumps(claims).encode())
-    assert journey.claims(f"h.{text}.s") == claims
-
-
-@pytest.mark.parametrize("token", ["", "a", "a.b", "a.!!.c", "a.W10.c", "a._w.c", "a.e30", "..."])
-def test_what_is_no_token_has_no_claims(token):
-    assert journey.claims(token) == {}
 
 
 @pytest.mark.parametrize(
@@ -189,16 +157,3 @@ def test_every_code_of_the_bus_has_a_meaning():
 def test_meanings():
     assert meanings.meaning("BACKEND_TIMEOUT").startswith("The backend did not answer")
     assert meanings.meaning("SOMETHING_NEW") == "The sign-in did not succeed."
-
-
-@pytest.mark.parametrize("module", [journey, meanings])
-def test_what_runs_on_micropython_imports_only_what_it_has(module):
-    tree = ast.parse(Path(module.__file__).read_text("utf-8"))
-    imported = {
-        alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import)
-        for alias in node.names
-    }
-    assert imported <= {"binascii", "json"}
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

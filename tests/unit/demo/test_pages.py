@@ -1,0 +1,32 @@
+"""What runs on MicroPython in the page is plain Python that CPython runs as well."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from host.demo.pages import (
+    idtoken,
+    journey,
+    kinds,
+    meanings,
+    presets,
+    redact,
+    timeline,
+    words,
+)
+
+
+@pytest.mark.parametrize(
+    "module", [idtoken, journey, kinds, meanings, presets, redact, timeline, words]
+)
+def test_what_runs_on_micropython_imports_only_what_it_has(module):
+    tree = ast.parse(Path(module.__file__).read_text("utf-8"))
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    assert imported <= {"binascii", "json", "time"}
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

@@ -1,0 +1,74 @@
+import re
+
+import pytest
+
+from host.build.runtime import ROOT
+from host.demo.pages.words import REASONS, duration, explained, outcome, story, tick
+
+# Where the bus decides: what it says there has to be explained.
+DECIDE = [(ROOT / "bus" / name).read_text("utf-8") for name in ("early.js", "gate.py", "app.py")]
+
+
+def test_every_reason_of_the_bus_is_explained():
+    early, gate, app = DECIDE
+    said = set(
+        re.findall(r'return "([a-z][a-z ]+)"', early.split("// ---- data to text")[0] + gate)
+    )
+    said |= set(re.findall(r'ignored\("([^"]+)"', early)) | set(
+        re.findall(r'reason: "([^"]+)"', early)
+    )
+    said |= set(re.findall(r'"ignored: ([^{"]+)"', app))
+    assert len(said) == 5
+    assert said <= set(REASONS)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "shown"),
+    [
+        ("dropped", "not a request", "dropped: not a request"),
+        ("rejected", "UNKNOWN_TYPE", "rejected: UNKNOWN_TYPE"),
+        ("rejected", "", "rejected by the backend"),
+        ("failed", "TIMEOUT", "failed: TIMEOUT"),
+        ("failed", "", "failed"),
+        ("answered", "status 200", "status 200"),
+        ("accepted", "", "accepted"),
+    ],
+)
+def test_outcomes(state, reason, shown):
+    assert outcome(state, reason) == shown
+
+
+def test_only_what_was_dropped_needs_a_sentence():
+    assert explained("dropped", "not a request") == REASONS["not a request"]
+    assert explained("dropped", "another reason") == ""
+    assert explained("rejected", "not a request") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "< 1 ms"), (0.9, "< 1 ms"), (1, "1 ms"), (12.5, "13 ms"), (999.4, "999 ms"), (999.6, "1,000 ms"), (61_005, "61,005 ms")],
+)  # fmt: skip
+def test_durations(value, shown):
+    assert duration(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0, "0"), (25, "25 ms"), (500, "500 ms"), (1000, "1 s"), (2500, "2.5 s"), (10_000, "10 s")]
+)  # fmt: skip
+def test_points_on_an_axis(value, shown):
+    assert tick(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (("A.B", "dropped", "not a request", None, None), f"A.B: dropped by the bus, because {REASONS['not a request']}. Nobody is answered."),
+        (("no type", "dropped", "new", None, None), "A message without a type: dropped by the bus, because new. Nobody is answered."),
+        (("A.B", "sent", "", None, None), "A.B: sent. Waiting for the reply."),
+        (("BUS.CANCEL", "accepted", "", None, 0), "BUS.CANCEL: accepted. No reply is due."),
+        (("A.B", "accepted", "", ("rejected", "UNKNOWN_TYPE"), 12.2), "A.B: accepted, then rejected: UNKNOWN_TYPE (12 ms)."),
+        (("A.B", "accepted", "", ("fulfilled", ""), None), "A.B: accepted, then fulfilled."),
+    ],
+)  # fmt: skip
+def test_what_became_of_a_message(told, shown):
+    assert story(*told) == shown

@@ -15,10 +15,10 @@ VENV := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev build test lint types unit e2e soak prebuilt browsers bench audit lock clean
+.PHONY: help setup demo dev build test lint types unit e2e soak prebuilt browsers screenshots bench audit lock clean
 
 help: ## List the commands
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Set up the project's own environment (the others do it by themselves)
 
@@ -64,6 +64,9 @@ prebuilt: $(READY)
 
 browsers: $(READY) ## Find a browser for the tests, or install one
 	@$(VENV)/python -m tests.e2e.install
+
+screenshots: browsers prebuilt ## Take the README's pictures of the inspector anew
+	@$(VENV)/python -m tests.screenshots
 
 bench: browsers ## Measure what the README claims (ARGS="--runs 3")
 	@$(VENV)/python -m tests.bench $(ARGS)

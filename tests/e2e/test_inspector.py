@@ -48,7 +48,8 @@ def last_group(page: Page) -> list[str]:
     """The rows of what happened last, each in one line without its times."""
     texts = page.locator(".group").first.locator("summary").all_inner_texts()
     lines = [" ".join(text.split()) for text in texts]
-    return [re.sub(r"^(0|\+[\d,]+ ms|\+< 1 ms) | (<? ?[\d,]+ ms)$", "", line) for line in lines]
+    took = r"(?:< )?[\d.]+ m?s"
+    return [re.sub(rf"^(?:0|\+{took}) | {took}$", "", line) for line in lines]
 
 
 # -- a sign-in ------------------------------------------------------------------------------------
@@ -75,7 +76,8 @@ def test_a_sign_in_is_shown_message_by_message(open_tab: Opener, demo: Demo) -> 
         for text in ("accepted", "POST /sso/exchange")
     )
     outer, inner = request.bounding_box(), call.bounding_box()
-    assert outer and inner
+    assert outer
+    assert inner
     assert outer["width"] > inner["width"] > 0
     assert outer["x"] <= inner["x"]
     # The way to the provider and back is a group of its own.
@@ -90,7 +92,7 @@ def test_the_id_token_is_taken_apart(open_tab: Opener, demo: Demo) -> None:
     expect(page.locator("#id-token")).to_contain_text("Decoded, not verified, for display")
     expect(page.locator("#id-token-header")).to_contain_text("ES256")
     claims = page.locator("#id-token-claims")
-    expect(claims.locator("tr").filter(has_text="iss")).to_contain_text("http://localhost:")
+    expect(claims.locator("tr").filter(has_text="issuer")).to_contain_text("http://localhost:")
     expires = claims.locator("tr").filter(has_text="expires")
     expect(expires).to_contain_text(
         re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC \(in 1[45] minutes\)")
@@ -193,6 +195,18 @@ def test_each_preset_has_its_outcome_here() -> None:
     assert list(OUTCOMES) == [preset.key for preset in PRESETS]
 
 
+# How many messages the rows stand for, once they are as many as that: some are told as a number.
+COUNTED = """(all) => new Promise((done) => {
+    const look = () => {
+        const told = [...document.querySelectorAll(".row[data-state=dropped] .what")].map((what) => what.textContent);
+        const count = told.reduce((sum, text) => sum + (text.endsWith(" more messages") ? parseInt(text) : 1), 0);
+        if (count >= all) done([count, told.length]);
+    };
+    new MutationObserver(look).observe(document.getElementById("groups"), { childList: true, subtree: true });
+    look();
+})"""
+
+
 def send(page: Page, preset: str) -> None:
     page.locator("#clear").click()
     expect(page.locator(".row")).to_have_count(0)
@@ -209,8 +223,9 @@ def test_what_the_bus_makes_of_a_preset(page: Page, preset: str, lines: list[str
         said or ("Nobody is answered" if ended.startswith("dropped") else f"then {ended} (")
     )
     if preset == "flood":
-        expect(row(page, "180 more messages", STRANGE)).to_be_visible()
-        expect(row(page, "a message", STRANGE)).to_have_count(19)
+        count, rows = page.evaluate(COUNTED, 200)
+        assert count == 200
+        assert rows < 100
     elif preset == "cancel":
         expect(row(page, "AUTH.SSO_REJECTED", "CANCELLED")).to_be_visible()
         got = [line for line in last_group(page) if "backend" not in line]
@@ -238,6 +253,7 @@ def test_what_was_dropped_is_explained(page: Page) -> None:
 
 def test_a_message_of_ones_own(page: Page) -> None:
     page.locator("#clear").click()
+    page.locator("#preset").select_option("valid")
     page.locator("#message").fill('{"type": "AUTH.SSO", "id": "mine", "payload": {"code": 7}}')
     expect(page.locator("#preset")).to_have_value("own")
     for port, by in ((True, "the port"), (False, "the page’s window")):  # noqa: RUF001
@@ -257,6 +273,7 @@ def test_a_message_of_ones_own(page: Page) -> None:
 def test_bad_json_is_an_error_that_loses_nothing(page: Page) -> None:
     page.locator("#clear").click()
     written = '{"type": "AUTH.SSO", oops}'
+    page.locator("#preset").select_option("valid")
     page.locator("#message").fill(written)
     page.locator("#send").click()
     expect(page.locator("#bad-json")).to_contain_text("not JSON, so nothing was sent")
@@ -305,7 +322,7 @@ def test_no_sideways_scrolling_on_a_phone(open_tab: Opener, demo: Demo) -> None:
     for preset in ("valid", "deep", "flood"):
         page.locator("#preset").select_option(preset)
         page.locator("#send").click()
-    expect(row(page, "180 more messages", STRANGE)).to_be_visible()
+    expect(row(page, "more messages", STRANGE).first).to_be_visible()
     for each in page.locator(".row summary").all()[::4]:
         each.click()
     page.locator("#unmask").click()

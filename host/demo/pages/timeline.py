@@ -155,9 +155,10 @@ class Timeline:
         return self.find(
             lambda row: (
                 row.sender == PAGE
-                and row.under_way()
                 and row.id == id_
                 and what in (row.what + "_FULFILLED", row.what + "_REJECTED")
+                and (row.reply is None or row.reply.content is None)
+                and row.state != "dropped"
             )
         )
 

@@ -33,8 +33,7 @@ def duration(value: float) -> str:
     """A duration in ms, short."""
     if value < 1:
         return "< 1 ms"
-    whole = int(value + 0.5)
-    return f"{whole} ms" if whole < 1000 else f"{whole // 1000},{whole % 1000:03d} ms"
+    return f"{int(value + 0.5)} ms" if value < 999.5 else f"{value / 1000:.2f} s"
 
 
 def tick(value: float) -> str:

@@ -141,9 +141,22 @@ def test_without_reports_a_reply_says_that_its_request_was_accepted(timeline):
     assert timeline.asked_for("AUTH.SSO_REJECTED", "1") is asked
     assert timeline.asked_for("AUTH.SSO_REJECTED", "2") is None
     assert timeline.asked_for("AUTH.OTHER_REJECTED", "1") is None
-    timeline.reply(asked, 20, "AUTH.SSO_REJECTED")
+    timeline.reply(asked, 20, "AUTH.SSO_REJECTED").content = "what it held"
     assert timeline.asked_for("AUTH.SSO_REJECTED", "1") is None
     assert (asked.state, asked.end, timeline.reported) == ("accepted", 20, False)
+
+
+def test_a_reply_to_the_window_comes_after_the_report_of_it(timeline):
+    asked = timeline.post(0, "AUTH.SSO", "1")
+    timeline.report(accepted(id="1", port=False), 1)
+    timeline.report(replied(port=False), 2)
+    assert timeline.asked_for("AUTH.SSO_FULFILLED", "1") is asked
+
+
+def test_what_was_dropped_is_not_answered(timeline):
+    first, second = (timeline.post(0, "AUTH.SSO", "1") for _ in range(2))
+    first.finish(1, "dropped", "a second delivery")
+    assert timeline.asked_for("AUTH.SSO_FULFILLED", "1") is second
 
 
 def test_a_request_that_waits_for_python(timeline):

@@ -46,7 +46,7 @@ def test_only_what_was_dropped_needs_a_sentence():
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0, "< 1 ms"), (0.9, "< 1 ms"), (1, "1 ms"), (12.5, "13 ms"), (999.4, "999 ms"), (999.6, "1,000 ms"), (61_005, "61,005 ms")],
+    [(0, "< 1 ms"), (0.9, "< 1 ms"), (1, "1 ms"), (12.5, "13 ms"), (999.4, "999 ms"), (999.6, "1.00 s"), (5646, "5.65 s"), (61_000, "61.00 s")],
 )  # fmt: skip
 def test_durations(value, shown):
     assert duration(value) == shown

@@ -13,9 +13,31 @@ from bus.settings import Settings
 from host.build import build
 from host.demo.pages.presets import PRESETS
 from tests.e2e.demo import Demo, free_ports, running, sign_in
-from tests.e2e.tab import Opener
+from tests.e2e.tab import Opener, Tab
 
 pytestmark = pytest.mark.engines("chromium")
+
+
+def without_tracebacks(opener: Opener) -> Iterator[Opener]:
+    """The page's Python has no defect: MicroPython's errors show in the console alone."""
+    tabs = []
+
+    def open_tab(**context: Any) -> Tab:
+        tabs.append(opener(**context))
+        return tabs[-1]
+
+    yield open_tab
+    assert not [line for tab in tabs for line in tab.lines if "Traceback" in line]
+
+
+@pytest.fixture
+def open_tab(open_tab: Opener) -> Iterator[Opener]:
+    yield from without_tracebacks(open_tab)
+
+
+@pytest.fixture(scope="module")
+def open_module_tab(open_module_tab: Opener) -> Iterator[Opener]:
+    yield from without_tracebacks(open_module_tab)
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +168,7 @@ def test_a_sign_in_that_is_cancelled(open_tab: Opener, demo: Demo) -> None:
     page = sign_in(open_tab, demo, "hanging")
     expect(row(page, "POST /sso/exchange", "under way")).to_be_visible(timeout=30_000)
     page.locator("#cancel").click()
+    expect(page.locator("body")).to_have_attribute("data-state", "failed")
     expect(row(page, "AUTH.SSO_REJECTED", "rejected: CANCELLED")).to_be_visible()
     expect(row(page, "BUS.CANCEL", "accepted")).to_be_visible()
     expect(row(page, "POST /sso/exchange", "aborted")).to_be_visible()

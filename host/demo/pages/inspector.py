@@ -15,8 +15,8 @@ from timeline import ANY, BUS, DECOY, OTHER, PAGE, PROVIDER, Row, Timeline
 class Inspector:
     """Sees every message event of this window, and is told what the page itself does."""
 
-    def __init__(self, decoy) -> None:
-        self.timeline = Timeline()
+    def __init__(self, decoy, backend: str) -> None:
+        self.timeline = Timeline(backend)
         self.view = rows.Rows(self.timeline)
         self.decoy = decoy  # the decoy's iframe
         self.heard = 0  # what the decoy has heard, by its own count

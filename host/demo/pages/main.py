@@ -14,7 +14,8 @@ from inspector import Inspector, read
 from jsffi import JsException
 from pyscript import document, window
 from pyscript.ffi import to_js
-from pyscript.js_modules import bus_client
+from pyscript.js_modules import bus_client, safely
+from timeline import BACKEND, PROVIDER
 
 settings = json.loads(document.getElementById("demo-settings").textContent)
 steps = journey.Steps()
@@ -25,7 +26,8 @@ class Page:
 
     def __init__(self) -> None:
         self.bus = None
-        self.inspector = Inspector(view.by_id("decoy"))
+        backend = PROVIDER if "oidc" in settings else BACKEND
+        self.inspector = Inspector(view.by_id("decoy"), backend)
         self.abort = None
         self.credentials = {}
         self.revealed = False
@@ -136,10 +138,10 @@ class Page:
             self.inspector.answered(asked, kind + "_FULFILLED", result, None)
             return read(result)
         except JsException as error:
-            if error.args[0].meta:  # there was a reply
+            if meta := safely.get(error.args[0], "meta"):  # there was a reply
                 payload = window.Object.new()
                 payload.error = error.args[0].error
-                self.inspector.answered(asked, kind + "_REJECTED", payload, error.args[0].meta)
+                self.inspector.answered(asked, kind + "_REJECTED", payload, meta)
             else:
                 self.inspector.failed(asked, str(error.args[0].code))
             raise

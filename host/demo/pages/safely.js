@@ -1,5 +1,5 @@
 // What Python on this page asks of JavaScript where that may throw, or where something may be missing: MicroPython cannot
-// catch what a plain call throws, and takes an absent property for an error.
+// catch what a plain call throws, takes an absent property for an error, and undefined for true.
 export const parse = (text) => {
   try {
     return { value: JSON.parse(text), problem: null };

@@ -81,7 +81,8 @@ class Group:
 class Timeline:
     """All rows, in groups; `changed` collects what the view has to show anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, backend: str = BACKEND) -> None:
+        self.backend = backend  # whom the bus asks: PROVIDER, where codes are redeemed there
         self.groups = []
         self.changed = []
         self.reported = False  # whether the bus says what it decides: a debug build does
@@ -242,7 +243,7 @@ class Timeline:
         row = self.find(lambda row: row.call == facts["call"])
         if row is None:
             what = f"{facts['method']} {facts['url'].split('/', 3)[-1]}"
-            row = Row(at, BUS, BACKEND, what.replace(" ", " /", 1), "under way")
+            row = Row(at, BUS, self.backend, what.replace(" ", " /", 1), "under way")
             row.call = facts["call"]
             row.asked = self._numbered(facts.get("number"))
             row.fact("Address", facts["url"])

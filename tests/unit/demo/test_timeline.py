@@ -11,6 +11,7 @@ from host.demo.pages.timeline import (
     OTHER,
     PAGE,
     PAUSE,
+    PROVIDER,
     QUIET,
     Row,
     Timeline,
@@ -203,6 +204,13 @@ def test_how_a_call_ends(timeline, end, state, reason):
     assert (row.state, row.under_way()) == ("under way", True)
     timeline.report(backend(ms=25, **end), 36)
     assert (row.state, row.reason, row.end) == (state, reason, 35)
+
+
+def test_a_call_of_a_provider():
+    timeline = Timeline(PROVIDER)
+    timeline.report(backend(method="GET", url="http://localhost:8002/jwks"), 10)
+    [row] = timeline.rows()
+    assert (row.receiver, row.what) == (PROVIDER, "GET /jwks")
 
 
 def test_a_call_for_nobody(timeline):

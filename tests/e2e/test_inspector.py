@@ -128,19 +128,18 @@ def test_a_legacy_user_has_no_id_token(open_tab: Opener, demo: Demo) -> None:
     expect(page.locator("#id-token")).to_be_hidden()
 
 
+def is_exchange(response: Response) -> bool:
+    return response.url.endswith("/sso/exchange") and response.request.method == "POST"
+
+
 def test_nothing_secret_is_shown_until_it_is_asked_for(open_tab: Opener, demo: Demo) -> None:
     page = open_tab().page
-    secrets: dict[str, str] = {}
-
-    def take(response: Response) -> None:
-        if response.url.endswith("/sso/exchange") and response.request.method == "POST":
-            secrets.update(json.loads(response.request.post_data or "{}"))
-            secrets.update(response.json()["credentials"])
-
-    page.on("response", take)
     page.goto(demo.host)
     page.locator("#sign-in").click()
-    page.locator("#person-migrated").click()
+    with page.expect_response(is_exchange, timeout=60_000) as exchange:
+        page.locator("#person-migrated").click()
+    secrets = json.loads(exchange.value.request.post_data or "")
+    secrets |= exchange.value.json()["credentials"]
     expect(page.locator("body")).to_have_attribute("data-state", "signed-in", timeout=30_000)
     expect(row(page, "AUTH.SSO_FULFILLED", "fulfilled")).to_be_visible()
     for each in page.locator(".row summary").all():

@@ -14,7 +14,7 @@ VENV := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev build test lint types unit e2e soak prebuilt browsers bench audit lock clean
+.PHONY: help setup demo dev build package generate test lint types unit e2e soak prebuilt browsers bench audit lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ dev: $(READY) ## Work on it: the same with the unbuilt tree; edit a file in bus/
 build: $(READY) ## Build the static folder (CONFIG=my.toml OUT=dist)
 	@$(VENV)/python -m host.build --config $(CONFIG) --out $(OUT)
 
+generate: $(READY) ## Make types, schemas and the protocol's document from the models
+	@$(VENV)/python -m host.types
+
 test: lint types unit e2e ## Run everything: lint, types, unit tests, end-to-end tests
 
 lint: $(READY)
@@ -60,6 +63,7 @@ soak: browsers prebuilt ## Run the long tests at full length: 2,000 exchanges, 2
 # Downloads, snapshot and compression, once, with progress: not inside the first test.
 prebuilt: $(READY)
 	@$(VENV)/python -m host.build --out .runtime/prebuilt
+	@$(VENV)/python -m tests.e2e.node_tools
 
 browsers: $(READY) ## Find a browser for the tests, or install one
 	@$(VENV)/python -m tests.e2e.install

@@ -38,6 +38,9 @@ dev: $(READY) ## Work on it: the same with the unbuilt tree; edit a file in bus/
 build: $(READY) ## Build the static folder (CONFIG=my.toml OUT=dist)
 	@$(VENV)/python -m host.build --config $(CONFIG) --out $(OUT)
 
+package: $(READY) ## Make the wheel and the npm package (in dist-packages/)
+	@$(VENV)/python -m host.packages
+
 generate: $(READY) ## Make types, schemas and the protocol's document from the models
 	@$(VENV)/python -m host.types
 
@@ -85,4 +88,4 @@ lock: $(READY) ## Pin the newest that pyproject.toml allows, with hashes
 	@$(VENV)/uv pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file audit.lock
 
 clean: ## Remove what was built and downloaded
-	@rm -rf .venv .runtime node_modules dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf .venv .runtime node_modules dist dist-packages build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -58,13 +58,12 @@ def _settings(settings: Settings | Mapping[str, object] | str | PathLike[str]) -
 
 
 def _with_connect_origins(settings: Settings) -> Settings:
-    """Fill in what the policy needs, where the settings tell. What discovery would tell is asked for
-    by builds, and not by an app whenever it starts.
-    """
+    """Fill in what the policy needs, where the settings tell."""
     sso = settings.sso
     if not isinstance(sso, OidcSso) or sso.connect_origins is not None:
         return settings
     if sso.discovery is not None:
+        # A build asks the provider; an app that starts must not depend on one that is down.
         raise ConfigError(_ASK.format(url=sso.discovery))
     filled = sso.model_copy(update={"connect_origins": sso.origins})
     return settings.model_copy(update={"sso": filled})

@@ -39,8 +39,9 @@ class BusFiles:
         rules: Mapping[str, Mapping[str, str]] | None = None,
         page: bytes | None = None,
     ) -> None:
-        """`rules` are the headers for each path pattern, if not those in the folder; `page` is what
-        is served as its index.html, if there is none.
+        """Serve a folder; `rules` are the headers for each path pattern, if not those in the folder.
+
+        `page` is what is served as its index.html, if there is none.
         """
         self._folder = folder.resolve()
         self._rules = list((rules or _read_rules(self._folder / "_headers")).items())

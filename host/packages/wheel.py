@@ -72,8 +72,9 @@ def modules() -> dict[str, str]:
 
 
 def imported(text: str) -> Iterator[str]:
-    """Yield the tree's modules that a module imports. Raises ValueError for a form of import that
-    would be missed here.
+    """Yield the tree's modules that a module imports.
+
+    Raises ValueError for a form of import that would be missed here.
     """
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):

@@ -15,25 +15,22 @@ export type Credentials = SignedIn["credentials"];
 
 // ---- errors --------------------------------------------------------------------------------
 
-/** The codes of this module. */
+/** What this module and the sign-in module gave up for. */
 export type ClientCode =
   | "TIMEOUT"
   | "ABORTED"
   | "DESTROYED"
-  | "BUS_RELOADED";
-
-/** The codes of a bus that cannot be used from here; `evidence` says what speaks for it. */
-export type EmbedCode =
-  | "BUS_UNREACHABLE"
-  | "NOT_ALLOWED"
-  | "MISCONFIGURED";
-
-/** The codes of the sign-in module. */
-export type SignInCode =
+  | "BUS_RELOADED"
   | "POPUP_BLOCKED"
   | "POPUP_CLOSED"
   | "STATE_MISMATCH"
   | "ISSUER_MISMATCH";
+
+/** Why there is no bus here that this page may use. */
+export type DiagnosisCode = "BUS_UNREACHABLE" | "NOT_ALLOWED" | "MISCONFIGURED";
+
+/** Every code that a BusError has. */
+export type ErrorCode = BusError["code"];
 
 /** What the identity provider sent back in place of a code (RFC 6749, 4.1.2.1). */
 export interface ProviderError {
@@ -42,15 +39,13 @@ export interface ProviderError {
   error_uri?: string;
 }
 
-export type ErrorCode = BusError["code"];
-
-interface Failed extends Error {
-  /** The address of the section of the guide about this code. */
+interface Failure extends Error {
+  /** The section of the guide about this code. */
   readonly help: string;
 }
 
 /** The backend said no: `error` is its own JSON, unchanged. */
-export interface BackendRejection extends Failed {
+export interface BackendRejection extends Failure {
   readonly code: "REJECTED";
   readonly error: JsonValue;
   readonly meta: BackendMeta;
@@ -58,39 +53,53 @@ export interface BackendRejection extends Failed {
 }
 
 /** The bus said no, or that it could not ask. */
-export interface BusRejection extends Failed {
-  readonly code: BusCode;
+export interface BusRejection extends Failure {
+  readonly code: Exclude<BusCode, "PAGE_HIDDEN">;
   readonly error: Fault;
   readonly meta: BusMeta;
   readonly evidence?: undefined;
 }
 
+/** The page was put away meanwhile. Where the bus could not say so itself, there is no `error`. */
+export interface PageHidden extends Failure {
+  readonly code: "PAGE_HIDDEN";
+  readonly error?: Fault;
+  readonly meta?: BusMeta;
+  readonly evidence?: undefined;
+}
+
 /** The identity provider said no. */
-export interface ProviderRejection extends Failed {
+export interface ProviderRejection extends Failure {
   readonly code: "PROVIDER_ERROR";
   readonly error: ProviderError;
   readonly meta?: undefined;
   readonly evidence?: undefined;
 }
 
-/** There is no bus there that this page may use. */
-export interface EmbedFailure extends Failed {
-  readonly code: EmbedCode;
+/** There is no bus here that this page may use; `evidence` says what speaks for that. */
+export interface Diagnosis extends Failure {
+  readonly code: DiagnosisCode;
   readonly error?: undefined;
   readonly meta?: undefined;
   readonly evidence: string[];
 }
 
-/** No answer was waited for any more. */
-export interface ClientFailure extends Failed {
-  readonly code: ClientCode | SignInCode;
+/** The answer was not waited for, or not taken. */
+export interface ClientFailure extends Failure {
+  readonly code: ClientCode;
   readonly error?: undefined;
   readonly meta?: undefined;
   readonly evidence?: undefined;
 }
 
-/** Why a request failed. Compare `code`, and the type of `error` follows. */
-export type BusError = BackendRejection | BusRejection | ProviderRejection | EmbedFailure | ClientFailure;
+/** Why a request failed. Compare `code`, and the type of the rest follows. */
+export type BusError =
+  | BackendRejection
+  | BusRejection
+  | PageHidden
+  | ProviderRejection
+  | Diagnosis
+  | ClientFailure;
 export declare const BusError: {
   new (
     code: ErrorCode,
@@ -109,22 +118,22 @@ export interface EmbedOptions {
   /** The address of the bus page. */
   src: string | URL;
   /** The default limit of a request, in milliseconds. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** The element that gets the iframe; else the body. */
-  container?: Element;
+  container?: Element | undefined;
   /** The iframe's title, for those who cannot see that it is hidden. */
-  title?: string;
+  title?: string | undefined;
   /** Whether replies come over a port of their own, which nobody else in the page hears. It is on. */
-  replyPort?: boolean;
+  replyPort?: boolean | undefined;
   /** Whether the console, or a function, gets a line for each step. No line holds a payload. */
-  debug?: boolean | ((line: string) => void);
+  debug?: boolean | ((line: string) => void) | undefined;
 }
 
 export interface RequestOptions {
   /** The limit, in milliseconds. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** Gives the request up when it is aborted. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** The bus in its iframe. */
@@ -132,7 +141,7 @@ export interface Bus {
   readonly iframe: HTMLIFrameElement;
   /** The origin of the bus. */
   readonly origin: string;
-  /** Resolves when Python serves. Requests may be made before. */
+  /** Resolves when Python serves, or rejects with a BusError. Requests may be made before. */
   readonly ready: Promise<ReadyPayload>;
   /** Asks the bus; rejects with a BusError. */
   request<T extends keyof Requests>(

@@ -26,10 +26,11 @@ _BEYOND: Final[dict[tuple[type, str], JsonSchemaValue]] = {
     # What url_problem looks for, but for the host: only a URL parser can tell a valid or loopback one.
     (SsoPayload, "redirectUrl"): {
         "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?@#]+([/?][^#]*)?$",
-        "not": {"pattern": _NEITHER},
+        "not": {"type": "string", "pattern": _NEITHER},
     },
     (SignedIn, "credentials"): {
         "not": {
+            "type": "object",
             "required": list(_TOKENS),
             "properties": {name: {"type": "string"} for name in _TOKENS},
         },
@@ -39,8 +40,8 @@ _BEYOND: Final[dict[tuple[type, str], JsonSchemaValue]] = {
         "not": {
             "anyOf": [
                 {"enum": sorted({*SERVED, *FROM_BUS})},
-                {"pattern": "_(FULFILLED|REJECTED)$"},
-                {"pattern": "\n"},
+                {"type": "string", "pattern": "_(FULFILLED|REJECTED)$"},
+                {"type": "string", "pattern": "\n"},
             ]
         },
     },
@@ -62,7 +63,7 @@ class _Generator(GenerateJsonSchema):
         made = super().str_schema(schema)
         if "pattern" in made:
             # In Python, "$" also stands before a line feed at the end; no pattern here takes one.
-            made["not"] = {"pattern": "\n"}
+            made["not"] = {"type": "string", "pattern": "\n"}
         return made
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:

@@ -4,6 +4,6 @@ import { readFileSync } from "node:fs";
 import Ajv from "ajv/dist/2020.js";
 
 const { schemas, samples } = JSON.parse(readFileSync(0, "utf8"));
-const ajv = new Ajv({ strict: true, strictRequired: false });
+const ajv = new Ajv({ strict: true });
 const validate = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, ajv.compile(schema)]));
 console.log(JSON.stringify(samples.map(([name, text]) => validate[name](JSON.parse(text)))));

@@ -80,10 +80,10 @@ def imported(text: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names = [node.module or "."]
+            names = ["bus" if node.level else str(node.module)]
         else:
             continue
-        for name in (name for name in names if name.split(".")[0] in ("bus", "host", "")):
+        for name in (name for name in names if name.split(".")[0] in ("bus", "host")):
             if isinstance(node, ast.Import) or node.level or node.col_offset:
                 raise ValueError(f"write it as `from {name} import`, at the start of a line")
             yield name

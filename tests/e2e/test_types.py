@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from host.build.node import run_npm
 from host.build.runtime import ROOT
-from host.packages.npm import pack_client
 from host.types.messages import MESSAGES
+from tests.e2e.example import install_example
 from tests.e2e.node_tools import SOURCE, run_tool, tool_json
 from tests.e2e.tab import Opener
 from tests.e2e.test_sign_in import REDIRECT
@@ -90,12 +89,8 @@ def test_the_parser_would_say_if_it_were_not(tmp_path: Path, old: str, new: str)
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example, as somebody has it who has installed the package in it."""
-    app = tmp_path_factory.mktemp("typescript") / "app"
-    shutil.copytree(EXAMPLE, app, ignore=shutil.ignore_patterns("node_modules", "dist", "*.tgz"))
-    pack_client(app)
-    # TypeScript itself comes from the tools.
-    run_npm("install", "--omit=dev", "--offline", "--silent", cwd=app)
+    """The example, and beside it what else must compile, and what must not."""
+    app = install_example("typescript", tmp_path_factory.mktemp("examples"))
     for name in ("accepted.ts", "refused.ts"):
         shutil.copyfile(SOURCE / name, app / "src" / name)
     return app

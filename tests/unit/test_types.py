@@ -20,6 +20,7 @@ from host.types.schema import message_schema
 from host.types.text import first_paragraph
 from tests.samples import SAMPLES
 from tests.unit.fakes import SIGNED_IN
+from tests.unit.test_docs import codes_of_the_modules
 from tests.unit.test_urls import BAD_URLS, GOOD_URLS
 from tests.wire import MODELS, VALIDATORS, assert_from_bus
 
@@ -166,6 +167,33 @@ def test_what_the_bus_announces():
 
 
 EARLY = (ROOT / "bus/early.js").read_text(encoding="utf-8")
+
+
+# -- the codes of the modules for hosts -----------------------------------------------------------
+
+
+def test_the_declarations_have_every_code_of_the_modules():
+    used = codes_of_the_modules()
+    declared = DOCUMENTS[ROOT / "host/client.d.ts"]
+    errors = declared.split("\n// ---- errors ")[1].split("\n// ---- the bus ")[0]
+    assert set(re.findall(r'"([A-Z_]+)"', errors)) == used
+    assert used & set(CODES) == {"PAGE_HIDDEN"}
+
+
+def test_the_declarations_have_every_export_of_the_modules():
+    for name in ("client", "signin"):
+        exported = re.findall(
+            r"^export (?:async )?(?:function|class|const) (\w+)",
+            (ROOT / f"host/{name}.js").read_text("utf-8"),
+            re.MULTILINE,
+        )
+        declared = re.findall(
+            r"^export declare (?:function|const) (\w+)",
+            DOCUMENTS[ROOT / f"host/{name}.d.ts"],
+            re.MULTILINE,
+        )
+        assert exported
+        assert set(exported) == set(declared)
 
 
 # -- the document of the protocol -----------------------------------------------------------------

@@ -1,22 +1,22 @@
-// A host page: one page, which the identity provider also sends the user back to.
+// A host of one page, which the identity provider also sends the user back to.
 import { embed, type SignedIn } from "sso-bus-client";
 import { finishSignIn, startSignIn } from "sso-bus-client/signin";
 import { explain } from "./explain.js";
+import { settings } from "./settings.js";
 
 const status = document.querySelector<HTMLParagraphElement>("#status")!;
 const button = document.querySelector<HTMLButtonElement>("#sign-in")!;
-const { bus: src = "", authorize: authorizeUrl = "", clientId = "" } = document.body.dataset;
-
-const bus = embed({ src });
+const bus = embed({ src: settings.bus });
 
 button.addEventListener("click", () => {
+  const { authorizeUrl, clientId } = settings;
   const redirectUrl = location.origin + location.pathname;
   startSignIn({ authorizeUrl, clientId, redirectUrl }).catch(failed);
 });
 
 function welcome({ credentials, currentUser }: SignedIn): void {
-  const kind = "legacy_token" in credentials ? "legacy" : "migrated";
-  status.textContent = `Signed in as ${String(currentUser["name"])} (${kind})`;
+  const kind = "legacy_token" in credentials ? "a token that stays" : "tokens that are renewed";
+  status.textContent = `Signed in as ${String(currentUser["name"])}, with ${kind}`;
 }
 
 function failed(reason: unknown): void {
@@ -28,7 +28,7 @@ try {
   const signedIn = await finishSignIn({ bus });
   if (signedIn) welcome(signedIn);
   else {
-    status.textContent = "Nobody is signed in";
+    status.textContent = "Signed out";
     button.hidden = false;
   }
 } catch (reason) {

@@ -42,6 +42,7 @@ _REPLIES: Final = {
     "AUTH.SSO": ("signIn", "Sign in with a code", ("AUTH.SSO_FULFILLED", "AUTH.SSO_REJECTED")),
     "OTHER": ("refuse", "Refuse what the bus does not serve", ("OTHER_REJECTED",)),
 }
+_ID: Final = ("components", "correlationIds", "id")
 _ANNOUNCED: Final = {"BUS.LISTENING": "announceListening", "BUS.READY": "announceReady"}
 
 
@@ -71,10 +72,17 @@ def asyncapi() -> dict[str, Any]:
                 message.type: {
                     "name": message.type,
                     "title": message.summary,
+                    **({} if message.type in _ANNOUNCED else {"correlationId": _ref(*_ID)}),
                     "payload": {"$ref": f"./schema/{message.type}.json"},
                 }
                 for message in MESSAGES
-            }
+            },
+            "correlationIds": {
+                "id": {
+                    "description": "The host's own id for a request, which its reply repeats.",
+                    "location": "$message.payload#/id",
+                }
+            },
         },
     }
 

@@ -4,6 +4,8 @@ import json
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
@@ -106,6 +108,18 @@ def test_a_schema_never_refuses_a_redirect_url_that_the_model_accepts():
             problem = str(error)
         words_only = any(words in problem for words in beyond)
         assert schema_accepts("AUTH.SSO", text) is (not problem or words_only), url
+
+
+PIECES = ["https", "HTTP", "http", ":", "/", "//", "://", "localhost", "127.1", "app.example.com", "[::1]", ".", "@", "#", "?",
+          "\\", " ", "\n", "\0", "%20", "%", ";", "*", "<", "a", ":80", "\u00fc", "\u2028", "\x85", "\U0001f600"]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
+def test_nor_one_of_any_other_kind(url):
+    for each in (url, f"https://app.example.com{url}"):
+        text = json.dumps({"type": "AUTH.SSO", "payload": {"code": "c", "redirectUrl": each}})
+        assert schema_accepts("AUTH.SSO", text) or not model_accepts("AUTH.SSO", text)
 
 
 def test_each_field_of_a_request_says_what_it_is():

@@ -1,5 +1,6 @@
 """The examples of hosts, as somebody has them who has installed the npm package in one."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -19,7 +20,10 @@ def install_example(name: str, folder: Path, **settings: str) -> Path:
     ignored = shutil.ignore_patterns("node_modules", "dist", "*.tgz")
     shutil.copytree(ROOT / "host/examples" / name, app, ignore=ignored)
     tarball = pack_client(app)
-    run_npm("install", tarball.name, "--omit=dev", "--offline", "--silent", cwd=app)
+    package = json.loads((app / "package.json").read_text())
+    del package["devDependencies"]  # npm would ask for them, even to leave them out
+    (app / "package.json").write_text(json.dumps(package))
+    run_npm("install", tarball.name, "--offline", "--silent", cwd=app)
     (path,) = (app / "src").glob("settings.*")
     text = path.read_text("utf-8")
     for key, value in settings.items():

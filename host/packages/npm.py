@@ -32,7 +32,7 @@ def manifest() -> dict[str, Any]:
             },
             "./package.json": "./package.json",
         },
-        "files": ["*.js", "*.d.ts"],
+        "files": ["*.js", "*.d.ts", "docs"],
     }
 
 
@@ -43,6 +43,8 @@ def pack_client(out: Path) -> Path:
         for module in _ENTRIES.values():
             for ending in (".js", ".d.ts"):
                 shutil.copyfile(ROOT / f"host/{module}{ending}", folder / f"{module}{ending}")
+        (folder / "docs").mkdir()  # where `help` of an error leads to
+        shutil.copyfile(ROOT / "docs/errors.md", folder / "docs/errors.md")
         shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
         shutil.copyfile(_README, folder / "README.md")
         (folder / "package.json").write_text(json.dumps(manifest(), indent=2) + "\n", "utf-8")

@@ -17,15 +17,18 @@ import pytest
 from playwright.sync_api import expect
 from starlette.staticfiles import StaticFiles
 
+from host.build.runtime import ROOT
 from host.packages.__main__ import main as make_packages
 from host.packages.npm import manifest
 from tests.e2e.backend import SIGNED_IN
 from tests.e2e.example import build_example, install_example
+from tests.e2e.node_tools import tool_json
 from tests.e2e.tab import Opener
 from tests.e2e.test_nginx import TYPES, headers_of, rules
 from tests.e2e.test_sign_in import ask
 from tests.e2e.world import Server, World
 
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 CLIENT, WHEEL = "sso-bus-client-0.1.0.tgz", "sso_bus-0.1.0-py3-none-any.whl"
 
 
@@ -50,7 +53,7 @@ def test_the_npm_package_holds_the_modules_and_their_types(packages: Path) -> No
         assert packed is not None
         assert json.load(packed) == manifest()
     modules = {f"{name}{ending}" for name in ("client", "signin") for ending in (".js", ".d.ts")}
-    assert names == modules | {"package.json", "README.md", "LICENSE"}
+    assert names == modules | {"package.json", "README.md", "LICENSE", "docs/errors.md"}
 
 
 @pytest.mark.engines("chromium", "firefox")
@@ -231,3 +234,15 @@ def test_a_web_app_in_python_serves_a_bus_that_signs_in(
     tab.run("(src) => embed({ src }).ready", base)
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
     assert not [line for line in tab.lines if "stock boot" in line]
+
+
+# -- size -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("module", "most"), [("client", 4096), ("signin", 2560)])
+def test_the_modules_are_small(module: str, most: int) -> None:
+    """In bytes, minified and gzipped, each by itself."""
+    got = tool_json("minified.mjs", str(ROOT / f"host/{module}.js"))
+    assert 500 < got["minified"] <= most
+    named = f"{got['minified'] / 1024:.1f} KB"
+    assert named in README, f"the README should say {named}"

@@ -43,14 +43,18 @@ def test_what_is_packed(tmp_path, monkeypatch):
 
     def run_npm(*args, cwd):
         seen["args"] = args
-        seen["files"] = {path.name: path.read_text("utf-8") for path in cwd.iterdir()}
+        found = [path for path in cwd.rglob("*") if path.is_file()]
+        seen["files"] = {
+            path.relative_to(cwd).as_posix(): path.read_text("utf-8") for path in found
+        }
 
     monkeypatch.setattr(npm, "run_npm", run_npm)
     assert npm.pack_client(tmp_path) == tmp_path / f"sso-bus-client-{PROJECT['version']}.tgz"
     assert seen["args"] == ("pack", "--silent", "--pack-destination", str(tmp_path))
     files = seen["files"]
     assert sorted(files) == [
-        "LICENSE", "README.md", "client.d.ts", "client.js", "package.json", "signin.d.ts", "signin.js",
+        "LICENSE", "README.md", "client.d.ts", "client.js", "docs/errors.md", "package.json",
+        "signin.d.ts", "signin.js",
     ]  # fmt: skip
     assert files["client.js"] == (ROOT / "host/client.js").read_text("utf-8")
     assert json.loads(files["package.json"]) == npm.manifest()

@@ -29,7 +29,7 @@ export function startSignIn({ popup = false, bus, timeout, signal, features = "p
   const journey = newJourney(popup, options);
   if (!popup) return leave(journey, options);
   if (!bus) throw new TypeError("A sign-in by popup needs the bus.");
-  const tab = open("about:blank", "_blank", features); // now: a browser allows it in the click alone
+  const tab = opened(features); // now: a browser allows it in the click alone
   if (!tab) return Promise.reject(new BusError("POPUP_BLOCKED", "The browser blocked the sign-in window."));
   return inPopup(tab, journey, options, signal).then((payload) => bus.request("AUTH.SSO", payload, { timeout, signal }));
 }
@@ -111,6 +111,15 @@ async function leave(journey, options) {
     addEventListener("pageshow", back);
     location.assign(url);
   });
+}
+
+// A new window, or null: Firefox throws where others say null, in a frame sandboxed without popups.
+function opened(features) {
+  try {
+    return open("about:blank", "_blank", features);
+  } catch {
+    return null;
+  }
 }
 
 async function inPopup(tab, journey, options, signal) {

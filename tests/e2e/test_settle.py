@@ -48,7 +48,13 @@ def test_the_iframe_is_removed(open_tab: Opener, world: World, remove: str) -> N
 def test_the_iframe_shows_another_page(open_tab: Opener, world: World, engine: str) -> None:
     tab = open_tab()
     asked(tab, world)
-    tab.run("(url) => { bus.iframe.src = url; }", f"{world.stranger}/pages/host.html")
+    tab.run(
+        """(url) => new Promise((done) => {
+            bus.iframe.addEventListener("load", done, { once: true });
+            bus.iframe.src = url;
+        })""",
+        f"{world.stranger}/pages/host.html",
+    )
     # Firefox and WebKit break the fetch off before the page goes, and the bus still says so.
     codes = {"BUS_RELOADED"} if engine == "chromium" else {"BUS_RELOADED", "BACKEND_UNREACHABLE"}
     assert tab.run("() => asked")["code"] in codes

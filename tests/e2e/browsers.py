@@ -93,11 +93,11 @@ def profile(
 
 
 @contextmanager
-def tabs(playwright: Playwright, engine: str, reports: Reports) -> Iterator[Opener]:
+def tabs(playwright: Playwright, engine: str, reports: Reports, **options: Any) -> Iterator[Opener]:
     """Start a browser; yields what opens a tab in it. Raises LookupError where there is none."""
     if engine == "webkit" and mini_browser():
         with webkit(reports) as browser:
             yield cast("Opener", browser.open)  # its tabs act as the others do
     else:
-        with launch(playwright, engine) as browser:
+        with launch(playwright, engine, **options) as browser:
             yield partial(Tab, browser)

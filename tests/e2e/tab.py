@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Frame, Page, WebError
+from playwright.sync_api import Browser, ConsoleMessage, Error, Frame, Page, WebError
 
 
 class Tab:
@@ -39,12 +39,29 @@ class Tab:
         """Call a JavaScript function in the frame whose address starts with `url`."""
         return self.frame(url).evaluate(f"(args) => ({script})(...args)", list(args))
 
-    def wait_for_line(self, text: str) -> str:
-        """Wait until the console has said something that holds `text`; returns that line."""
-        if not any(text in line for line in self.lines):
+    def back(self) -> None:
+        """Go back one page, and wait until it is there; it may come from the back-forward cache."""
+        # Playwright's own go_back() waits for a load event, which a page from the cache has not.
+        came_from = self.page.evaluate("() => location.href")
+        self.page.evaluate("() => { setTimeout(() => history.back()); }")
+        while self._address() in ("", came_from):
+            self.page.wait_for_timeout(50)
+
+    def _address(self) -> str:
+        try:
+            return str(self.page.evaluate("() => location.href"))
+        except Error:  # between two pages
+            return ""
+
+    def wait_for_line(self, text: str, after: int = 0) -> str:
+        """Wait until the console has said something that holds `text`; returns that line.
+
+        `after` is a number of lines that are not looked at, as they stood there before.
+        """
+        if not any(text in line for line in self.lines[after:]):
             with self._context.expect_console_message(lambda message: text in message.text):
                 pass
-        return next(line for line in self.lines if text in line)
+        return next(line for line in self.lines[after:] if text in line)
 
     def expect(self, *texts: str) -> None:
         """Name errors that this test provokes: lines that hold one of these texts."""

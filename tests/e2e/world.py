@@ -22,6 +22,7 @@ from host.build.runtime import ROOT
 from host.demo.reset import ResettableProtocol
 from host.serve import bus_files
 from tests.e2e.backend import Backend
+from tests.e2e.certificate import self_signed
 from tests.e2e.reports import Reports
 
 PAGES = ROOT / "tests/pages"
@@ -35,7 +36,9 @@ class Server:
 
     def __init__(self, app: ASGIApp, name: str, **config: Any) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self.origin = f"http://{name}:{self._socket.getsockname()[1]}"
+        self.port = self._socket.getsockname()[1]
+        scheme = "https" if "ssl_keyfile" in config else "http"
+        self.origin = f"{scheme}://{name}:{self.port}"
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_level="critical", lifespan="off", **config)
         )
@@ -110,7 +113,7 @@ def _host_routes() -> list[Route | Mount]:
 
 @dataclass
 class World:
-    """The parties. `host` and `other` may embed the bus, `stranger` may not."""
+    """The parties. `host` and `other` may embed the bus, `stranger` and `secure` may not."""
 
     folder: Path
     backend: Backend = field(default_factory=Backend)
@@ -123,12 +126,18 @@ class World:
             Server(host, "localhost"),
             Server(host, "localhost"),
             Server(host, "localhost"),
+            Server(host, "localhost", **self_signed(self.folder, "localhost")),
             Server(self.reports.around(self.buses), "127.0.0.1"),
             Server(self.backend.app, "localhost", http=ResettableProtocol),
         ]
-        self.host, self.other, self.stranger, self.bus_origin, self.backend_origin = (
-            server.origin for server in self._servers
-        )
+        (
+            self.host,
+            self.other,
+            self.stranger,
+            self.secure,
+            self.bus_origin,
+            self.backend_origin,
+        ) = (server.origin for server in self._servers)
         self.backend.bus_origin = self.bus_origin
 
     @property

@@ -76,9 +76,8 @@ class Tab:
         self.lines.append(message.text)
 
     def _error(self, error: WebError) -> None:
-        # Firefox's driver calls an error what others have as a line: that a fetch has failed.
         text = str(error.error)
-        (self.lines if text.startswith("The Same Origin Policy ") else self.errors).append(text)
+        (self.lines if text.startswith(ONLY_LINES) else self.errors).append(text)
 
 
 def unexpected(errors: list[str], lines: list[str], expected: list[str]) -> list[str]:
@@ -86,6 +85,9 @@ def unexpected(errors: list[str], lines: list[str], expected: list[str]) -> list
     wrong = errors + [line for line in lines if _is_violation(line)]
     return [line for line in wrong if not any(text in line for text in expected)]
 
+
+ONLY_LINES = ("The Same Origin Policy ", "The target origin provided ")
+"""Firefox's driver calls errors what others have as lines: a failed fetch, a message dropped."""
 
 VIOLATIONS = (
     "content security policy",

@@ -5,6 +5,7 @@ otherwise keep some of the attackers away before the gate sees them.
 """
 
 import json
+from itertools import count
 from typing import Any
 from urllib.parse import quote
 
@@ -15,12 +16,14 @@ from tests.e2e.test_sign_in import REDIRECT, ask
 from tests.e2e.world import World
 
 
+_NUMBERS = count()
 NOT_THE_PARENT = "ignored: not from the window that embeds the bus"
 
 
 def attacker(origin: str, action: str, bus: str, code: str, page: str = "") -> str:
     what = quote(json.dumps({"action": action, "bus": bus, "code": code, "page": page}))
-    return f"{origin}/pages/attacker.html#{what}"
+    # With a name of its own: another fragment alone would not load the page anew.
+    return f"{origin}/pages/attacker.html?{next(_NUMBERS)}#{what}"
 
 
 def fulfilled(tab: Tab, id_: str) -> Any:

@@ -59,7 +59,10 @@ def test_a_boot_that_fails_answers_at_once(
     name = "broken-" + re.sub(r"\W+", "-", reason + str(len(world.buses.folders)))
     src = world.bus(name, change=change, boot_timeout_seconds=300)
     tab = open_tab()
-    tab.expect("broken", "imported module", "ailed to fetch", "error loading", "Importing")
+    tab.expect(
+        *("broken", "imported module", "ailed to fetch", "error loading", "Importing"),
+        *("NetworkError", "Load failed"),
+    )
     tab.goto(world.page)
     # Three wait while it fails, one comes later; the limit is five minutes: nobody waits for that.
     got = tab.run(

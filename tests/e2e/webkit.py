@@ -67,7 +67,7 @@ class WebKitTab:
         direct = Proxy(raw={"proxyType": ProxyType.DIRECT})
         config = ClientConfig(self._service.service_url, proxy=direct)
         self._driver = Remote(RemoteConnection(client_config=config), options=options)
-        self._driver.set_script_timeout(100)
+        self._driver.set_script_timeout(1200)  # the test's own time limit is what ends it
         self._window = self._driver.current_window_handle
 
     @property

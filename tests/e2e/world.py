@@ -65,6 +65,8 @@ class Buses:
         """The bytes of the bodies sent for each path, as they went over the wire."""
         self.stuck: set[str] = set()
         """Where a path starts with one of these, wasm files wait for `release`."""
+        self.silent: set[str] = set()
+        """Where a path starts with one of these, all files wait for `release`."""
         self._released = threading.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +78,10 @@ class Buses:
             self.sent[scope["path"]] = self.sent.get(scope["path"], 0) + size
             await send(message)
 
-        if scope["path"].startswith(tuple(self.stuck)) and scope["path"].endswith(".wasm"):
+        path, stuck = scope["path"], tuple(self.stuck)
+        if path.startswith(tuple(self.silent)) or (
+            path.startswith(stuck) and path.endswith(".wasm")
+        ):
             await asyncio.to_thread(self._released.wait)
         if name in self.folders:
             app: ASGIApp = Mount(f"/{name}", bus_files(self.folders[name]))
@@ -87,6 +92,7 @@ class Buses:
     def release(self) -> None:
         """Send what is stuck, and let nothing be stuck any more."""
         self.stuck.clear()
+        self.silent.clear()
         self._released.set()
         self._released = threading.Event()
 

@@ -15,7 +15,6 @@ from tests.e2e.tab import Opener, Tab
 from tests.e2e.test_sign_in import REDIRECT, ask
 from tests.e2e.world import World
 
-
 _NUMBERS = count()
 NOT_THE_PARENT = "ignored: not from the window that embeds the bus"
 

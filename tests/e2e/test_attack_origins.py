@@ -75,6 +75,14 @@ def test_another_scheme(open_tab: Opener, world: World, engine: str, *, headers:
     tab = open_tab(ignore_https_errors=True)
     tab.expect("Content Security Policy", "frame-ancestors")
     stopped = headers and engine != "firefox"
+    if engine == "webkit":
+        # It takes a frame over http in a page over https for mixed content, on loopback too, and
+        # asks for none of it. So both ends of this test stand on other pages.
+        code, before = world.backend.answers(), len(world.buses.asked)
+        tab.goto(attacker(world.secure, "embed", src, code))
+        is_answered(tab, world.host, world.bus(), code)
+        assert not [path for path in world.buses.asked[before:] if path.startswith("/scheme")]
+        return
     code = is_refused(tab, world, world.secure, src, headers=stopped)
     src = world.bus(f"{name}-allowed", change=change, allowed_origins=[plain, world.secure])
     is_answered(tab, world.secure, src, code)

@@ -1,11 +1,8 @@
 """Pages that come and go while requests are under way."""
 
-from playwright.sync_api import Playwright
-
 from tests.e2e.backend import SIGNED_IN
-from tests.e2e.browsers import launch
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_sign_in import REDIRECT, ask
+from tests.e2e.tab import Opener
+from tests.e2e.test_sign_in import REDIRECT
 from tests.e2e.world import World
 
 
@@ -84,33 +81,3 @@ def test_two_allowed_origins_each_get_their_own_answers(open_tab: Opener, world:
     assert tab.run("() => asked") == {"fulfilled": SIGNED_IN}
     assert got[0] == {"fulfilled": SIGNED_IN}
     assert len(got[1]) == 3  # LISTENING, READY and its own reply
-
-
-def test_back_from_the_back_forward_cache(playwright: Playwright, world: World) -> None:
-    """What was in flight is answered PAGE_HIDDEN on return, and the next request works."""
-    code = world.backend.hangs()
-    # The driver's own flag switches the cache off.
-    with launch(
-        playwright, "chromium", ignore_default_args=["--disable-back-forward-cache"]
-    ) as browser:
-        tab = Tab(browser)
-        tab.goto(world.page)
-        tab.run(
-            """async (src) => {
-                addEventListener("pageshow", ({ persisted }) => { window.persisted = persisted; });
-                await embed({ src, replyPort: false }).ready;
-            }""",
-            world.bus(),
-        )
-        tab.run(
-            "(payload) => { window.asked = ask(payload); }", {"code": code, "redirectUrl": REDIRECT}
-        )
-        seen = world.backend.wait_for(code)
-        tab.goto(f"{world.other}/pages/host.html")
-        tab.page.go_back(wait_until="commit")
-        assert tab.run("() => window.persisted") is True, "the page was not kept: nothing is shown"
-        got = tab.run("() => asked")
-        assert (got["code"], got["meta"]) == ("PAGE_HIDDEN", {"source": "bus"})
-        assert seen.gone.wait(10)
-        assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
-        assert tab.close() == []

@@ -98,6 +98,11 @@ class WebKitTab:
                 return self._call(script, *args)
         raise LookupError(f"no frame shows {url}")
 
+    def move_to_a_new_tab(self) -> None:
+        """Act in a new tab of the same window from now on; the browser keeps it behind the first."""
+        self._driver.switch_to.new_window("tab")
+        self._window = self._driver.current_window_handle
+
     def back(self) -> None:
         """Go back one page, and wait until it is there; it may come from the back-forward cache."""
         self._driver.switch_to.window(self._window)

@@ -32,10 +32,10 @@ EXTRA_ROUTES: list[Route] = []
 
 
 class Server:
-    """A uvicorn server in a thread of its own, on a port that the system chose."""
+    """A uvicorn server in a thread of its own, on a port that the system chose, or on a given one."""
 
-    def __init__(self, app: ASGIApp, name: str, **config: Any) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, app: ASGIApp, name: str, port: int = 0, **config: Any) -> None:
+        self._socket = socket.create_server(("127.0.0.1", port))
         self.port = self._socket.getsockname()[1]
         scheme = "https" if "ssl_keyfile" in config else "http"
         self.origin = f"{scheme}://{name}:{self.port}"

@@ -11,7 +11,7 @@ from tests.e2e.backend import SIGNED_IN
 from tests.e2e.browsers import tabs
 from tests.e2e.tab import Opener
 from tests.e2e.test_sign_in import REDIRECT, ask
-from tests.e2e.unhelped import BACK_FORWARD_CACHE, hideable, partitioning
+from tests.e2e.unhelped import BACK_FORWARD_CACHE, hideable, partitioning, skip_if_built_in
 from tests.e2e.world import Server, World
 
 EMBED = """async (src) => {
@@ -26,6 +26,7 @@ def test_back_from_the_back_forward_cache(
     playwright: Playwright, world: World, engine: str, *, busy: bool
 ) -> None:
     """What was in flight is answered PAGE_HIDDEN on return, and the next request works."""
+    skip_if_built_in(playwright, engine)
     with tabs(playwright, engine, world.reports, **BACK_FORWARD_CACHE[engine]) as open_tab:
         tab = open_tab().goto(world.page)
         tab.run(EMBED, world.bus())
@@ -58,6 +59,7 @@ def test_a_hidden_tab_whose_timers_are_throttled(
     playwright: Playwright, world: World, engine: str
 ) -> None:
     """Requests are answered, a time limit holds, and a bus boots, while timers hardly run."""
+    skip_if_built_in(playwright, engine)
     src = world.bus("quick", request_timeout_seconds=1)
     with hideable(playwright, engine, world.reports, world.page) as tab:
         tab.run("async (src) => { await embed({ src }).ready; }", src)

@@ -3,6 +3,8 @@
 Playwright turns off the back-forward cache, the throttling of hidden tabs, and the partitioning of
 third-party storage. WebKitGTK's driver leaves all that as users have it. Tests that need one of
 these first assert that it is so.
+
+Playwright's own builds of Firefox and WebKit have more of it built in, which no switch undoes.
 """
 
 import json
@@ -10,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
+import pytest
 from playwright.sync_api import Browser, Playwright
 
-from tests.e2e.browsers import launch, tabs
+from tests.e2e.browsers import is_playwrights, launch, tabs
 from tests.e2e.reports import Reports
 from tests.e2e.tab import LOADED, Tab
 from tests.e2e.webkit import WebKitTab
@@ -44,6 +47,12 @@ TIMERS: dict[str, dict[str, Any]] = {
     },
     "webkit": {},
 }
+
+
+def skip_if_built_in(playwright: Playwright, engine: str) -> None:
+    """Skip a test that no switch of a browser makes possible."""
+    if engine != "chromium" and is_playwrights(playwright, engine):
+        pytest.skip(f"Playwright's own build of {engine} is always in sight, and keeps no pages")
 
 
 def partitioning(playwright: Playwright, engine: str) -> dict[str, Any]:

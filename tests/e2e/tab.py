@@ -105,4 +105,7 @@ def _is_violation(line: str) -> bool:
 LOADED = """() => new Promise((done) => window.loaded ? done() : addEventListener('load', done))"""
 """Waits for the script of a page of the tests."""
 
+LEFT = ("Importing a module script", "Load failed", "error loading dynamically", "NetworkError")
+"""What browsers say of loads that ended because the page was left; for `Tab.expect`."""
+
 Opener = Callable[..., Tab]

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Opener, Tab
+from tests.e2e.tab import LEFT, Opener, Tab
 from tests.e2e.test_gate import attacker
 from tests.e2e.test_sign_in import REDIRECT
 from tests.e2e.world import World
@@ -36,7 +36,7 @@ ASK = """async (code, redirectUrl) => {
 
 def framed(tab: Tab, world: World, ancestor: str) -> str:
     """Open a page of an ancestor with the host's in a frame; returns the host's address."""
-    tab.expect("Content Security Policy", "frame-ancestors")
+    tab.expect("Content Security Policy", "frame-ancestors", *LEFT)
     tab.goto(f"{ancestor}/pages/host.html")
     tab.run(FRAMED, world.page)
     return world.page

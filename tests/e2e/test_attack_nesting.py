@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.tab import Opener, Tab
+from tests.e2e.tab import LEFT, Opener, Tab
 from tests.e2e.test_gate import NOT_THE_PARENT, attacker, fulfilled
 from tests.e2e.test_sign_in import ask
 from tests.e2e.world import World
@@ -46,7 +46,7 @@ def test_frame_ancestors_looks_at_all_ancestors(open_tab: Opener, world: World) 
     page = attacker(world.host, "embed", src, own)
     before = len(world.buses.asked)
     tab = open_tab()
-    tab.expect("Content Security Policy", "frame-ancestors")
+    tab.expect("Content Security Policy", "frame-ancestors", *LEFT)
     tab.goto(attacker(world.stranger, "nest", src, stolen, page))
     tab.run_in(page.split("#")[0], "() => embedded")
     assert world.buses.asked[before:] == ["/bus/"]
@@ -68,7 +68,7 @@ def test_a_stranger_in_the_host_that_embeds_the_bus(
     src = world.bus() if headers else world.open_bus()
     code = world.backend.answers()
     tab = open_tab()
-    tab.expect("Content Security Policy", "frame-ancestors")
+    tab.expect("Content Security Policy", "frame-ancestors", *LEFT)
     tab.goto(world.page)
     tab.run("(src) => embed({ src }).ready", src)
     before = len(world.buses.asked)

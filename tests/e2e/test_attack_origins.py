@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.tab import Opener, Tab
+from tests.e2e.tab import LEFT, Opener, Tab
 from tests.e2e.test_gate import attacker, fulfilled
 from tests.e2e.world import World, without_frame_ancestors
 
@@ -31,7 +31,7 @@ def named(world: World, name: str) -> str:
 @pytest.fixture(scope="module")
 def tab(open_module_tab: Opener) -> Tab:
     tab = open_module_tab()
-    tab.expect("Content Security Policy", "frame-ancestors")
+    tab.expect("Content Security Policy", "frame-ancestors", *LEFT)
     return tab
 
 
@@ -73,7 +73,7 @@ def test_another_scheme(open_tab: Opener, world: World, engine: str, *, headers:
     plain = world.secure.replace("https:", "http:")
     src = world.bus(name, change=change, allowed_origins=[plain])
     tab = open_tab(ignore_https_errors=True)
-    tab.expect("Content Security Policy", "frame-ancestors")
+    tab.expect("Content Security Policy", "frame-ancestors", *LEFT)
     stopped = headers and engine != "firefox"
     if engine == "webkit":
         # It takes a frame over http in a page over https for mixed content, on loopback too, and

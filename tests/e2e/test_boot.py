@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.backend import SIGNED_IN
 from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_sign_in import REDIRECT
+from tests.e2e.test_sign_in import REDIRECT, ask
 from tests.e2e.world import World, without_hashes
 
 BOOT_FAILED = {"code": "BOOT_FAILED", "message": "The Python runtime could not start."}
@@ -295,3 +295,12 @@ def test_a_runtime_that_dies_is_noticed(open_tab: Opener, world: World) -> None:
     died = {"code": "RUNTIME_DIED", "message": "The Python runtime died."}
     assert tab.run("() => asked")["error"] == died
     assert tab.run("() => ask({})")["error"] == died
+    # Reloaded, it serves anew.
+    tab.run(
+        """async () => {
+            const again = new Promise((done) => bus.on("BUS.READY", () => done()));
+            bus.iframe.src = bus.iframe.src;
+            await again;
+        }"""
+    )
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}

@@ -102,8 +102,9 @@ def _is_violation(line: str) -> bool:
     return any(words in lowered for words in VIOLATIONS)
 
 
-LOADED = """() => new Promise((done) => window.loaded ? done() : addEventListener('load', done))"""
-"""Waits for the script of a page of the tests."""
+LOADED = """() => new Promise((done) =>
+    window.loaded || document.readyState === "complete" ? done() : addEventListener("load", () => done()))"""
+"""Waits for a page and its scripts."""
 
 LEFT = ("Importing a module script", "Load failed", "error loading dynamically", "NetworkError")
 """What browsers say of loads that ended because the page was left; for `Tab.expect`."""

@@ -16,8 +16,8 @@ from playwright.sync_api import Page, expect
 from host.build.runtime import ROOT
 from tests.e2e.tab import Opener
 
-# What is shown is the same in all engines; once is enough.
-pytestmark = pytest.mark.engines("chromium")
+# What a person sees and clicks, the tests see and click with Playwright, which has no WebKitGTK.
+pytestmark = pytest.mark.engines("chromium", "firefox")
 
 
 @dataclass

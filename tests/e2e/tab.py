@@ -46,6 +46,7 @@ class Tab:
         self.page.evaluate("() => { setTimeout(() => history.back()); }")
         while self._address() in ("", came_from):
             self.page.wait_for_timeout(50)
+        self.run(LOADED)
 
     def _address(self) -> str:
         try:

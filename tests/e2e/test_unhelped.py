@@ -36,11 +36,18 @@ def test_back_from_the_back_forward_cache(
             seen = world.backend.wait_for(code)
         tab.goto(f"{world.other}/pages/host.html")
         tab.back()
-        assert tab.run("() => window.persisted") is True, "the page was not kept: nothing is shown"
-        if busy:
+        kept = tab.run("() => window.persisted ?? false")
+        if busy and engine == "firefox":  # keeps no page that waits for an answer
+            assert kept is False
+            assert seen.gone.wait(10)
+            tab.run(EMBED, world.bus())
+        elif busy:
+            assert kept is True, "the page was not kept: nothing is shown"
             got = tab.run("() => asked")
             assert (got["code"], got["meta"]) == ("PAGE_HIDDEN", {"source": "bus"})
             assert seen.gone.wait(10)
+        else:
+            assert kept is True, "the page was not kept: nothing is shown"
         assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
         assert tab.close() == []
 

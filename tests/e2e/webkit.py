@@ -107,6 +107,7 @@ class WebKitTab:
         """Go back one page, and wait until it is there; it may come from the back-forward cache."""
         self._driver.switch_to.window(self._window)
         self._driver.back()
+        self.run(LOADED)
 
     def wait_for_line(self, text: str, after: int = 0) -> str:
         """Wait until the console has said something that holds `text`; returns that line.

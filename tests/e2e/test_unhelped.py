@@ -44,7 +44,10 @@ def test_back_from_the_back_forward_cache(
         elif busy:
             assert kept is True, "the page was not kept: nothing is shown"
             got = tab.run("() => asked")
-            assert (got["code"], got["meta"]) == ("PAGE_HIDDEN", {"source": "bus"})
+            # WebKit sometimes breaks the fetch off long before it says that the page goes.
+            codes = {"PAGE_HIDDEN"} | ({"BACKEND_UNREACHABLE"} if engine == "webkit" else set())
+            assert got["code"] in codes
+            assert got["meta"] == {"source": "bus"}
             assert seen.gone.wait(10)
         else:
             assert kept is True, "the page was not kept: nothing is shown"

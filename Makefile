@@ -15,7 +15,7 @@ VENV := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev build test lint types unit e2e soak prebuilt browsers bench audit lock clean
+.PHONY: help setup demo dev build package generate test lint types unit e2e soak prebuilt browsers bench audit lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,12 @@ dev: $(READY) ## Work on it: the same with the unbuilt tree; edit a file in bus/
 build: $(READY) ## Build the static folder (CONFIG=my.toml OUT=dist)
 	@$(VENV)/python -m host.build --config $(CONFIG) --out $(OUT)
 
+package: $(READY) ## Make the wheel and the npm package (in dist-packages/)
+	@$(VENV)/python -m host.packages
+
+generate: $(READY) ## Make types, schemas and the protocol's document from the models
+	@$(VENV)/python -m host.types
+
 test: lint types unit e2e ## Run everything: lint, types, unit tests, end-to-end tests
 
 lint: $(READY)
@@ -61,6 +67,7 @@ soak: browsers prebuilt ## Run the long tests at full length: 2,000 exchanges, 2
 # Downloads, snapshot and compression, once, with progress: not inside the first test.
 prebuilt: $(READY)
 	@$(VENV)/python -m host.build --out .runtime/prebuilt
+	@$(VENV)/python -m tests.e2e.node_tools
 
 browsers: $(READY) ## Find browsers for the tests, or install them
 	@$(VENV)/python -m tests.e2e.install
@@ -82,4 +89,4 @@ lock: $(READY) ## Pin the newest that pyproject.toml allows, with hashes
 	@$(VENV)/uv pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file audit.lock
 
 clean: ## Remove what was built and downloaded
-	@rm -rf .venv .runtime node_modules dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf .venv .runtime node_modules dist dist-packages build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -69,13 +69,18 @@ class SsoPayload(_Strict):
     """
 
     code: Annotated[str, StringConstraints(min_length=1, max_length=4096), Field(repr=False)]
+    """What the identity provider gave after the redirect. A credential, good for one use."""
     redirectUrl: Annotated[
         str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_redirect_url)
     ]
+    """The redirect URL that the code was issued for, character for character: absolute, https (http on
+    a loopback host), no user info, no fragment."""
     codeVerifier: Annotated[
         str, StringConstraints(pattern=r"^[A-Za-z0-9\-._~]{43,128}$"), Field(repr=False)
     ] = ""
+    """The verifier of PKCE (RFC 7636). An OpenID Connect provider requires it."""
     nonce: Annotated[str, StringConstraints(min_length=1, max_length=255), Field(repr=False)] = ""
+    """The nonce of OpenID Connect. Refused where the provider has no use for it."""
 
 
 class CancelPayload(_Strict):

@@ -37,10 +37,10 @@ def audit_python() -> bool:
     return done.returncode == 0
 
 
-def audit_npm() -> bool:
-    """Ask for what package-lock.json names. Returns whether all is well."""
+def audit_npm(folder: Path) -> bool:
+    """Ask for what the package-lock.json in a folder names. Returns whether all is well."""
     try:
-        run_npm("audit", "--audit=true", cwd=ROOT)
+        run_npm("audit", "--audit=true", cwd=folder)
     except subprocess.CalledProcessError:
         # npm has said which it is, and ends alike in both cases.
         print("audit: if that is no list of holes but an error:", file=sys.stderr)
@@ -58,5 +58,7 @@ if __name__ == "__main__":
     print("audit: Python (requirements.lock, host/build/wheels.lock)", flush=True)
     python = audit_python()
     print("audit: npm (package-lock.json)", flush=True)
-    npm = audit_npm()
-    sys.exit(0 if python and npm else 1)
+    npm = audit_npm(ROOT)
+    print("audit: npm (tests/tools/package-lock.json)", flush=True)
+    tools = audit_npm(ROOT / "tests/tools")
+    sys.exit(0 if python and npm and tools else 1)

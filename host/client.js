@@ -11,20 +11,28 @@
 /** The default limit for a request, in milliseconds. */
 export const DEFAULT_TIMEOUT = 60_000;
 
+const LOOK = 500; // how often time limits and the iframe are looked at while something is pending
+const GRACE = 1000; // a bus says LISTENING before its page's load event, so it must have come by then
+const SILENT = 4000; // no load event at all: some browsers fire none where nobody answers
+const BOOTING = 3000; // a bus that is not ready by then is asked whether it ever will be
+
 /**
  * Why a request failed.
- * `code`: the bus's error code (see the README's table), "REJECTED" for an error of the backend's
- * own, or one of this module: "TIMEOUT", "ABORTED", "DESTROYED", "BUS_RELOADED".
+ * `code`: the bus's error code, "REJECTED" for an error of the backend's own, or one of this
+ * module's: TIMEOUT, ABORTED, DESTROYED, BUS_RELOADED, BUS_UNREACHABLE, NOT_ALLOWED, MISCONFIGURED.
  * `error`: what the reply held: the backend's JSON unchanged, or the bus's {code, message, details}.
- * `meta`: {source: "backend" | "bus", status?}, where there was a reply.
+ * `meta`: {source: "backend" | "bus", status?}, where there was a reply. `evidence`: what a
+ * diagnosis rests on, as sentences. `help`: the section of the guide about this code.
  */
 export class BusError extends Error {
-  constructor(code, message, { error, meta, cause } = {}) {
+  constructor(code, message, { error, meta, evidence, cause } = {}) {
     super(message, { cause });
     this.name = "BusError";
     this.code = code;
     this.error = error;
     this.meta = meta;
+    this.evidence = evidence;
+    this.help = `docs/errors.md#${code.toLowerCase()}`;
   }
 }
 
@@ -32,17 +40,31 @@ export class BusError extends Error {
  * Embeds a bus in this page.
  * `src`: the address of the bus page. `timeout`: the default limit of a request. `container`: the
  * element that gets the iframe. `title`: the iframe's title. `replyPort`: false makes replies come
- * to this window instead of over a port.
+ * to this window instead of over a port. `debug`: true, or a function that takes a line: says each
+ * message's direction, type, id and milliseconds, never its payload.
  * Returns {iframe, origin, ready, request, on, destroy}. Throws TypeError for a bad `src`.
  */
-export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.body, title = "Single sign-on", replyPort = true }) {
+export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.body, title = "Single sign-on", replyPort = true, debug }) {
   const url = new URL(src, document.baseURI);
   if (!/^https?:$/.test(url.protocol)) throw new TypeError(`src must be an http(s) address, not ${url.protocol}`);
   const { origin } = url;
   const listeners = new Map(); // type -> set of callbacks
-  const pending = new Map(); // id -> {send, settle, sent}
-  let listening = false;
+  const pending = new Map(); // id -> request
+  const policies = []; // what this page's own policy has forbidden
+  const born = Date.now();
+  let attached = false; // the iframe has been in the page
+  let listening = false; // the document in the iframe has said so
+  let expected = false; // a load event is to come of a document that said LISTENING already
+  let settled = false; // `ready` is
+  let fault = null; // the diagnosis, until a LISTENING proves it wrong
   let destroyed = false;
+  let dead = false; // the bus has said that its Python is
+  let timer; // runs while something is pending, or the bus has still to show up
+  let turn = 0; // counts documents and diagnoses: one of an earlier document says nothing
+
+  const say = debug && ((line) => (debug === true ? (text) => console.debug(text) : debug)(`sso-bus: ${line}`));
+  const tell = (way, { type, id }, since) =>
+    say?.(`${way} ${type}${id ? ` ${String(id).slice(0, 8)}` : ""} ${Date.now() - (since ?? born)} ms`);
 
   const iframe = document.createElement("iframe");
   iframe.src = url.href;
@@ -52,41 +74,155 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   iframe.setAttribute("aria-hidden", "true");
   iframe.referrerPolicy = "no-referrer"; // this page's address may hold a code
 
-  const post = (message, ports) => iframe.contentWindow?.postMessage(message, origin, ports);
+  const post = (message, ports) => {
+    tell("->", message);
+    iframe.contentWindow?.postMessage(message, origin, ports);
+  };
 
-  let onReady;
+  let endReady;
   const ready = new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new BusError("TIMEOUT", `The bus was not ready within ${timeout} ms.`)), timeout);
-    onReady = (end, value) => {
-      clearTimeout(timer);
-      (end ? reject : resolve)(value);
+    endReady = (error, value) => {
+      settled = true;
+      if (error) reject(error);
+      else resolve(value);
     };
   });
   ready.catch(() => {}); // whoever cares awaits it
 
-  const settle = (id, reply) => pending.get(id)?.settle(reply);
+  const failAll = (error, only = () => true) => {
+    for (const request of [...pending.values()]) if (only(request)) request.fail(error);
+  };
+  const isSent = (request) => request.sent;
 
-  const flush = () => {
-    // A bus that says LISTENING anew has been reloaded and knows nothing of what was sent before.
-    for (const request of [...pending.values()]) {
-      if (request.sent) request.fail(new BusError("BUS_RELOADED", "The bus was reloaded before it answered."));
-      else request.send();
+  // ---- what is wrong when the bus is silent ------------------------------------------------
+
+  const conclude = (code, message, evidence) => {
+    if (listening || destroyed || fault) return;
+    fault = new BusError(code, message, { evidence });
+    console.error(`sso-bus: ${code}: ${message}\n${evidence.map((line) => `- ${line}\n`).join("")}See ${fault.help}`);
+    endReady(fault);
+    failAll(fault);
+  };
+
+  const misconfigured = () => {
+    const sandbox = iframe.getAttribute("sandbox");
+    const lacks = ["allow-scripts", "allow-same-origin"].filter((word) => sandbox !== null && !iframe.sandbox.contains(word));
+    if (policies.length) return ["This page's own Content-Security-Policy forbids the bus: add its origin to frame-src.", policies];
+    if (lacks.length) return [`The iframe is sandboxed too tightly: add ${lacks.join(" and ")} to its sandbox attribute.`, [`sandbox="${sandbox}"`]];
+    if (self.origin === "null")
+      return ["This page has no origin of its own (sandboxed, data: or file:), so no bus can allow it.", ['self.origin is "null"']];
+    if (location.protocol === "https:" && url.protocol === "http:" && !/^(localhost|127\.|\[::1\])/.test(url.hostname))
+      return ["An https: page cannot embed an http: bus: serve the bus over https:.", [`src is at ${origin}`]];
+    return null;
+  };
+
+  const diagnose = async (loaded) => {
+    const mine = ++turn;
+    const wrong = misconfigured();
+    if (wrong) return conclude("MISCONFIGURED", ...wrong);
+    const evidence = [loaded ? "the iframe's page has loaded" : "the iframe has not loaded"];
+    evidence.push(`no BUS.LISTENING came from ${origin} in ${Date.now() - born} ms`);
+    if (!navigator.onLine) evidence.push("the browser says that it is offline");
+    let asked = "a request to it was answered, so it is up";
+    let up = true;
+    try {
+      await fetch(url, { mode: "no-cors", cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" });
+    } catch {
+      up = false;
+      await new Promise((resolve) => setTimeout(resolve)); // a policy's violation is told after the failure
+      asked = policies.connect ? "this page's connect-src forbids to ask whether it is up" : "a request to it failed";
     }
+    if (mine !== turn) return;
+    evidence.push(asked);
+    if (!up && !policies.connect)
+      return conclude("BUS_UNREACHABLE", `Nobody answers at ${url.href}: the bus is down, or the address is wrong.`, evidence);
+    // An iframe that has not loaded may only be slow.
+    if (loaded)
+      conclude(
+        "NOT_ALLOWED",
+        `The bus at ${origin} probably does not allow this page's origin, ${self.origin}: add it to allowed_origins in the bus's settings. Or there is no bus at ${url.href}.`,
+        evidence,
+      );
+  };
+
+  const onViolation = ({ effectiveDirective, blockedURI, disposition }) => {
+    if (disposition !== "enforce" || (blockedURI !== origin && !blockedURI.startsWith(`${origin}/`))) return;
+    if (effectiveDirective === "connect-src") policies.connect = true;
+    if (!/^(frame|child)-src$/.test(effectiveDirective)) return;
+    policies.push(`${effectiveDirective} blocked ${blockedURI}`);
+    diagnose();
+  };
+
+  const onLoad = () => {
+    if (expected) return void (expected = false);
+    // Another document than the one that was asked: it knows nothing of that.
+    reloaded();
+    listening = false;
+    const mine = ++turn;
+    setTimeout(() => mine === turn && diagnose(true), GRACE);
+  };
+
+  const reloaded = () => failAll(new BusError("BUS_RELOADED", "The bus was reloaded or left its page before it answered."), isSent);
+
+  // ---- what arrives --------------------------------------------------------------------------
+
+  const onListening = () => {
+    reloaded(); // a bus that says so anew knows nothing of what was sent before
+    expected = listening = true;
+    fault = null;
+    turn++;
+    for (const request of pending.values()) request.send();
+    // Only a request tells whether a bus that is not ready ever will be: one that no bus serves.
+    if (!settled) setTimeout(() => settled || request("BUS.PROBE").catch(() => {}), BOOTING);
   };
 
   const onMessage = (event) => {
     if (event.source !== iframe.contentWindow || event.origin !== origin) return;
     const { type, payload, id } = event.data ?? {};
     if (typeof type !== "string") return;
-    if (type === "BUS.LISTENING") {
-      listening = true;
-      flush();
-    } else if (type === "BUS.READY") onReady(null, payload);
-    else if (/_(FULFILLED|REJECTED)$/.test(type)) return settle(id, event.data);
+    if (/_(FULFILLED|REJECTED)$/.test(type)) return pending.get(id)?.settle(event.data);
+    tell("<-", { type });
+    if (type === "BUS.LISTENING") onListening();
+    if (type === "BUS.READY") endReady(null, payload);
     for (const callback of [...(listeners.get(type) ?? [])]) callback(payload);
   };
+
+  // Timers stand still while a computer sleeps, so time limits go by the clock.
+  const look = () => {
+    clearTimeout(timer);
+    if (destroyed) return;
+    const now = Date.now();
+    if (iframe.isConnected) attached = true;
+    else if (attached) {
+      attached = listening = expected = false;
+      fault = new BusError("DESTROYED", "The bus's iframe was removed from the page.");
+      failAll(fault);
+    }
+    const late = [...pending.values()].filter(({ until }) => now >= until);
+    if (late.length) afterMessages(() => late.forEach((request) => request.expire()));
+    if (!turn && now >= born + SILENT) diagnose(false);
+    if (now >= born + timeout)
+      endReady(new BusError("TIMEOUT", `The bus was not ready within ${timeout} ms${listening ? ": it listens, but its Python has not started" : ""}.`));
+    const next = Math.min(settled ? Infinity : born + timeout, ...[...pending.values()].map(({ until }) => until));
+    if (settled && !pending.size) return;
+    timer = setTimeout(look, Math.min(LOOK, Math.max(1, next - now)));
+  };
+
+  const onPageShow = ({ persisted }) => {
+    // Back from the back-forward cache: the bus says PAGE_HIDDEN itself, if it can.
+    const before = [...pending.values()];
+    const error = () => new BusError("PAGE_HIDDEN", "The page was put into the back-forward cache before the answer came.");
+    if (persisted) setTimeout(() => before.forEach((request) => request.giveUp(error())), LOOK);
+  };
+
   addEventListener("message", onMessage);
+  addEventListener("pageshow", onPageShow);
+  document.addEventListener("securitypolicyviolation", onViolation);
+  document.addEventListener("visibilitychange", look);
+  iframe.addEventListener("load", onLoad);
   container.append(iframe);
+  if (misconfigured()) diagnose();
+  look();
 
   /** Sends a request. Resolves to the payload of its reply, or rejects with a BusError. */
   const request = (type, payload = {}, { timeout: limit = timeout, signal } = {}) =>
@@ -94,24 +230,20 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
       if (destroyed) return reject(new BusError("DESTROYED", "The bus was destroyed."));
       const aborted = () => new BusError("ABORTED", "The request was aborted.", { cause: signal.reason });
       if (signal?.aborted) return reject(aborted());
+      if (fault) return reject(fault);
 
       const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
       const channel = replyPort ? new MessageChannel() : null;
+      const began = Date.now();
       const end = (finish, value) => {
         if (!pending.delete(id)) return;
-        clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
         channel?.port1.close();
         finish(value);
       };
-      const giveUp = (error) => {
-        // Before it was sent there is nothing to cancel; later, BUS.CANCEL has no reply of its own.
-        if (pending.get(id)?.sent) post({ type: "BUS.CANCEL", payload: { id } });
-        end(reject, error);
-      };
-      const onAbort = () => giveUp(aborted());
       const entry = {
         sent: false,
+        until: began + limit,
         send() {
           entry.sent = true;
           try {
@@ -121,16 +253,35 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
           }
         },
         settle(reply) {
-          if (reply?.type === `${type}_FULFILLED`) return end(resolve, reply.payload);
-          if (reply?.type === `${type}_REJECTED`) end(reject, errorOf(reply));
+          if (reply?.type !== `${type}_FULFILLED` && reply?.type !== `${type}_REJECTED`) return;
+          tell("<-", reply, began);
+          if (reply.type.endsWith("_FULFILLED")) return end(resolve, reply.payload);
+          const error = errorOf(reply);
+          if (/^(BOOT_FAILED|RUNTIME_DIED)$/.test(error.code)) {
+            if (!dead) console.error(`sso-bus: ${error.code}: ${error.message} The bus's own console lines say why. See ${error.help}`);
+            dead = true;
+            endReady(error);
+          }
+          end(reject, error);
         },
-        fail: (error) => end(reject, error),
+        fail: (error) => {
+          tell("xx", { type: `${type} ${error.code}`, id }, began);
+          end(reject, error);
+        },
+        giveUp(error) {
+          // Before it was sent there is nothing to cancel; later, BUS.CANCEL has no reply of its own.
+          if (!pending.has(id)) return;
+          if (entry.sent) post({ type: "BUS.CANCEL", payload: { id } });
+          entry.fail(error);
+        },
+        expire: () => entry.giveUp(new BusError("TIMEOUT", `No answer within ${limit} ms.`)),
       };
-      const timer = setTimeout(() => giveUp(new BusError("TIMEOUT", `No answer within ${limit} ms.`)), limit);
+      const onAbort = () => entry.giveUp(aborted());
       signal?.addEventListener("abort", onAbort);
       pending.set(id, entry);
       if (channel) channel.port1.onmessage = ({ data }) => entry.settle(data);
       if (listening) entry.send();
+      look();
     });
 
   /** Calls `callback(payload)` for each pushed message of a type. Returns what unsubscribes it. */
@@ -144,15 +295,29 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   const destroy = () => {
     if (destroyed) return;
     destroyed = true;
+    clearTimeout(timer);
     removeEventListener("message", onMessage);
+    removeEventListener("pageshow", onPageShow);
+    document.removeEventListener("securitypolicyviolation", onViolation);
+    document.removeEventListener("visibilitychange", look);
     const error = new BusError("DESTROYED", "The bus was destroyed.");
-    onReady(true, error);
-    for (const entry of [...pending.values()]) entry.fail(error);
+    endReady(error);
+    failAll(error);
     listeners.clear();
     iframe.remove();
   };
 
   return { iframe, origin, ready, request, on, destroy };
+}
+
+// Calls back when what has arrived by now has been heard: an answer that is there wins.
+function afterMessages(callback) {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    callback();
+  };
+  port2.postMessage(null);
 }
 
 function errorOf({ payload, meta }) {

@@ -1,12 +1,14 @@
-"""Serves a built folder over ASGI, with the headers that its `_headers` file names.
+"""Serves a built bus over ASGI, with the headers that its `_headers` file or its settings name.
 
-For the demo and the tests; it shows what any web server has to do.
+For the demo, the tests and the wheel (host/asgi.py); it shows what any web server has to do.
 """
 
+import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -31,9 +33,19 @@ _ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 class BusFiles:
     """An ASGI application for the files of one folder: GET and HEAD, and nothing else."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        rules: Mapping[str, Mapping[str, str]] | None = None,
+        page: bytes | None = None,
+    ) -> None:
+        """Serve a folder; `rules` are the headers for each path pattern, if not those in the folder.
+
+        `page` is what is served as its index.html, if there is none.
+        """
         self._folder = folder.resolve()
-        self._rules = list(_read_rules(self._folder / "_headers"))
+        self._rules = list((rules or _read_rules(self._folder / "_headers")).items())
+        self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -43,8 +55,19 @@ class BusFiles:
     def _respond(self, request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
             return PlainTextResponse("Method Not Allowed", 405, {"Allow": "GET, HEAD"})
-        path = request.scope["path"].removeprefix(request.scope.get("root_path", "")) or "/"
-        headers = {k: v for pattern, of in self._rules if fnmatchcase(path, pattern) for k, v in of}
+        path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+        headers = {
+            name: value
+            for pattern, of in self._rules
+            if fnmatchcase(path or "/", pattern)
+            for name, value in of.items()
+        }
+        if not path:
+            # All addresses in the page are relative to it: without the slash they would lead elsewhere.
+            here = quote(request.scope["path"].rsplit("/", 1)[-1])
+            return Response(status_code=308, headers=headers | {"Location": f"{here}/"})
+        if self._page is not None and path in ("/", "/index.html"):
+            return _page(self._page, request, headers)
         file = self._file(path)
         if file is None:
             # A missing file is a 404, never a fallback page that would be taken for the file.
@@ -68,9 +91,23 @@ class BusFiles:
             return None
 
 
-def _encoded(file: Path, asked: Headers) -> tuple[Path, str | None]:
+def _page(page: bytes, request: Request, headers: dict[str, str]) -> Response:
+    headers = headers | {"Vary": "Accept-Encoding"}
+    if "gzip" in _accepted(request.headers):
+        page = gzip.compress(page, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    headers["Content-Length"] = str(len(page))
+    body = b"" if request.method == "HEAD" else page
+    return Response(body, headers=headers, media_type=_TYPES[".html"])
+
+
+def _accepted(asked: Headers) -> set[str]:
     parts = asked.get("accept-encoding", "").lower().replace(" ", "").split(",")
-    accepted = {part.split(";")[0] for part in parts if not re.search(r";q=0(\.0*)?$", part)}
+    return {part.split(";")[0] for part in parts if not re.search(r";q=0(\.0*)?$", part)}
+
+
+def _encoded(file: Path, asked: Headers) -> tuple[Path, str | None]:
+    accepted = _accepted(asked)
     for encoding, ending in _ENCODINGS:
         packed = file.with_name(file.name + ending)
         if encoding in accepted and packed.is_file():
@@ -78,18 +115,18 @@ def _encoded(file: Path, asked: Headers) -> tuple[Path, str | None]:
     return file, None
 
 
-def _read_rules(path: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _read_rules(path: Path) -> dict[str, dict[str, str]]:
     """Read a `_headers` file: a path pattern on a line, its headers indented below it."""
-    if not path.exists():
-        return
-    pattern, of = "", list[tuple[str, str]]()
-    for line in path.read_text(encoding="utf-8").splitlines():
+    rules: dict[str, dict[str, str]] = {}
+    pattern = ""
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         if not line.startswith(" "):
-            pattern, of = line.strip(), []
-            yield pattern, of
+            pattern = line.strip()
+            rules[pattern] = {}
         else:
             name, value = line.split(":", 1)
-            of.append((name.strip(), value.strip()))
+            rules[pattern][name.strip()] = value.strip()
+    return rules
 
 
 def bus_files(folder: Path) -> BusFiles:

@@ -26,9 +26,12 @@ def load_settings(path: Path) -> Settings:
     # In pyscript.toml the other tables are PyScript's; a file of one's own has just the one.
     if path.name != "pyscript.toml" and (others := sorted(tables.keys() - {"bus"})):
         raise ConfigError(f"{path}: {others[0]}: is not a setting; all settings stand under [bus]")
+    return check_settings(tables["bus"], f"{path}: ")
+
+
+def check_settings(table: object, where: str = "") -> Settings:
+    """Return the settings in a `[bus]` table. Raises ConfigError, each line of which starts `where`."""
     try:
-        return Settings.model_validate(tables["bus"])
+        return Settings.model_validate(table)
     except ValidationError as error:
-        raise ConfigError(
-            "\n".join(f"{path}: {line}" for line in settings_problems(error))
-        ) from None
+        raise ConfigError("\n".join(where + line for line in settings_problems(error))) from None

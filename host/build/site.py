@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +21,7 @@ from host.build.sbom import sbom
 from host.build.snapshot import make_snapshot, snapshot_meta
 
 BUS = ROOT / "bus"
+PAGE = ROOT / "index.html"
 
 PLUGINS_OFF = [
     "!codemirror", "!deprecations-manager", "!donkey", "!error", "!py-editor", "!py-game", "!py-terminal",
@@ -38,19 +40,45 @@ def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
     settings = with_connect_origins(settings)
     if out.exists() and not (out.is_dir() and (_is_build(out) or not any(out.iterdir()))):
         raise FileExistsError(f"{out} exists and is not a built bus; nothing was changed")
-    runtime = ensure_runtime(say)
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
 
+    parts = write_parts(part, say)
+    page = fill_page(
+        PAGE.read_text(encoding="utf-8"), settings, parts.replacements, parts.integrity
+    )
+    (part / "index.html").write_text(page, encoding="utf-8")
+    compress_folder(part, say)
+    rules = headers(settings, parts.folders, script_source(import_map(parts.integrity)))
+    (part / "_headers").write_text(headers_file(rules), encoding="utf-8")
+    (part / "nginx.conf").write_text(nginx_file(rules), encoding="utf-8")
+    shutil.rmtree(out, ignore_errors=True)
+    part.rename(out)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is the same for all settings, as it was written, and what the page must know of it."""
+
+    folders: list[str]
+    """The folders whose names hold their content's hash."""
+    replacements: dict[str, str]
+    """What stands in the page in place of the tree's own addresses."""
+    integrity: dict[str, str]
+
+
+def write_parts(root: Path, say: Callable[[str], None]) -> Parts:
+    """Write all that a bus is made of into a folder, but for what its settings change."""
+    runtime = ensure_runtime(say)
     snapshot = make_snapshot(runtime, bus_modules(), say)
     pyscript = _write(
-        part,
+        root,
         "pyscript",
         {p.name: p.read_bytes() for p in sorted((runtime / "pyscript").glob("*.js"))},
     )
-    python = _write(part, "python", _python_parts(runtime / "pyodide", snapshot))
-    bus = _write(part, "bus", _bus_parts(f"../{python}/", runtime / "pyodide", snapshot))
+    python = _write(root, "python", _python_parts(runtime / "pyodide", snapshot))
+    bus = _write(root, "bus", _bus_parts(f"../{python}/", runtime / "pyodide", snapshot))
     core = next((runtime / "pyscript").glob("core-*.js")).name
     preloaded = [
         *(f"{bus}/{name}" for name in ("interpreter.mjs", "parts.mjs", "library.mjs")),
@@ -58,27 +86,16 @@ def build(settings: Settings, out: Path, *, say: Callable[[str], None]) -> None:
         *(f"{pyscript}/{name}" for name in ("core.js", core)),
     ]
     config = json.dumps({"interpreter": f"./{bus}/interpreter.mjs", "plugins": PLUGINS_OFF})
-    integrity = integrity_of(part)
-    page = fill_page(
-        (ROOT / "index.html").read_text(encoding="utf-8"),
-        settings,
-        {
-            '<script src="./bus/early.js"': early_script(f"./{bus}/early.js", integrity),
-            "./bus/main.py": f"./{bus}/main.py",
-            "./.runtime/pyscript/core.js": f"./{pyscript}/core.js",
-            "./pyscript.toml": config.replace('"', "&quot;"),
-            PRELOAD_MARK: f'data-preload="{" ".join(f"./{path}" for path in preloaded)}"',
-        },
-        integrity,
-    )
-    (part / "index.html").write_text(page, encoding="utf-8")
-    (part / "sbom.cdx.json").write_text(sbom(runtime), encoding="utf-8")
-    compress_folder(part, say)
-    rules = headers(settings, [pyscript, python, bus], script_source(import_map(integrity)))
-    (part / "_headers").write_text(headers_file(rules), encoding="utf-8")
-    (part / "nginx.conf").write_text(nginx_file(rules), encoding="utf-8")
-    shutil.rmtree(out, ignore_errors=True)
-    part.rename(out)
+    integrity = integrity_of(root)
+    (root / "sbom.cdx.json").write_text(sbom(runtime), encoding="utf-8")
+    replacements = {
+        '<script src="./bus/early.js"': early_script(f"./{bus}/early.js", integrity),
+        "./bus/main.py": f"./{bus}/main.py",
+        "./.runtime/pyscript/core.js": f"./{pyscript}/core.js",
+        "./pyscript.toml": config.replace('"', "&quot;"),
+        PRELOAD_MARK: f'data-preload="{" ".join(f"./{path}" for path in preloaded)}"',
+    }
+    return Parts([pyscript, python, bus], replacements, integrity)
 
 
 def _is_build(folder: Path) -> bool:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,23 @@ from starlette.routing import Route
 from host.build.runtime import ROOT
 from tests.bench.chart import draw
 from tests.bench.pages import make_floor, make_penpal, make_stock
-from tests.e2e.browsers import profile
+from tests.bench.sessions import PlaywrightSession, Session, session
+from tests.e2e.browsers import ENGINES
+from tests.e2e.install import works
 from tests.e2e.world import EXTRA_ROUTES, World
 
 VARIANTS = ("bus", "stock", "floor")
+GOALS = {
+    ("chromium", "warm"): 0.2,
+    ("chromium", "cold"): 0.25,
+    ("firefox", "warm"): 0.25,
+    ("firefox", "cold"): 0.25,
+    ("webkit", "warm"): 0.25,
+}
+"""What READY may take, as a part of the stock page's time."""
+
+GAPS = ("chromium", "firefox")
+"""Engines in which a frame of another site has a process of its own, so that the host can go on."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +52,11 @@ class Row:
     value: float
     unit: str
     against: str
-    goal: float
+    goal: float | None
 
     @property
-    def met(self) -> bool:
-        return self.value <= self.goal
+    def met(self) -> bool | None:
+        return None if self.goal is None else self.value <= self.goal
 
 
 class Bench:
@@ -59,10 +72,13 @@ class Bench:
             "floor": world.bus("floor", change=make_floor),
             "penpal": world.bus("penpal", change=make_penpal),
         }
+        self.booting = {variant: self.sources[variant] for variant in VARIANTS}
 
-    def row(self, what: str, value: float, against: str, goal: float, unit: str = "x") -> None:
+    def row(
+        self, what: str, value: float, against: str, goal: float | None, unit: str = "x"
+    ) -> None:
         self.rows.append(Row(what, round(value, 3), unit, against, goal))
-        print(f"{what}: {value:.3g} {unit} ({against}; goal {goal:g})", flush=True)
+        print(f"{what}: {value:.3g} {unit} ({against}; goal {_goal(goal)})", flush=True)
 
     # -- boot ------------------------------------------------------------------------------------
 
@@ -72,21 +88,20 @@ class Bench:
         watched: list[dict[str, float]] = []
         idle: list[float] = []
         for _ in range(self.runs):
-            for variant in VARIANTS:
-                with self.profile(engine) as context:
-                    cold[variant].append(self.once(context, variant))
-        with self.profile(engine) as context:
-            for variant in VARIANTS * 3:  # browsers keep compiled code only of what they see again
-                self.once(context, variant)
+            for variant, src in self.booting.items():
+                with self.session(engine) as once:
+                    cold[variant].append(once.boot(src))
+        with self.session(engine) as often:
+            for _ in range(3):  # browsers keep compiled code only of what they see again
+                for src in self.booting.values():
+                    often.boot(src)
             for _ in range(self.runs):
-                for variant in VARIANTS:
-                    warm[variant].append(self.once(context, variant))
-                page = self.page(context)
-                idle.append(page.evaluate("idle(1000)"))
-                page.close()
-        for _ in range(self.runs):
-            with self.profile(engine) as context:
-                watched.append(self.once(context, "bus", watch=True))
+                for variant, src in self.booting.items():
+                    warm[variant].append(often.boot(src))
+                idle.append(often.idle(1000))
+        for _ in range(self.runs if engine in GAPS else 0):
+            with self.session(engine) as once:
+                watched.append(once.boot(self.booting["bus"], watch=True))
 
         def median(of: list[dict[str, float]], key: str) -> float:
             return statistics.median(one[key] for one in of)
@@ -94,36 +109,29 @@ class Bench:
         for temper, of in (("warm", warm), ("cold", cold)):
             for variant in VARIANTS:
                 self.medians[f"{engine} {temper} {variant}"] = round(median(of[variant], "ready"))
-        goal = 0.2 if engine == "chromium" else 0.25
-        for temper, of, most in (("warm", warm, goal), ("cold", cold, 0.25)):
             ratio = median(of["bus"], "ready") / median(of["stock"], "ready")
-            self.row(f"READY, {temper}, {engine}", ratio, "of stock PyScript's time", most)
+            goal = GOALS.get((engine, temper))
+            self.row(f"READY, {temper}, {engine}", ratio, "of stock PyScript's time", goal)
         if engine == "chromium":
             ratio = median(warm["bus"], "ready") / median(warm["floor"], "ready")
             self.row("READY, warm, chromium", ratio, "of fetching and compiling alone", 1.5)
-        listening = median(cold["bus"], "listening")
-        self.row(f"LISTENING, cold, {engine}", listening, "from navigation", 150, "ms")
-        longer = median(watched, "gap") - statistics.median(idle)
-        self.row(f"longest gap in the host, {engine}", longer, "longer than alone", 50, "ms")
+            listening = median(cold["bus"], "listening")
+            self.row("LISTENING, cold, chromium", listening, "from navigation", 150, "ms")
+        if watched:
+            longer = median(watched, "gap") - statistics.median(idle)
+            self.row(f"longest gap in the host, {engine}", longer, "longer than alone", 50, "ms")
 
-    def once(
-        self, context: BrowserContext, variant: str, *, watch: bool = False
-    ) -> dict[str, float]:
-        page = self.page(context)
-        got: dict[str, float] = page.evaluate(
-            "([src, watch]) => boot(src, watch)", [self.sources[variant], watch]
-        )
-        page.close()
-        return got
+    def session(self, engine: str) -> AbstractContextManager[Session]:
+        return session(self.playwright, engine, self.world)
 
     # -- transfer --------------------------------------------------------------------------------
 
     def transfer(self) -> None:
         sent: dict[str, int] = {}
         for variant in ("bus", "stock"):
-            with self.profile("chromium") as context:
+            with self.chromium() as own:
                 before = dict(self.world.buses.sent)
-                self.once(context, variant)
+                own.boot(self.sources[variant])
                 after = self.world.buses.sent
                 sent[variant] = sum(after.values()) - sum(before.values())
         self.medians |= {f"bytes {variant}": size for variant, size in sent.items()}
@@ -133,8 +141,8 @@ class Bench:
 
     def requests(self, count: int = 1000) -> None:
         got: dict[str, list[dict[str, float]]] = defaultdict(list)
-        with self.profile("chromium") as context:
-            page = self.page(context)
+        with self.chromium() as own:
+            page = own.page()
             page.evaluate("(src) => embed({ src }).ready", self.sources["bus"])
             for _ in range(3):
                 got["bus"].append(page.evaluate("(count) => refusals(count)", count))
@@ -151,13 +159,13 @@ class Bench:
             self.row(f"a refused request, {name}", mine / theirs, "of Penpal's round trip", 3)
 
     def memory(self, few: int = 100, many: int = 2000) -> None:
-        with self.profile("chromium") as context:
-            page = self.page(context)
+        with self.chromium() as own:
+            page = own.page()
             page.evaluate("(src) => embed({ src }).ready", self.sources["bus"])
             self.exchanges(page, few)
-            before = self.state(context, page)
+            before = self.state(own.context, page)
             self.exchanges(page, many - few)
-            after = self.state(context, page)
+            after = self.state(own.context, page)
         for name in ("wasm memory, bytes", "live proxies", "tasks"):
             self.row(
                 f"{name} after {many} exchanges",
@@ -207,24 +215,11 @@ json.dumps([sum(isinstance(o, JsProxy) for o in gc.get_objects()), len(asyncio.a
         session.send("HeapProfiler.collectGarbage")
         return got | {"heap": session.send("Runtime.getHeapUsage")["usedSize"]}
 
-    # -- browsers --------------------------------------------------------------------------------
-
     @contextmanager
-    def profile(self, engine: str) -> Iterator[BrowserContext]:
-        """A browser with a new profile on disk, as a person has one: it keeps compiled code."""
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            profile(self.playwright, engine, folder) as context,
-        ):
-            yield context
-
-    def page(self, context: BrowserContext) -> Page:
-        page = context.new_page()
-        page.goto(self.world.page)
-        page.evaluate("import('/measure.js')")
-        # What the page before left to do (its process ends, its code is kept) is not this one's.
-        page.wait_for_timeout(500)
-        return page
+    def chromium(self) -> Iterator[PlaywrightSession]:
+        with self.session("chromium") as own:
+            assert isinstance(own, PlaywrightSession)
+            yield own
 
 
 def _serve(url: str, path: Path) -> Route:
@@ -250,13 +245,17 @@ def _machine() -> dict[str, str | int | None]:
     return {"cpu": model, "cores": os.cpu_count(), "system": platform.platform(terse=True)}
 
 
+def _goal(goal: float | None) -> str:
+    return "none" if goal is None else f"{goal:g}"
+
+
 def _table(result: dict[str, Any]) -> str:
     machine = result["machine"]
     lines = ["| what | measured | | goal | |", "|---|---|---|---|---|"]
     for row in result["rows"]:
-        met = "met" if row["met"] else "**not met**"
+        met = {True: "met", False: "**not met**", None: ""}[row["met"]]
         lines.append(
-            f"| {row['what']} | {row['value']:.3g} {row['unit']} | {row['against']} | {row['goal']:g} | {met} |"
+            f"| {row['what']} | {row['value']:.3g} {row['unit']} | {row['against']} | {_goal(row['goal'])} | {met} |"
         )
     where = f"Measured on {machine['cpu']}, {machine['cores']} cores, {machine['system']}."
     return "\n".join([*lines, "", where, ""])
@@ -265,20 +264,16 @@ def _table(result: dict[str, Any]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--runs", type=int, default=7, help="runs of each boot (default: 7)")
-    parser.add_argument(
-        "--engine", action="append", choices=("chromium", "firefox"), help="default: both"
-    )
+    parser.add_argument("--engine", action="append", choices=ENGINES, help="default: all here")
     args = parser.parse_args()
+    engines = args.engine or [engine for engine in ENGINES if works(engine)]
     EXTRA_ROUTES.append(_serve("/measure.js", ROOT / "tests/bench/measure.js"))
     EXTRA_ROUTES.append(_serve("/penpal.mjs", ROOT / "node_modules/penpal/dist/penpal.mjs"))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         world = World(Path(folder))
         bench = Bench(world, playwright, args.runs)
         parts: list[Callable[[], None]] = [
-            *(
-                lambda engine=engine: bench.boot(engine)
-                for engine in args.engine or ("chromium", "firefox")
-            ),
+            *(lambda engine=engine: bench.boot(engine) for engine in engines),
             bench.transfer,
             bench.requests,
             bench.memory,

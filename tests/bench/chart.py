@@ -3,6 +3,7 @@
 from html import escape
 
 COLOURS = {"bus": "#1a7f5a", "stock": "#8a8f98", "floor": "#c9ccd1"}
+ENGINES = {"chromium": "Chromium", "firefox": "Firefox", "webkit": "WebKit"}
 NAMES = {"bus": "this bus", "stock": "stock PyScript", "floor": "fetch and compile alone"}
 LEFT, WIDTH, BAR, GAP = 210, 720, 16, 26
 
@@ -14,7 +15,7 @@ def draw(medians: dict[str, float]) -> str:
         engine, _, rest = name.partition(" ")
         temper, _, variant = rest.partition(" ")
         if variant in COLOURS:
-            groups.setdefault(f"{engine.capitalize()}, {temper}", {})[variant] = value
+            groups.setdefault(f"{ENGINES[engine]}, {temper}", {})[variant] = value
     most = max(value for group in groups.values() for value in group.values())
     scale = (WIDTH - LEFT - 80) / most
     parts: list[str] = []

@@ -73,7 +73,7 @@ def test_an_imitation_from_the_start(open_tab: Opener, world: World) -> None:
     """The bus's frame is taken before it has said anything: what was asked waits for the bus."""
     src = world.bus()
     code = world.backend.answers()
-    world.buses.silent.add("/bus/")
+    world.buses.slow.add("/bus/")
     tab = open_tab()
     host = framed(tab, world, world.other)
     try:

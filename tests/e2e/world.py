@@ -11,6 +11,8 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -21,6 +23,7 @@ from host.build import build
 from host.build.runtime import ROOT
 from host.demo.reset import ResettableProtocol
 from host.serve import bus_files
+from tests.e2e.authorize import Authorize
 from tests.e2e.backend import Backend
 from tests.e2e.certificate import self_signed
 from tests.e2e.reports import Reports
@@ -65,8 +68,8 @@ class Buses:
         """The bytes of the bodies sent for each path, as they went over the wire."""
         self.stuck: set[str] = set()
         """Where a path starts with one of these, wasm files wait for `release`."""
-        self.silent: set[str] = set()
-        """Where a path starts with one of these, all files wait for `release`."""
+        self.slow: set[str] = set()
+        """The paths of pages that wait for `release` where an iframe asks for them."""
         self._released = threading.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,10 +81,9 @@ class Buses:
             self.sent[scope["path"]] = self.sent.get(scope["path"], 0) + size
             await send(message)
 
-        path, stuck = scope["path"], tuple(self.stuck)
-        if path.startswith(tuple(self.silent)) or (
-            path.startswith(stuck) and path.endswith(".wasm")
-        ):
+        if scope["path"].startswith(tuple(self.stuck)) and scope["path"].endswith(".wasm"):
+            await asyncio.to_thread(self._released.wait)
+        if scope["path"] in self.slow and _is_for_a_frame(scope):
             await asyncio.to_thread(self._released.wait)
         if name in self.folders:
             app: ASGIApp = Mount(f"/{name}", bus_files(self.folders[name]))
@@ -92,14 +94,21 @@ class Buses:
     def release(self) -> None:
         """Send what is stuck, and let nothing be stuck any more."""
         self.stuck.clear()
-        self.silent.clear()
+        self.slow.clear()
         self._released.set()
         self._released = threading.Event()
 
 
+def _is_for_a_frame(scope: Scope) -> bool:
+    # A fetch of it says "empty" here (Fetch Metadata).
+    return Headers(scope=scope).get("sec-fetch-dest") == "iframe"
+
+
 def _host_routes() -> list[Route | Mount]:
-    async def client(_: Any) -> Response:
-        return FileResponse(ROOT / "host/client.js")
+    async def module(request: Request) -> Response:
+        # For everybody: pages without an origin of their own import it as well.
+        headers = {"Access-Control-Allow-Origin": "*"}
+        return FileResponse(ROOT / "host" / request.url.path[1:], headers=headers)
 
     async def isolated(_: Any) -> Response:
         headers = {
@@ -110,7 +119,8 @@ def _host_routes() -> list[Route | Mount]:
 
     return [
         Route("/isolated.html", isolated),
-        Route("/client.js", client),
+        Route("/client.js", module),
+        Route("/signin.js", module),
         Mount("/pages", StaticFiles(directory=PAGES)),
         Route("/favicon.ico", lambda _: Response(status_code=204)),
         *EXTRA_ROUTES,
@@ -123,6 +133,7 @@ class World:
 
     folder: Path
     backend: Backend = field(default_factory=Backend)
+    provider: Authorize = field(default_factory=Authorize)
     buses: Buses = field(default_factory=Buses)
     reports: Reports = field(default_factory=Reports)
 
@@ -135,15 +146,11 @@ class World:
             Server(host, "localhost", **self_signed(self.folder, "localhost")),
             Server(self.reports.around(self.buses), "127.0.0.1"),
             Server(self.backend.app, "localhost", http=ResettableProtocol),
+            Server(self.reports.around(self.provider.app), "127.0.0.1"),
         ]
-        (
-            self.host,
-            self.other,
-            self.stranger,
-            self.secure,
-            self.bus_origin,
-            self.backend_origin,
-        ) = (server.origin for server in self._servers)
+        origins = [server.origin for server in self._servers]
+        self.host, self.other, self.stranger, self.secure, self.bus_origin, *rest = origins
+        self.backend_origin, self.provider.origin = rest
         self.backend.bus_origin = self.bus_origin
 
     @property

@@ -10,6 +10,7 @@ from bus.gate import Gate
 from bus.messages import Sso
 from bus.ports import FetchFailed, Inbound
 from bus.services.auth import Auth
+from tests.wire import assert_from_bus
 
 ORIGIN = "https://app.example.com"
 BACKEND = "https://api.example.com/sso/exchange"
@@ -179,7 +180,8 @@ class World:
             await asyncio.sleep(0)
 
     def check(self):
-        """Each message got one reply or was dropped, and no value shows where none may."""
+        """Each message got one reply or was dropped; each reply is one of the protocol's, and no value
+        shows where none may."""
         for sent in self.sent:
             assert sent.task.done(), f"message {sent.number} never came to an end"
             ends = len(self.window.posts.get(sent.number, [])) + self.window.drops.count(
@@ -189,6 +191,7 @@ class World:
         shown = [*self.lines, *(str(error) for error in self.reports)]
         for text in (text for texts in self.window.posts.values() for text in texts):
             reply = json.loads(text)
+            assert_from_bus(text)
             if reply["meta"]["source"] == "bus":
                 shown.append(json.dumps(reply["payload"]))
         for text in shown:

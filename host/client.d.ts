@@ -1,0 +1,345 @@
+// Made by `make generate` from host/types/client.in.d.ts and the models of the messages: change those.
+// What host/client.js gives. A mistake in a request is an error here, before it is one at run time.
+// With `exactOptionalPropertyTypes` so is `codeVerifier: undefined`, which the bus refuses.
+
+export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
+export interface JsonObject {
+  [key: string]: JsonValue;
+}
+
+// ---- messages ------------------------------------------------------------------------------
+
+/** What `AUTH.SSO` asks with; each value is passed on as received. */
+export interface SsoPayload {
+  /** What the identity provider gave after the redirect. A credential, good for one use. */
+  code: string;
+  /** The redirect URL that the code was issued for, character for character: absolute, https (http on a loopback host), no user info, no fragment. */
+  redirectUrl: string;
+  /** The verifier of PKCE (RFC 7636). An OpenID Connect provider requires it. */
+  codeVerifier?: string;
+  /** The nonce of OpenID Connect. Refused where the provider has no use for it. */
+  nonce?: string;
+}
+
+/** `AUTH.SSO`: sign in with a code. */
+export interface SsoRequest {
+  type: "AUTH.SSO";
+  /** Any string of the host's own, echoed in the reply; lengths are counted as JavaScript counts. */
+  id?: string;
+  payload: SsoPayload;
+}
+
+/** The payload came from the backend. */
+export interface BackendMeta {
+  source: "backend";
+  /** The backend's HTTP status. */
+  status: number;
+}
+
+/** Some users: a token that never expires, spelled as its backend spells it. */
+export interface LegacyCredentials {
+  legacy_token: string;
+}
+
+/** The vast majority: the ID token lives 15 minutes, the refresh token 90 days. */
+export interface MigratedCredentials {
+  idToken: string;
+  refreshToken: string;
+}
+
+/** What a backend answers a good code with, and what the host gets. */
+export interface SignedIn {
+  credentials: MigratedCredentials | LegacyCredentials;
+  currentUser: JsonObject;
+  company: JsonObject;
+}
+
+/** `AUTH.SSO_FULFILLED`: the user is signed in. */
+export interface SsoFulfilled {
+  type: "AUTH.SSO_FULFILLED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: SignedIn;
+  meta: BackendMeta;
+}
+
+/** What the backend's error response held. */
+export interface BackendError {
+  /** The backend's own JSON, unchanged. */
+  error: JsonValue;
+}
+
+export type BusCode =
+  | "INVALID_MESSAGE"
+  | "INVALID_PAYLOAD"
+  | "UNKNOWN_TYPE"
+  | "ORIGIN_MISMATCH"
+  | "BACKEND_UNREACHABLE"
+  | "BACKEND_TIMEOUT"
+  | "BACKEND_ERROR"
+  | "BACKEND_INVALID"
+  | "PROVIDER_MISCONFIGURED"
+  | "ID_TOKEN_INVALID"
+  | "CANCELLED"
+  | "PAGE_HIDDEN"
+  | "OVERLOADED"
+  | "BOOT_FAILED"
+  | "RUNTIME_DIED"
+  | "INTERNAL";
+
+/** Why the bus could not answer. */
+export interface BusFault {
+  error: Fault;
+}
+
+/** The payload is the bus's own. */
+export interface BusMeta {
+  source: "bus";
+  /** The backend's HTTP status, where a response was received. */
+  status?: number;
+}
+
+/** One field that is wrong: where it is, and what is wrong with it. Never its value. */
+export interface Detail {
+  loc: (string | number)[];
+  message: string;
+}
+
+/** An error of the bus's own. No value that was sent is repeated in it. */
+export interface Fault {
+  /** What is wrong; part of the protocol, unlike the wording of the message. */
+  code: BusCode;
+  message: string;
+  /** Each field that does not fit, with `INVALID_PAYLOAD`. */
+  details?: Detail[];
+}
+
+/** `AUTH.SSO_REJECTED` with the backend's own error. */
+export interface SsoRejectedByBackend {
+  type: "AUTH.SSO_REJECTED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: BackendError;
+  meta: BackendMeta;
+}
+
+/** `AUTH.SSO_REJECTED` with an error of the bus's own. */
+export interface SsoRejectedByBus {
+  type: "AUTH.SSO_REJECTED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: BusFault;
+  meta: BusMeta;
+}
+
+export type SsoRejected =
+  | SsoRejectedByBackend
+  | SsoRejectedByBus;
+
+/** What `BUS.CANCEL` asks with: the id of the request to give up. */
+export interface CancelPayload {
+  id: string;
+}
+
+/** `BUS.CANCEL`: give up the request with that id. It has no reply of its own. */
+export interface CancelRequest {
+  type: "BUS.CANCEL";
+  /** Of no use here: there is no reply that could echo it. */
+  id?: string;
+  payload: CancelPayload;
+}
+
+/** Which protocol this bus speaks. */
+export interface ListeningPayload {
+  protocol: 1;
+}
+
+/** `BUS.LISTENING`: messages are kept from now on. */
+export interface Listening {
+  type: "BUS.LISTENING";
+  payload: ListeningPayload;
+}
+
+/** What this bus is, and what it serves. */
+export interface ReadyPayload {
+  /** The version of the bus. */
+  version: string;
+  protocol: 1;
+  /** What stands before the dot in the types that it serves, such as "AUTH". */
+  services: string[];
+}
+
+/** `BUS.READY`: Python serves. */
+export interface Ready {
+  type: "BUS.READY";
+  payload: ReadyPayload;
+}
+
+/** Each request that is answered, and with what. */
+export interface Requests {
+  "AUTH.SSO": { payload: SsoPayload; result: SignedIn };
+}
+
+/** What the bus says unasked. */
+export interface Pushes {
+  "BUS.LISTENING": ListeningPayload;
+  "BUS.READY": ReadyPayload;
+}
+
+/** What a sign-in gives: an ID token and a refresh token, or the token of a legacy user. */
+export type Credentials = SignedIn["credentials"];
+
+// ---- errors --------------------------------------------------------------------------------
+
+/** What this module and the sign-in module gave up for. */
+export type ClientCode =
+  | "TIMEOUT"
+  | "ABORTED"
+  | "DESTROYED"
+  | "BUS_RELOADED"
+  | "POPUP_BLOCKED"
+  | "POPUP_CLOSED"
+  | "STATE_MISMATCH"
+  | "ISSUER_MISMATCH";
+
+/** Why there is no bus here that this page may use. */
+export type DiagnosisCode = "BUS_UNREACHABLE" | "NOT_ALLOWED" | "MISCONFIGURED";
+
+/** Every code that a BusError has. */
+export type ErrorCode = BusError["code"];
+
+/** What the identity provider sent back in place of a code (RFC 6749, 4.1.2.1). */
+export interface ProviderError {
+  error: string;
+  error_description?: string;
+  error_uri?: string;
+}
+
+interface Failure extends Error {
+  /** The section of the guide about this code. */
+  readonly help: string;
+}
+
+/** The backend said no: `error` is its own JSON, unchanged. */
+export interface BackendRejection extends Failure {
+  readonly code: "REJECTED";
+  readonly error: JsonValue;
+  readonly meta: BackendMeta;
+  readonly evidence?: undefined;
+}
+
+/** The bus said no, or that it could not ask. */
+export interface BusRejection extends Failure {
+  readonly code: Exclude<BusCode, "PAGE_HIDDEN">;
+  readonly error: Fault;
+  readonly meta: BusMeta;
+  readonly evidence?: undefined;
+}
+
+/** The page was put away meanwhile. Where the bus could not say so itself, there is no `error`. */
+export interface PageHidden extends Failure {
+  readonly code: "PAGE_HIDDEN";
+  readonly error?: Fault;
+  readonly meta?: BusMeta;
+  readonly evidence?: undefined;
+}
+
+/** The identity provider said no. */
+export interface ProviderRejection extends Failure {
+  readonly code: "PROVIDER_ERROR";
+  readonly error: ProviderError;
+  readonly meta?: undefined;
+  readonly evidence?: undefined;
+}
+
+/** There is no bus here that this page may use; `evidence` says what speaks for that. */
+export interface Diagnosis extends Failure {
+  readonly code: DiagnosisCode;
+  readonly error?: undefined;
+  readonly meta?: undefined;
+  readonly evidence: string[];
+}
+
+/** The answer was not waited for, or not taken. */
+export interface ClientFailure extends Failure {
+  readonly code: ClientCode;
+  readonly error?: undefined;
+  readonly meta?: undefined;
+  readonly evidence?: undefined;
+}
+
+/** Why a request failed. Compare `code`, and the type of the rest follows. */
+export type BusError =
+  | BackendRejection
+  | BusRejection
+  | PageHidden
+  | ProviderRejection
+  | Diagnosis
+  | ClientFailure;
+export declare const BusError: {
+  new (
+    code: ErrorCode,
+    message: string,
+    more?: { error?: unknown; meta?: BackendMeta | BusMeta; evidence?: string[]; cause?: unknown },
+  ): BusError;
+  readonly prototype: BusError;
+};
+
+// ---- the bus -------------------------------------------------------------------------------
+
+/** The default limit of a request, in milliseconds. */
+export declare const DEFAULT_TIMEOUT: 60000;
+
+export interface EmbedOptions {
+  /** The address of the bus page. */
+  src: string | URL;
+  /** The default limit of a request, in milliseconds. */
+  timeout?: number | undefined;
+  /** The element that gets the iframe; else the body. */
+  container?: Element | undefined;
+  /** The iframe's title, for those who cannot see that it is hidden. */
+  title?: string | undefined;
+  /** Whether replies come over a port of their own, which nobody else in the page hears. It is on. */
+  replyPort?: boolean | undefined;
+  /** Whether the console, or a function, gets a line for each step. No line holds a payload. */
+  debug?: boolean | ((line: string) => void) | undefined;
+}
+
+export interface RequestOptions {
+  /** The limit, in milliseconds. */
+  timeout?: number | undefined;
+  /** Gives the request up when it is aborted. */
+  signal?: AbortSignal | undefined;
+}
+
+/** The bus in its iframe. */
+export interface Bus {
+  readonly iframe: HTMLIFrameElement;
+  /** The origin of the bus. */
+  readonly origin: string;
+  /** Resolves when Python serves, or rejects with a BusError. Requests may be made before. */
+  readonly ready: Promise<ReadyPayload>;
+  /** Asks the bus; rejects with a BusError. */
+  request<T extends keyof Requests>(
+    type: T,
+    payload: Requests[T]["payload"],
+    options?: RequestOptions,
+  ): Promise<Requests[T]["result"]>;
+  /** Asks for what this version does not know. `BUS.CANCEL` has no reply; abort the signal instead. */
+  request<T extends string>(
+    type: T extends keyof Requests | "BUS.CANCEL" ? never : T,
+    payload?: JsonObject,
+    options?: RequestOptions,
+  ): Promise<unknown>;
+  /** Calls back for each message of a type that the bus sends unasked; returns what ends that. */
+  on<T extends keyof Pushes>(type: T, callback: (payload: Pushes[T]) => void): () => void;
+  on<T extends string>(
+    type: T extends keyof Pushes ? never : T,
+    callback: (payload: unknown) => void,
+  ): () => void;
+  /** Removes the iframe and all listeners; what is pending is rejected with DESTROYED. */
+  destroy(): void;
+}
+
+/** Embeds a bus in this page. Throws TypeError for an address that is none. */
+export declare function embed(options: EmbedOptions): Bus;

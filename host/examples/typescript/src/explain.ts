@@ -1,0 +1,25 @@
+// What a person is told about a sign-in that failed.
+import { BusError } from "sso-bus-client";
+
+/** A sentence for the user. What is no BusError is a defect, and thrown on. */
+export function explain(reason: unknown): string {
+  if (!(reason instanceof BusError)) throw reason;
+  switch (reason.code) {
+    case "REJECTED": // the backend's own JSON: what is in it is between the host and the backend
+      return `The service said no: ${JSON.stringify(reason.error)} (status ${reason.meta.status})`;
+    case "PROVIDER_ERROR":
+      return `The identity provider said no: ${reason.error.error_description ?? reason.error.error}`;
+    case "INVALID_PAYLOAD": // a mistake of this page's
+      return `Not asked right: ${(reason.error.details ?? []).map(({ loc, message }) => `${loc.join(".")} ${message}`).join(", ")}`;
+    case "BACKEND_TIMEOUT":
+    case "BACKEND_UNREACHABLE":
+    case "TIMEOUT":
+      return "That took too long. Please sign in again.";
+    case "BUS_UNREACHABLE":
+    case "NOT_ALLOWED":
+    case "MISCONFIGURED":
+      return `Sign-in is not set up for this page: ${reason.evidence.join("; ")}`;
+    default:
+      return `${reason.message} See ${reason.help}`;
+  }
+}

@@ -1,0 +1,52 @@
+"""The npm package `sso-bus-client`: the modules for hosts as they are, with their types."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from host.build.node import run_npm
+from host.build.runtime import ROOT
+from host.packages.project import PROJECT
+
+NAME: Final = "sso-bus-client"
+_ENTRIES: Final = {".": "client", "./signin": "signin"}
+_README: Final = Path(__file__).parent / "npm.md"
+
+
+def manifest() -> dict[str, Any]:
+    """Return the package's package.json."""
+    return {
+        "name": NAME,
+        "version": PROJECT["version"],
+        "description": "Embeds the SSO bus in a web app, and signs its users in with it",
+        "license": PROJECT["license"],
+        "type": "module",
+        "sideEffects": False,
+        "exports": {
+            **{
+                # Types first: the first that fits is taken.
+                entry: {"types": f"./{module}.d.ts", "default": f"./{module}.js"}
+                for entry, module in _ENTRIES.items()
+            },
+            "./package.json": "./package.json",
+        },
+        "files": ["*.js", "*.d.ts", "docs"],
+    }
+
+
+def pack_client(out: Path) -> Path:
+    """Write the package into a folder, and return its path. The same sources give the same bytes."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for module in _ENTRIES.values():
+            for ending in (".js", ".d.ts"):
+                shutil.copyfile(ROOT / f"host/{module}{ending}", folder / f"{module}{ending}")
+        (folder / "docs").mkdir()  # where `help` of an error leads to
+        shutil.copyfile(ROOT / "docs/errors.md", folder / "docs/errors.md")
+        shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
+        shutil.copyfile(_README, folder / "README.md")
+        (folder / "package.json").write_text(json.dumps(manifest(), indent=2) + "\n", "utf-8")
+        run_npm("pack", "--silent", "--pack-destination", str(out.resolve()), cwd=folder)
+    return out / f"{NAME}-{PROJECT['version']}.tgz"

@@ -1,0 +1,54 @@
+// Made by `make generate` from host/types/signin.in.d.ts and the models of the messages: change those.
+// What host/signin.js gives: the way to the identity provider and back.
+
+import type { Bus, SignedIn } from "./client.js";
+
+export interface SignInOptions {
+  /** The provider's authorization endpoint. */
+  authorizeUrl: string | URL;
+  clientId: string;
+  /** The page of this origin that the provider sends the user back to, as registered there. */
+  redirectUrl: string | URL;
+  /** What is asked for, divided by spaces. */
+  scope?: string | undefined;
+  /** The provider's issuer; the answer must then name it (RFC 9207). */
+  issuer?: string | undefined;
+  /** Whether a nonce is sent along, for OpenID Connect. */
+  nonce?: boolean | undefined;
+  /** More parameters for the authorization endpoint. */
+  params?: Record<string, string> | undefined;
+}
+
+export interface PopupOptions extends SignInOptions {
+  popup: true;
+  bus: Bus;
+  /** The limit, in milliseconds. */
+  timeout?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** The features of the window, as `window.open` takes them. */
+  features?: string | undefined;
+}
+
+export interface FinishOptions {
+  bus: Bus;
+  /** The limit, in milliseconds. */
+  timeout?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Signs in in a popup window, to be called on a click: resolves when the bus has answered, rejects with
+ * a BusError. Throws TypeError for options that cannot work.
+ */
+export declare function startSignIn(options: PopupOptions): Promise<SignedIn>;
+/**
+ * Leaves this page for the provider's; `finishSignIn` on the redirect page does the rest. Rejects with
+ * ABORTED if the user comes back without an answer. Throws TypeError for options that cannot work.
+ */
+export declare function startSignIn(options: SignInOptions & { popup?: false }): Promise<never>;
+
+/**
+ * On the page that the provider redirects to: checks its answer and has the bus exchange the code.
+ * Null where the address holds no answer of a sign-in. Rejects with a BusError.
+ */
+export declare function finishSignIn(options: FinishOptions): Promise<SignedIn | null>;

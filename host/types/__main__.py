@@ -1,0 +1,17 @@
+"""`python -m host.types`: writes what is made from the models anew. `make generate` calls it."""
+
+from host.build.runtime import ROOT
+from host.types import documents
+
+
+def main() -> None:
+    """Write each file whose text is not what the models say, and name it."""
+    for path, text in documents().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+            print(f"generate: {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

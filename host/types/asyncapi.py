@@ -1,0 +1,116 @@
+"""The whole protocol as an AsyncAPI 3.0 document. The application that it describes is the bus."""
+
+from typing import Any, Final
+
+from bus import PROTOCOL, VERSION
+from host.types.messages import MESSAGES
+
+_INFO: Final = """\
+What travels between a host page and the bus in its iframe, by window.postMessage, as plain JSON-shaped \
+objects. It needs no server: both ends are windows of one browser.
+
+The host posts to the iframe's own window, with the bus's exact origin as target, and never "*". The bus \
+answers the window that embeds it, at one of the origins in its settings; all others hear nothing. \
+Each request gets one reply. A request that carries one MessagePort gets it over that port, and \
+nowhere else; else it goes to the host's window.
+
+A message holds nothing but what JSON has, at most 65,536 bytes and 64 levels of it. Keys beside type, id, \
+payload and meta are not looked at; unknown keys in a request's payload are refused."""
+
+_CHANNELS: Final[dict[str, tuple[str | None, str, str, tuple[str, ...]]]] = {
+    "busWindow": (
+        "iframe.contentWindow",
+        "The window of the bus's iframe",
+        "Where the host posts requests, with the bus's origin as target. What is posted before the frame's load event is lost.",
+        ("AUTH.SSO", "BUS.CANCEL", "OTHER"),
+    ),
+    "hostWindow": (
+        "window.parent",
+        "The window that embeds the bus",
+        "Where the bus posts what it has to say unasked, and the replies to requests that carried no port. The host is to check source and origin of what it hears here.",
+        ("BUS.LISTENING", "BUS.READY", "AUTH.SSO_FULFILLED", "AUTH.SSO_REJECTED", "OTHER_REJECTED"),
+    ),
+    "replyPort": (
+        None,
+        "The port that a request carried",
+        "A MessagePort that the host made and transferred with its request. It has no address; the bus closes it after the one reply.",
+        ("AUTH.SSO_FULFILLED", "AUTH.SSO_REJECTED", "OTHER_REJECTED"),
+    ),
+}
+
+_REPLIES: Final = {
+    "AUTH.SSO": ("signIn", "Sign in with a code", ("AUTH.SSO_FULFILLED", "AUTH.SSO_REJECTED")),
+    "OTHER": ("refuse", "Refuse what the bus does not serve", ("OTHER_REJECTED",)),
+}
+_ID: Final = ("components", "correlationIds", "id")
+_ANNOUNCED: Final = {"BUS.LISTENING": "announceListening", "BUS.READY": "announceReady"}
+
+
+def asyncapi() -> dict[str, Any]:
+    """Return the document. Its messages refer to the schemas in the folder beside it."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": f"SSO bus, protocol {PROTOCOL}",
+            "version": VERSION,
+            "description": _INFO,
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            name: {
+                "address": address,
+                "title": title,
+                "description": said,
+                "messages": {type_: _ref("components", "messages", type_) for type_ in types},
+            }
+            for name, (address, title, said, types) in _CHANNELS.items()
+        },
+        "operations": _operations(),
+        "components": {
+            "messages": {
+                message.type: {
+                    "name": message.type,
+                    "title": message.summary,
+                    **({} if message.type in _ANNOUNCED else {"correlationId": _ref(*_ID)}),
+                    "payload": {"$ref": f"./schema/{message.type}.json"},
+                }
+                for message in MESSAGES
+            },
+            "correlationIds": {
+                "id": {
+                    "description": "The host's own id for a request, which its reply repeats.",
+                    "location": "$message.payload#/id",
+                }
+            },
+        },
+    }
+
+
+def _operations() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for type_, (name, title, replies) in _REPLIES.items():
+        for channel, beside in (("replyPort", ""), ("hostWindow", "WithoutPort")):
+            found[name + beside] = _operation("receive", "busWindow", type_, title) | {
+                "reply": {
+                    "channel": _ref("channels", channel),
+                    "messages": [_ref("channels", channel, "messages", reply) for reply in replies],
+                }
+            }
+    found["cancel"] = _operation("receive", "busWindow", "BUS.CANCEL", "Give up a request")
+    for type_, name in _ANNOUNCED.items():
+        found[name] = _operation("send", "hostWindow", type_, "Once to each allowed origin")
+    return found
+
+
+def _operation(action: str, channel: str, type_: str, title: str) -> dict[str, Any]:
+    return {
+        "action": action,
+        "title": title,
+        "channel": _ref("channels", channel),
+        "messages": [_ref("channels", channel, "messages", type_)],
+    }
+
+
+def _ref(*parts: str) -> dict[str, str]:
+    return {"$ref": "#/" + "/".join(parts)}

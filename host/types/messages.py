@@ -1,0 +1,221 @@
+"""Every message of the protocol as a model, under the name that hosts know it by.
+
+What hosts send is modelled in bus/messages.py. What the bus sends is written as text without a model,
+there and in early.js, so it has its models here; tests hold all that is posted against them.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+)
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
+
+from bus.errors import Code, Detail
+from bus.messages import SERVED, Cancel, Id, SignedIn, Sso, is_request_type
+
+# The names of optional fields that were not sent stand for the empty string or 0, as in SsoPayload:
+# null is not a missing field.
+
+# -- host to bus ---------------------------------------------------------------------------------
+
+
+class SsoRequest(Sso):
+    """`AUTH.SSO`: sign in with a code."""
+
+    model_config = ConfigDict(extra="ignore")  # keys beside type, id and payload are not looked at
+
+    id: Id = ""
+    """Any string of the host's own, echoed in the reply; lengths are counted as JavaScript counts."""
+
+
+class CancelRequest(Cancel):
+    """`BUS.CANCEL`: give up the request with that id. It has no reply of its own."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: Id = ""
+    """Of no use here: there is no reply that could echo it."""
+
+
+def _other(value: str) -> str:
+    if value in SERVED or not is_request_type(value):
+        raise PydanticCustomError("other", "is no request, or one that the bus serves")
+    return value
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+
+class OtherRequest(_Wire):
+    """A request of a type that the bus does not serve: `UNKNOWN_TYPE`, whatever its payload."""
+
+    type: Annotated[str, StringConstraints(max_length=64), AfterValidator(_other)]
+    id: Id = ""
+    """Any string of the host's own, echoed in the reply."""
+
+
+# -- bus to host ---------------------------------------------------------------------------------
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):  # which is 1 to Python
+        raise PydanticCustomError("int_type", "must be a number")
+    return value
+
+
+Protocol = Annotated[Literal[1], BeforeValidator(_no_bool)]
+
+
+class ListeningPayload(_Wire):
+    """Which protocol this bus speaks."""
+
+    protocol: Protocol
+
+
+class Listening(_Wire):
+    """`BUS.LISTENING`: messages are kept from now on."""
+
+    type: Literal["BUS.LISTENING"]
+    payload: ListeningPayload
+
+
+class ReadyPayload(_Wire):
+    """What this bus is, and what it serves."""
+
+    version: str
+    """The version of the bus."""
+    protocol: Protocol
+    services: tuple[str, ...]
+    """What stands before the dot in the types that it serves, such as "AUTH"."""
+
+
+class Ready(_Wire):
+    """`BUS.READY`: Python serves."""
+
+    type: Literal["BUS.READY"]
+    payload: ReadyPayload
+
+
+Status = Annotated[int, Field(ge=100, le=599)]
+
+
+class BackendMeta(_Wire):
+    """The payload came from the backend."""
+
+    source: Literal["backend"]
+    status: Status
+    """The backend's HTTP status."""
+
+
+class BusMeta(_Wire):
+    """The payload is the bus's own."""
+
+    source: Literal["bus"]
+    status: Status = 0
+    """The backend's HTTP status, where a response was received."""
+
+
+BusCode = TypeAliasType("BusCode", Code)
+
+
+class Fault(_Wire):
+    """An error of the bus's own. No value that was sent is repeated in it."""
+
+    code: BusCode
+    """What is wrong; part of the protocol, unlike the wording of the message."""
+    message: str
+    details: Annotated[tuple[Detail, ...], Field(min_length=1, max_length=64)] = ()
+    """Each field that does not fit, with `INVALID_PAYLOAD`."""
+
+
+class BackendError(_Wire):
+    """What the backend's error response held."""
+
+    error: Any
+    """The backend's own JSON, unchanged."""
+
+
+class BusFault(_Wire):
+    """Why the bus could not answer."""
+
+    error: Fault
+
+
+class _Reply(_Wire):
+    id: Id = ""
+    """The id of the request, where it had one."""
+
+
+class SsoFulfilled(_Reply):
+    """`AUTH.SSO_FULFILLED`: the user is signed in."""
+
+    type: Literal["AUTH.SSO_FULFILLED"]
+    payload: SignedIn
+    meta: BackendMeta
+
+
+class SsoRejectedByBackend(_Reply):
+    """`AUTH.SSO_REJECTED` with the backend's own error."""
+
+    type: Literal["AUTH.SSO_REJECTED"]
+    payload: BackendError
+    meta: BackendMeta
+
+
+class SsoRejectedByBus(_Reply):
+    """`AUTH.SSO_REJECTED` with an error of the bus's own."""
+
+    type: Literal["AUTH.SSO_REJECTED"]
+    payload: BusFault
+    meta: BusMeta
+
+
+SsoRejected = TypeAliasType("SsoRejected", SsoRejectedByBackend | SsoRejectedByBus)
+
+
+class OtherRejected(_Reply):
+    """The reply to a request of a type that the bus does not serve."""
+
+    type: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*_REJECTED$")]
+    payload: BusFault
+    meta: BusMeta
+
+
+# -- all of them ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message and its model. `type` is also what its schema's file is called."""
+
+    type: str
+    name: str
+    summary: str
+    adapter: TypeAdapter[Any]
+
+
+def _message(type_: str, model: Any, summary: str) -> Message:
+    return Message(type_, model.__name__, summary, TypeAdapter(model))
+
+
+MESSAGES: Final = (
+    _message("AUTH.SSO", SsoRequest, "Sign in with a code"),
+    _message("AUTH.SSO_FULFILLED", SsoFulfilled, "The user is signed in"),
+    _message("AUTH.SSO_REJECTED", SsoRejected, "The user could not be signed in"),
+    _message("BUS.CANCEL", CancelRequest, "Give up a request"),
+    _message("BUS.LISTENING", Listening, "Messages are kept from now on"),
+    _message("BUS.READY", Ready, "Python serves"),
+    _message("OTHER", OtherRequest, "A request of a type that is not served"),
+    _message("OTHER_REJECTED", OtherRejected, "The reply to such a request"),
+)
+"""`OTHER` and `OTHER_REJECTED` are no types, they stand for all other types of requests."""

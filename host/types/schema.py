@@ -1,0 +1,92 @@
+"""JSON Schema (draft 2020-12) of each message, made from its model.
+
+A schema never refuses what the model accepts. Where it cannot say all that the model checks, its
+descriptions say the rest in words (docs/packages.md names what that is).
+"""
+
+from typing import Any, Final
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from bus.messages import FROM_BUS, SERVED, SignedIn, SsoPayload
+from host.types.docstrings import field_docs
+from host.types.messages import Message, OtherRequest
+from host.types.text import first_paragraph
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+# Patterns are written for all engines: without look-around (RE2 has none), and with characters in
+# place of escapes that only some know.
+_NEITHER: Final = "[\x00-\x20\\\\\x7f-\x9f\u2028\u2029]"
+_FRAME: Final = ("type", "id", "payload", "meta")
+_TOKENS: Final = ("idToken", "refreshToken", "legacy_token")
+
+_BEYOND: Final[dict[tuple[type, str], JsonSchemaValue]] = {
+    # What url_problem looks for, but for the host: only a URL parser can tell a valid or loopback one.
+    (SsoPayload, "redirectUrl"): {
+        "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?@#]+([/?][^#]*)?$",
+        "not": {"type": "string", "pattern": _NEITHER},
+    },
+    (SignedIn, "credentials"): {
+        "not": {
+            "type": "object",
+            "required": list(_TOKENS),
+            "properties": {name: {"type": "string"} for name in _TOKENS},
+        },
+    },
+    (OtherRequest, "type"): {
+        "pattern": r"^[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*$",
+        "not": {
+            "anyOf": [
+                {"enum": sorted({*SERVED, *FROM_BUS})},
+                {"type": "string", "pattern": "_(FULFILLED|REJECTED)$"},
+                {"type": "string", "pattern": "\n"},
+            ]
+        },
+    },
+}
+"""What validators in Python check besides, in the words of JSON Schema."""
+
+
+class _Generator(GenerateJsonSchema):
+    """Leaves out what is about Python: names of fields as titles, and what stands for "not sent"."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        del schema
+        return False
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
+        made = super().str_schema(schema)
+        if "pattern" in made:
+            # In Python, "$" also stands before a line feed at the end; no pattern here takes one.
+            made["not"] = {"type": "string", "pattern": "\n"}
+        return made
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        return _described(super().model_schema(schema), schema["cls"])
+
+    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
+        return _described(super().dataclass_schema(schema), schema["cls"])
+
+
+def _described(made: JsonSchemaValue, cls: type) -> JsonSchemaValue:
+    made["description"] = first_paragraph(cls.__doc__)
+    fields = made["properties"]
+    made["properties"] = {name: fields[name] for name in _FRAME if name in fields} | fields
+    for name, said in field_docs(cls).items():
+        made["properties"][name]["description"] = said
+    for (owner, name), beyond in _BEYOND.items():
+        if issubclass(cls, owner):
+            made["properties"][name] |= beyond
+    return made
+
+
+def message_schema(message: Message) -> dict[str, Any]:
+    """Return the schema of a message; the models that it is made of stand in `$defs`."""
+    made = message.adapter.json_schema(schema_generator=_Generator)
+    made.pop("title", None)
+    return {"$schema": DIALECT, "title": message.type, **made}

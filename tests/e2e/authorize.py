@@ -1,0 +1,33 @@
+"""An authorization endpoint that answers as the test planned, in the address that it was asked by."""
+
+import json
+from urllib.parse import urlencode
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+
+class Authorize:
+    """Sends the browser back with a plan's fields and the `state` that it came with."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, str]] = []
+        """The query of each request, the plan left out."""
+        self.origin = ""
+        self.app = Starlette(routes=[Route("/authorize", self._authorize)])
+
+    def url(self, **plan: str) -> str:
+        """Return the endpoint's address. `stay="1"` shows a page instead of going back."""
+        return f"{self.origin}/authorize?{urlencode({'plan': json.dumps(plan)})}"
+
+    async def _authorize(self, request: Request) -> Response:
+        query = dict(request.query_params)
+        plan = json.loads(query.pop("plan"))
+        self.seen.append(query)
+        if "stay" in plan:
+            return HTMLResponse("<!doctype html><title>Sign in</title><p>Who are you?")
+        answer = {"state": query["state"]} | plan
+        joint = "&" if "?" in query["redirect_uri"] else "?"
+        return RedirectResponse(query["redirect_uri"] + joint + urlencode(answer), 302)

@@ -1,0 +1,275 @@
+"""A bus that is silent: the embed module says which it was, as far as a page can know."""
+
+import datetime as dt
+import ipaddress
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from playwright.sync_api import Playwright
+from starlette.applications import Starlette
+
+from tests.e2e.backend import SIGNED_IN
+from tests.e2e.browsers import launch
+from tests.e2e.tab import LOADED, Opener, Tab
+from tests.e2e.test_sign_in import ask
+from tests.e2e.world import Server, World, _host_routes
+
+DIAGNOSE = """async (src) => {
+    embed({ src });
+    const asked = ask({});
+    const error = await bus.ready.catch((error) => error);
+    const later = await ask({});
+    return {
+        code: error.code, message: error.message, evidence: error.evidence?.join("; "), help: error.help,
+        asked: [(await asked).code, later.code],
+    };
+}"""
+
+
+def diagnosis(tab: Tab, src: str, script: str = DIAGNOSE) -> dict[str, Any]:
+    """Embed a bus that will be silent; returns what `ready` and each request is rejected with."""
+    got: dict[str, Any] = tab.run(script, src)
+    assert got["asked"] == [got["code"]] * 2
+    assert got["help"] == f"docs/errors.md#{got['code'].lower()}"
+    line = tab.wait_for_line(f"sso-bus: {got['code']}: ")
+    assert got["message"] in line
+    assert got["help"] in line
+    return got
+
+
+def test_nobody_answers(open_tab: Opener, world: World) -> None:
+    gone = Server(Starlette(), "127.0.0.1")
+    gone.stop()
+    tab = open_tab().goto(world.page)
+    tab.expect("ERR_CONNECTION_REFUSED")
+    got = diagnosis(tab, f"{gone.origin}/")
+    assert got["code"] == "BUS_UNREACHABLE"
+    assert gone.origin in got["message"]
+    assert "a request to it failed" in got["evidence"]
+
+
+@pytest.mark.parametrize("policy", [True, False], ids=["frame-ancestors", "the gate alone"])
+def test_the_origin_is_not_allowed(open_tab: Opener, world: World, policy: bool) -> None:
+    tab = open_tab().goto(f"{world.stranger}/pages/host.html")
+    tab.expect("frame-ancestors")
+    src = world.bus() if policy else world.open_bus()
+    got = diagnosis(tab, src)
+    assert got["code"] == "NOT_ALLOWED"
+    assert "probably" in got["message"]
+    assert world.stranger in got["message"]
+    assert world.bus_origin in got["message"]
+    assert "it is up" in got["evidence"]
+    # The same page where it is allowed.
+    tab.goto(world.page)
+    tab.run("(src) => embed({ src }).ready", src)
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
+def test_there_is_no_bus_at_that_address(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    src = f"{world.bus_origin}/nothing/"
+    got = diagnosis(tab, src)
+    assert got["code"] == "NOT_ALLOWED"
+    assert f"Or there is no bus at {src}" in got["message"]
+
+
+def test_a_bus_that_comes_late_is_used(open_tab: Opener, world: World) -> None:
+    """A diagnosis is what was known then; it holds until LISTENING proves it wrong."""
+    tab = open_tab().goto(world.page)
+    assert diagnosis(tab, f"{world.bus_origin}/late/")["code"] == "NOT_ALLOWED"
+    world.bus("late")
+    tab.run(
+        """() => new Promise((done) => {
+            bus.on("BUS.READY", done);
+            bus.iframe.src = bus.iframe.src;
+        })"""
+    )
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
+def test_this_pages_policy_forbids_the_frame(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    tab.expect("frame-src", "frame-ancestors")
+    forbid = """(policy) => {
+        const meta = document.createElement("meta");
+        meta.httpEquiv = "Content-Security-Policy";
+        meta.content = policy;
+        document.head.append(meta);
+    }"""
+    tab.run(forbid, "frame-src 'self'")
+    got = diagnosis(tab, world.bus())
+    assert got["code"] == "MISCONFIGURED"
+    assert "frame-src" in got["message"]
+    assert world.bus_origin in got["evidence"]
+    # The same where the policy names the bus.
+    tab.goto(world.page)
+    tab.run(forbid, f"frame-src {world.bus_origin}")
+    tab.run("(src) => embed({ src }).ready", world.bus())
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
+def test_this_pages_policy_forbids_to_ask(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(f"{world.stranger}/pages/host.html")
+    tab.expect("connect-src", "Refused to connect", "frame-ancestors")
+    tab.run(
+        """() => {
+            const meta = document.createElement("meta");
+            meta.httpEquiv = "Content-Security-Policy";
+            meta.content = "connect-src 'self'";
+            document.head.append(meta);
+        }"""
+    )
+    got = diagnosis(tab, world.bus())
+    assert got["code"] == "NOT_ALLOWED"
+    assert "connect-src forbids" in got["evidence"]
+
+
+@pytest.mark.parametrize("word", ["allow-scripts", "allow-same-origin"])
+def test_the_iframe_is_sandboxed_too_tightly(open_tab: Opener, world: World, word: str) -> None:
+    other = {"allow-scripts", "allow-same-origin"} - {word}
+    tab = open_tab().goto(world.page)
+    tab.run("(word) => { window.word = word; }", *other)
+    sandboxed = DIAGNOSE.replace(
+        "embed({ src });",
+        """const container = document.createElement("div");
+        embed({ src, container });
+        bus.iframe.sandbox = word;
+        document.body.append(container);""",
+    )
+    got = diagnosis(tab, world.bus(), sandboxed)
+    assert got["code"] == "MISCONFIGURED"
+    assert f"add {word} to its sandbox" in got["message"]
+    # The same with both words.
+    tab.goto(world.page)
+    got = tab.run(
+        """(src) => {
+            const container = document.createElement("div");
+            embed({ src, container });
+            bus.iframe.sandbox = "allow-scripts allow-same-origin";
+            document.body.append(container);
+            return bus.ready;
+        }""",
+        world.bus(),
+    )
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
+def test_this_page_has_no_origin_of_its_own(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    tab.expect("frame-ancestors")
+    got = tab.run(
+        """(client, src) => new Promise((done) => {
+            addEventListener("message", ({ data }) => data.diagnosed && done(data));
+            const frame = document.createElement("iframe");
+            frame.sandbox = "allow-scripts";
+            frame.srcdoc = `<body><script type="module">
+                import { embed } from "${client}";
+                embed({ src: "${src}" }).ready.catch(({ code, message }) =>
+                    parent.postMessage({ diagnosed: true, code, message }, "*"));
+            </` + "script>";
+            document.body.append(frame);
+        })""",
+        f"{world.host}/client.js",
+        world.bus(),
+    )
+    assert got["code"] == "MISCONFIGURED"
+    assert "no origin of its own" in got["message"]
+
+
+def test_python_that_cannot_start_fails_ready_though_nobody_asked(
+    open_tab: Opener, world: World
+) -> None:
+    def without_python(folder: Path) -> None:
+        for wasm in folder.rglob("pyodide.asm.wasm*"):
+            wasm.unlink()
+
+    tab = open_tab().goto(world.page)
+    tab.expect("404", "Failed to fetch", "WebAssembly", "pyodide")
+    got = tab.run(
+        "(src) => embed({ src }).ready.catch(({ code, meta, help }) => ({ code, meta, help }))",
+        world.bus("without python", change=without_python),
+    )
+    assert got == {
+        "code": "BOOT_FAILED",
+        "meta": {"source": "bus"},
+        "help": "docs/errors.md#boot_failed",
+    }
+    tab.wait_for_line("sso-bus: BOOT_FAILED: ")
+
+
+def test_a_bus_that_is_only_slow_is_waited_for(open_tab: Opener, world: World) -> None:
+    """The server is asked whether it is up, and that it answers proves nothing yet."""
+    src = world.bus("slow")
+    world.buses.slow.add("/slow/")
+    tab = open_tab().goto(world.page)
+    asked = """(src) => new Promise((done) => {
+        new PerformanceObserver((list) =>
+            list.getEntries().some(({ name, initiatorType }) => name === src && initiatorType === "fetch") && done(),
+        ).observe({ type: "resource" });
+        embed({ src });
+        window.ended = "no";
+        bus.ready.then(() => { window.ended = "ready"; }, () => { window.ended = "failed"; });
+    })"""
+    tab.run(asked, src)
+    assert tab.run("() => ended") == "no"
+    world.buses.release()
+    tab.run("() => bus.ready")
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
+def test_an_https_page_cannot_embed_an_http_bus(
+    playwright: Playwright, world: World, tmp_path: Path
+) -> None:
+    server = Server(Starlette(routes=_host_routes()), "localhost", **certificate(tmp_path))
+    secure = server.origin.replace("http:", "https:")
+    with launch(playwright, "chromium") as browser:
+        tab = Tab(browser, ignore_https_errors=True)
+        tab.goto(f"{secure}/pages/host.html")
+        tab.expect("frame-ancestors")
+        got = diagnosis(tab, "http://bus.example/")
+        assert got["code"] == "MISCONFIGURED"
+        assert "over https:" in got["message"]
+        # On loopback it can: browsers trust that.
+        own = world.bus("secure host", allowed_origins=[secure])
+        tab.page.reload()
+        tab.run(LOADED)
+        tab.run("(src) => embed({ src }).ready", own)
+        assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+        assert tab.close() == []
+    server.stop()
+
+
+def certificate(folder: Path) -> dict[str, str]:
+    """A certificate for localhost that nobody but this test's browser trusts, as uvicorn wants it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    now = dt.datetime.now(dt.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, private = folder / "cert.pem", folder / "key.pem"
+    pem.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    ssl.create_default_context().load_cert_chain(pem, private)  # it is one
+    return {"ssl_certfile": str(pem), "ssl_keyfile": str(private)}

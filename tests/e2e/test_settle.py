@@ -1,0 +1,152 @@
+"""What is pending ends when a page can know that no answer will come."""
+
+import re
+
+import pytest
+from playwright.sync_api import Playwright
+
+from tests.e2e.backend import SIGNED_IN
+from tests.e2e.browsers import launch
+from tests.e2e.tab import Opener, Tab
+from tests.e2e.test_sign_in import REDIRECT, ask
+from tests.e2e.world import World
+
+ASK = "(payload) => { window.asked = ask(payload); }"
+
+
+def asked(tab: Tab, world: World, page: str = "") -> str:
+    """Embed a bus and ask for what the backend will not answer; returns the code."""
+    code = world.backend.hangs()
+    tab.goto(page or world.page)
+    tab.run("async (src) => { await embed({ src }).ready; }", world.bus())
+    tab.run(ASK, {"code": code, "redirectUrl": REDIRECT})
+    world.backend.wait_for(code)
+    return code
+
+
+@pytest.mark.parametrize(
+    "remove", ["bus.iframe.remove()", "document.body.replaceChildren()"], ids=["it", "its parent"]
+)
+def test_the_iframe_is_removed(open_tab: Opener, world: World, remove: str) -> None:
+    tab = open_tab()
+    asked(tab, world)
+    tab.run(f"() => {{ {remove}; }}")
+    got = tab.run("() => asked")
+    assert got["code"] == "DESTROYED"
+    assert "removed" in got["message"]
+    # And so are later ones, until somebody puts it back.
+    assert tab.run("() => ask({})")["code"] == "DESTROYED"
+    tab.run(
+        """() => new Promise((done) => {
+            bus.on("BUS.READY", done);
+            document.body.append(bus.iframe);
+        })"""
+    )
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
+def test_the_iframe_shows_another_page(open_tab: Opener, world: World, engine: str) -> None:
+    tab = open_tab()
+    asked(tab, world)
+    tab.run(
+        """(url) => new Promise((done) => {
+            bus.iframe.addEventListener("load", done, { once: true });
+            bus.iframe.src = url;
+        })""",
+        f"{world.stranger}/pages/host.html",
+    )
+    # Firefox and WebKit break the fetch off before the page goes, and the bus still says so.
+    codes = {"BUS_RELOADED"} if engine == "chromium" else {"BUS_RELOADED", "BACKEND_UNREACHABLE"}
+    assert tab.run("() => asked")["code"] in codes
+    # A code never goes to what is there now; it waits for the bus to come back.
+    code = world.backend.answers()
+    tab.run(ASK, {"code": code, "redirectUrl": REDIRECT})
+    assert tab.run_in(f"{world.stranger}/pages/host.html", "() => heard") == []
+    tab.run("(src) => { bus.iframe.src = src; }", world.bus())
+    assert tab.run("() => asked") == {"fulfilled": SIGNED_IN}
+
+
+def test_a_bus_that_is_gone_for_good(open_tab: Opener, world: World) -> None:
+    tab = open_tab()
+    asked(tab, world)
+    tab.run("(url) => { bus.iframe.src = url; }", f"{world.bus_origin}/nothing/")
+    tab.run("() => asked")
+    assert tab.run("() => ask({})")["code"] == "NOT_ALLOWED"
+
+
+def test_a_time_limit_goes_by_the_clock(open_tab: Opener, world: World) -> None:
+    """As after a sleep: the clock has moved on, timers have not."""
+    tab = open_tab()
+    code = asked(tab, world)
+    tab.run("() => { const { now } = Date; Date.now = () => now() + 3_600_000; }")
+    got = tab.run("() => asked")
+    assert got["code"] == "TIMEOUT"
+    assert world.backend.of(code)[0].gone.wait(10)  # the bus was told
+
+
+def test_any_number_of_requests_in_flight(embedded: Tab, world: World) -> None:
+    codes = [world.backend.answers(SIGNED_IN | {"company": {"n": n}}) for n in range(60)]
+    got = embedded.run(
+        "(codes, redirectUrl) => Promise.all(codes.map((code) => ask({ code, redirectUrl })))",
+        codes,
+        REDIRECT,
+    )
+    assert [one["fulfilled"]["company"]["n"] for one in got] == list(range(60))
+
+
+@pytest.mark.parametrize("reply_port", [True, False])
+def test_the_host_comes_back_from_the_back_forward_cache(
+    playwright: Playwright, world: World, reply_port: bool
+) -> None:
+    """Whatever waited is settled, and the page can go on asking."""
+    code = world.backend.hangs()
+    # The driver's own flag switches the cache off.
+    flag = "--disable-back-forward-cache"
+    with launch(playwright, "chromium", ignore_default_args=[flag]) as browser:
+        tab = Tab(browser)
+        tab.goto(world.page)
+        tab.run(
+            """async (src, replyPort) => {
+                addEventListener("pageshow", ({ persisted }) => { window.persisted = persisted; });
+                await embed({ src, replyPort }).ready;
+            }""",
+            world.bus(),
+            reply_port,
+        )
+        tab.run(ASK, {"code": code, "redirectUrl": REDIRECT})
+        world.backend.wait_for(code)
+        tab.goto(f"{world.other}/pages/host.html")
+        tab.page.go_back(wait_until="commit")
+        assert tab.run("() => window.persisted") is True, "the page was not kept: nothing is shown"
+        assert tab.run("() => asked")["code"] == "PAGE_HIDDEN"
+        assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+        assert tab.close() == []
+
+
+def test_debug_says_who_what_and_how_long_and_nothing_else(open_tab: Opener, world: World) -> None:
+    code = world.backend.answers()
+    tab = open_tab().goto(world.page)
+    lines = tab.run(
+        """async (src, payload) => {
+            const lines = [];
+            embed({ src, debug: (line) => lines.push(line) });
+            await bus.ready;
+            await ask(payload);
+            await ask({});
+            await ask(payload, { signal: AbortSignal.abort() });
+            return lines;
+        }""",
+        world.bus(),
+        {"code": code, "redirectUrl": REDIRECT},
+    )
+    times = [re.sub(r"\b\d+ ms", "N ms", re.sub(r"\b[0-9a-f]{8}\b", "ID", line)) for line in lines]
+    assert times == [
+        "sso-bus: <- BUS.LISTENING N ms",
+        "sso-bus: <- BUS.READY N ms",
+        "sso-bus: -> AUTH.SSO ID N ms",
+        "sso-bus: <- AUTH.SSO_FULFILLED ID N ms",
+        "sso-bus: -> AUTH.SSO ID N ms",
+        "sso-bus: <- AUTH.SSO_REJECTED ID N ms",
+    ]
+    tab.run("(src) => embed({ src, debug: true }).ready", world.bus())
+    tab.wait_for_line("sso-bus: <- BUS.READY")

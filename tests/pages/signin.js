@@ -1,0 +1,25 @@
+// A host page with the sign-in helpers: where a sign-in begins, and where its answer comes to.
+import { BusError } from "/client.js";
+import { finishSignIn, startSignIn } from "/signin.js";
+import "/pages/host.js";
+
+const failure = (error) =>
+  error instanceof BusError ? { code: error.code, message: error.message, error: error.error } : { thrown: String(error) };
+const outcome = (promise) => promise.then((payload) => payload && { fulfilled: payload }, failure);
+
+window.start = (options) => {
+  try {
+    return outcome(startSignIn(options));
+  } catch (error) {
+    return failure(error);
+  }
+};
+window.finish = (options) => outcome(finishSignIn(options));
+
+// Every window that is opened, so that the tests can close it as a person would.
+const { open } = window;
+window.open = (...args) => (window.popup = open(...args));
+
+window.loaded = true;
+// The tests wait for this line: the page has come back from the provider.
+if (new URLSearchParams(location.search).has("state")) console.log(`back in ${opener ? "a popup" : "the tab"}`);

@@ -1,0 +1,78 @@
+// What must not compile: each line after a mark is wrong, and TypeScript says so if it is not.
+import { BusError, embed, type BusCode, type SsoPayload, type SsoRequest } from "sso-bus-client";
+import { finishSignIn, startSignIn } from "sso-bus-client/signin";
+
+const bus = embed({ src: "https://bus.example.com/" });
+const right: SsoPayload = { code: "c", redirectUrl: "https://app.example.com/" };
+
+// @ts-expect-error - an address is required
+embed({});
+// @ts-expect-error - and no other option exists
+embed({ src: "/", sandbox: "allow-scripts" });
+// @ts-expect-error - milliseconds are a number
+embed({ src: "/", timeout: "60s" });
+
+// @ts-expect-error - the payload is required
+bus.request("AUTH.SSO");
+// @ts-expect-error - the redirect URL is missing
+bus.request("AUTH.SSO", { code: "c" });
+// @ts-expect-error - a code is a string
+bus.request("AUTH.SSO", { ...right, code: 1 });
+// @ts-expect-error - the field is spelled otherwise
+bus.request("AUTH.SSO", { code: "c", redirectURL: "https://app.example.com/" });
+// @ts-expect-error - unknown fields are refused
+bus.request("AUTH.SSO", { ...right, colour: "red" });
+// @ts-expect-error - a field that is not sent is left out
+bus.request("AUTH.SSO", { ...right, codeVerifier: undefined });
+// @ts-expect-error - null does not leave it out
+bus.request("AUTH.SSO", { ...right, nonce: null });
+// @ts-expect-error - it has no reply: abort the signal instead
+bus.request("BUS.CANCEL", { id: "1" });
+// @ts-expect-error - a Date is not JSON
+bus.request("CRM.FIND", { since: new Date() });
+// @ts-expect-error - a signal is not its controller
+bus.request("AUTH.SSO", right, { signal: new AbortController() });
+
+const signedIn = await bus.request("AUTH.SSO", right);
+// @ts-expect-error - which kind of credentials it is must be looked at first
+signedIn.credentials.idToken;
+// @ts-expect-error - what a company holds is for the backend to know
+signedIn.company.name.toUpperCase();
+// @ts-expect-error - nothing is known of what this version does not know
+(await bus.request("CRM.FIND", {})).found;
+// @ts-expect-error - and of what READY says, just this
+(await bus.ready).uptime;
+// @ts-expect-error - a callback gets the payload of its type
+bus.on("BUS.READY", (payload: { protocol: 2 }) => payload);
+// @ts-expect-error - the iframe stays the same
+bus.iframe = document.createElement("iframe");
+
+// @ts-expect-error - the answer may be that there was none
+(await finishSignIn({ bus })).credentials;
+// @ts-expect-error - a popup needs the bus
+startSignIn({ authorizeUrl: "/", clientId: "c", redirectUrl: "/", popup: true });
+// @ts-expect-error - a client has an id
+startSignIn({ authorizeUrl: "/", redirectUrl: "/" });
+
+declare const failure: BusError;
+// @ts-expect-error - no such code
+failure.code === "SERVER_ERROR";
+// @ts-expect-error - not every failure has an error of the bus's own
+failure.error.details;
+if (failure.code === "TIMEOUT") {
+  // @ts-expect-error - nobody has answered
+  failure.meta.status;
+}
+if (failure.code === "REJECTED") {
+  // @ts-expect-error - the backend's JSON may be anything
+  failure.error.code;
+}
+if (failure.code === "NOT_ALLOWED") {
+  // @ts-expect-error - a diagnosis has evidence, and no reply
+  failure.error.code;
+}
+
+// @ts-expect-error - a code of the embed module is none of the bus
+const code: BusCode = "TIMEOUT";
+// @ts-expect-error - the type says which payload it is
+const message: SsoRequest = { type: "BUS.CANCEL", payload: right };

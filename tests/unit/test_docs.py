@@ -1,0 +1,60 @@
+"""The guides: a section for each error code, and links that lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bus.errors import CODES
+from host.build.runtime import ROOT
+
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+ERRORS = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+MODULES = [
+    (ROOT / "host" / name).read_text(encoding="utf-8") for name in ("client.js", "signin.js")
+]
+
+
+def codes_of_the_modules() -> set[str]:
+    """Every code that the host's modules make, from where they make them."""
+    made = r'(?:new BusError|conclude)\(\s*"([A-Z_]+)"'
+    return {code for text in MODULES for code in re.findall(made, text)}
+
+
+def test_each_code_has_a_section_with_cause_and_cure() -> None:
+    sections = dict(re.findall(r"^## ([A-Z_]+)\n\n(.+?)(?=\n## |\Z)", ERRORS, re.M | re.S))
+    assert set(sections) == {*CODES, *codes_of_the_modules()}
+    for text in sections.values():
+        assert text.startswith("- **Cause:** ")
+        assert "\n- **Cure:** " in text
+
+
+def test_the_list_at_the_top_has_each_section_in_its_order() -> None:
+    listed = re.findall(r"\[([A-Z_]+)\]\(#([a-z_]+)\)", ERRORS.split("\n## ", 1)[0])
+    assert [code for code, _ in listed] == re.findall(r"^## ([A-Z_]+)$", ERRORS, re.M)
+    assert all(anchor == code.lower() for code, anchor in listed)
+
+
+def test_the_client_makes_the_codes_that_the_readme_names() -> None:
+    named = set(re.findall(r"`([A-Z_]+)`", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert (
+        set(re.findall(r"^ \* module's: ([A-Z_, ]+)\.$", MODULES[0], re.M)[0].split(", ")) <= named
+    )
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_links_lead_somewhere(guide: Path) -> None:
+    text = guide.read_text(encoding="utf-8")
+    for link in sorted(set(re.findall(r"\]\(([^)\s]+)\)", text))):
+        if link.startswith("https:"):
+            continue
+        path, _, anchor = link.partition("#")
+        page = (guide.parent / path).resolve() if path else guide
+        assert page.exists(), link
+        if anchor:
+            assert anchor in anchors(page), link

@@ -1,0 +1,232 @@
+"""What is made from the models: it is what is committed, and it says what the models say."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
+
+from bus import PROTOCOL
+from bus.errors import CODES, BusError, Detail, Rejected, invalid_field
+from bus.messages import FROM_BUS, SERVED, Answer, Envelope, SignedIn, fulfilled, ready, rejected
+from host.build.runtime import ROOT
+from host.types import documents
+from host.types.__main__ import main
+from host.types.asyncapi import asyncapi
+from host.types.docstrings import field_docs
+from host.types.messages import MESSAGES, Fault, SsoRequest
+from host.types.schema import message_schema
+from host.types.text import first_paragraph
+from tests.samples import SAMPLES
+from tests.unit.fakes import SIGNED_IN
+from tests.unit.test_docs import codes_of_the_modules
+from tests.unit.test_urls import BAD_URLS, GOOD_URLS
+from tests.wire import MODELS, VALIDATORS, assert_from_bus
+
+DOCUMENTS = documents()
+SCHEMAS = {
+    message.type: json.loads(DOCUMENTS[ROOT / f"docs/schema/{message.type}.json"])
+    for message in MESSAGES
+}
+
+
+def model_accepts(type_, text):
+    try:
+        MODELS[type_].validate_json(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def schema_accepts(type_, text):
+    return VALIDATORS[type_].is_valid(json.loads(text))
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_what_is_committed_is_what_the_models_say(path):
+    assert path.read_text(encoding="utf-8") == DOCUMENTS[path], "stale: run `make generate`"
+
+
+def test_no_schema_is_left_over():
+    made = {path for path in DOCUMENTS if path.parent.name == "schema"}
+    assert set((ROOT / "docs/schema").iterdir()) == made
+
+
+def test_only_what_is_stale_is_written(tmp_path, monkeypatch, capsys):
+    fresh, stale, new = tmp_path / "fresh", tmp_path / "stale", tmp_path / "folder/new"
+    fresh.write_text("same")
+    stale.write_text("old")
+    texts = {fresh: "same", stale: "new", new: "new"}
+    monkeypatch.setattr("host.types.__main__.documents", lambda: texts)
+    monkeypatch.setattr("host.types.__main__.ROOT", tmp_path)
+    main()
+    assert {path: path.read_text() for path in texts} == texts
+    assert capsys.readouterr().out == "generate: stale\ngenerate: folder/new\n"
+
+
+# -- schemas and models ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("type_", SCHEMAS)
+def test_each_schema_is_one(type_):
+    Draft202012Validator.check_schema(SCHEMAS[type_])
+    assert SCHEMAS[type_]["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+
+
+def test_there_are_samples_of_each_message():
+    assert sorted(SAMPLES) == sorted(MODELS)
+    assert all(of.accepted and of.refused for of in SAMPLES.values())
+
+
+@pytest.mark.parametrize("type_", SAMPLES)
+def test_schema_and_model_agree(type_):
+    for text in SAMPLES[type_].accepted:
+        assert (model_accepts(type_, text), schema_accepts(type_, text)) == (True, True), text
+    for text in SAMPLES[type_].refused:
+        assert (model_accepts(type_, text), schema_accepts(type_, text)) == (False, False), text
+    for text in SAMPLES[type_].only_the_model_refuses:
+        assert (model_accepts(type_, text), schema_accepts(type_, text)) == (False, True), text
+
+
+def test_a_schema_never_refuses_a_redirect_url_that_the_model_accepts():
+    """What url_problem says on each of its own samples; only what is said of hosts goes further."""
+    beyond = ("must be https (http only", "host that is neither", "is not a valid URL")
+    for url in [*GOOD_URLS, *BAD_URLS]:
+        text = json.dumps(
+            {"type": "AUTH.SSO", "payload": {"code": "c", "redirectUrl": url or "\n"}}
+        )
+        try:
+            MODELS["AUTH.SSO"].validate_json(text)
+            problem = ""
+        except ValidationError as error:
+            problem = str(error)
+        words_only = any(words in problem for words in beyond)
+        assert schema_accepts("AUTH.SSO", text) is (not problem or words_only), url
+
+
+PIECES = ["https", "HTTP", "http", ":", "/", "//", "://", "localhost", "127.1", "app.example.com", "[::1]", ".", "@", "#", "?",
+          "\\", " ", "\n", "\0", "%20", "%", ";", "*", "<", "a", ":80", "\u00fc", "\u2028", "\x85", "\U0001f600"]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
+def test_nor_one_of_any_other_kind(url):
+    for each in (url, f"https://app.example.com{url}"):
+        text = json.dumps({"type": "AUTH.SSO", "payload": {"code": "c", "redirectUrl": each}})
+        assert schema_accepts("AUTH.SSO", text) or not model_accepts("AUTH.SSO", text)
+
+
+def test_each_field_of_a_request_says_what_it_is():
+    assert set(field_docs(SsoRequest.model_fields["payload"].annotation)) == {
+        "code",
+        "redirectUrl",
+        "codeVerifier",
+        "nonce",
+    }
+    assert "code" in field_docs(Fault)
+
+
+def test_descriptions_are_about_the_message():
+    text = "".join(DOCUMENTS.values())
+    assert "protocol.md" not in text
+    assert first_paragraph('One (protocol.md, "Two")\n    line.\n\n    More.') == "One line."
+    assert first_paragraph(None) == ""
+
+
+# -- what the bus sends ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "credentials", [{"idToken": "a", "refreshToken": "b"}, {"legacy_token": "c"}]
+)
+@pytest.mark.parametrize("id_", [None, "1"])
+def test_what_the_bus_fulfils(id_, credentials):
+    answer = SignedIn.model_validate(SIGNED_IN | {"credentials": credentials})
+    reply = fulfilled(Envelope(type="AUTH.SSO", id=id_), Answer(answer, 201))
+    assert assert_from_bus(reply) == "AUTH.SSO_FULFILLED"
+
+
+@pytest.mark.parametrize("id_", [None, "1"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(BusError(code, "m") for code in CODES),
+        BusError("BACKEND_ERROR", "m", status=502),
+        BusError("INVALID_PAYLOAD", "m", details=(Detail(("a", 0), "m"),) * 64),
+        invalid_field("nonce", "m"),
+        Rejected(None, status=400),
+        Rejected({"code": "x"}, status=503),
+    ],
+    ids=str,
+)
+def test_what_the_bus_rejects(id_, error):
+    assert (
+        assert_from_bus(rejected(Envelope(type="AUTH.SSO", id=id_), error)) == "AUTH.SSO_REJECTED"
+    )
+    if isinstance(error, BusError):
+        assert assert_from_bus(rejected(Envelope(type="A.B", id=id_), error)) == "OTHER_REJECTED"
+
+
+def test_what_the_bus_announces():
+    assert assert_from_bus(ready()) == "BUS.READY"
+    # early.js says the other one by itself; the same in a browser: tests/e2e/test_types.py
+    [said] = re.findall(r"announce\(\{ type: \"BUS.LISTENING\".*\}\);", EARLY)
+    assert f"protocol: {PROTOCOL} " in said
+
+
+EARLY = (ROOT / "bus/early.js").read_text(encoding="utf-8")
+
+
+# -- the codes of the modules for hosts -----------------------------------------------------------
+
+
+def test_the_declarations_have_every_code_of_the_modules():
+    used = codes_of_the_modules()
+    declared = DOCUMENTS[ROOT / "host/client.d.ts"]
+    errors = declared.split("\n// ---- errors ")[1].split("\n// ---- the bus ")[0]
+    assert set(re.findall(r'"([A-Z_]+)"', errors)) == used
+    assert used & set(CODES) == {"PAGE_HIDDEN"}
+
+
+def test_the_declarations_have_every_export_of_the_modules():
+    for name in ("client", "signin"):
+        exported = re.findall(
+            r"^export (?:async )?(?:function|class|const) (\w+)",
+            (ROOT / f"host/{name}.js").read_text("utf-8"),
+            re.MULTILINE,
+        )
+        declared = re.findall(
+            r"^export declare (?:function|const) (\w+)",
+            DOCUMENTS[ROOT / f"host/{name}.d.ts"],
+            re.MULTILINE,
+        )
+        assert exported
+        assert set(exported) == set(declared)
+
+
+# -- the document of the protocol -----------------------------------------------------------------
+
+
+def test_the_document_has_every_message_that_is_built():
+    document = asyncapi()
+    names = set(document["components"]["messages"])
+    later = {"AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED"}
+    replies = {"AUTH.SSO_FULFILLED", "AUTH.SSO_REJECTED"}
+    assert names == set(SERVED) | replies | (FROM_BUS - later) | {"OTHER", "OTHER_REJECTED"}
+    assert names == set(MODELS)
+    for channel in document["channels"].values():
+        names -= set(channel["messages"])
+    assert not names  # each travels somewhere
+
+
+def test_the_messages_of_the_document_are_the_schemas():
+    for name, message in asyncapi()["components"]["messages"].items():
+        assert message["payload"]["$ref"] == f"./schema/{name}.json"
+        assert (ROOT / "docs" / message["payload"]["$ref"]).exists()
+        assert SCHEMAS[name] == message_schema(next(m for m in MESSAGES if m.type == name))

@@ -14,6 +14,7 @@ export const DEFAULT_TIMEOUT = 60_000;
 const LOOK = 500; // how often time limits and the iframe are looked at while something is pending
 const GRACE = 1000; // a bus says LISTENING before its page's load event, so it must have come by then
 const SILENT = 4000; // no load event at all: some browsers fire none where nobody answers
+const MOST = 60; // so many requests are with the bus at a time, which takes 64; the others wait here
 const BOOTING = 3000; // a bus that is not ready by then is asked whether it ever will be
 
 /**
@@ -22,16 +23,18 @@ const BOOTING = 3000; // a bus that is not ready by then is asked whether it eve
  * module's: TIMEOUT, ABORTED, DESTROYED, BUS_RELOADED, BUS_UNREACHABLE, NOT_ALLOWED, MISCONFIGURED.
  * `error`: what the reply held: the backend's JSON unchanged, or the bus's {code, message, details}.
  * `meta`: {source: "backend" | "bus", status?}, where there was a reply. `evidence`: what a
- * diagnosis rests on, as sentences. `help`: the section of the guide about this code.
+ * diagnosis rests on, as sentences. `sent`: whether the bus may have got the request. `help`: the
+ * section of the guide about this code.
  */
 export class BusError extends Error {
-  constructor(code, message, { error, meta, evidence, cause } = {}) {
+  constructor(code, message, { error, meta, evidence, cause, sent = false } = {}) {
     super(message, { cause });
     this.name = "BusError";
     this.code = code;
     this.error = error;
     this.meta = meta;
     this.evidence = evidence;
+    this.sent = sent;
     this.help = `docs/errors.md#${code.toLowerCase()}`;
   }
 }
@@ -47,6 +50,7 @@ export class BusError extends Error {
 export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.body, title = "Single sign-on", replyPort = true, debug }) {
   const url = new URL(src, document.baseURI);
   if (!/^https?:$/.test(url.protocol)) throw new TypeError(`src must be an http(s) address, not ${url.protocol}`);
+  if (!container) throw new TypeError("The container of the iframe is not there (yet): embed after it, in a module script for instance.");
   const { origin } = url;
   const listeners = new Map(); // type -> set of callbacks
   const pending = new Map(); // id -> request
@@ -61,8 +65,17 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   let dead = false; // the bus has said that its Python is
   let timer; // runs while something is pending, or the bus has still to show up
   let turn = 0; // counts documents and diagnoses: one of an earlier document says nothing
+  let elsewhere; // the origin of a bus that `src` has led to
 
-  const say = debug && ((line) => (debug === true ? (text) => console.debug(text) : debug)(`sso-bus: ${line}`));
+  // What the host's own functions throw is the host's, and ends nothing here.
+  const call = (callback, value) => {
+    try {
+      callback(value);
+    } catch (error) {
+      reportError(error);
+    }
+  };
+  const say = debug && ((line) => call(debug === true ? (text) => console.debug(text) : debug, `sso-bus: ${line}`));
   const tell = (way, { type, id }, since) =>
     say?.(`${way} ${type}${id ? ` ${String(id).slice(0, 8)}` : ""} ${Date.now() - (since ?? born)} ms`);
 
@@ -93,11 +106,16 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     for (const request of [...pending.values()]) if (only(request)) request.fail(error);
   };
   const isSent = (request) => request.sent;
+  const flush = () => {
+    if (!listening) return;
+    let room = MOST - [...pending.values()].filter(isSent).length;
+    for (const request of pending.values()) if (!request.sent && room-- > 0) request.send();
+  };
 
   // ---- what is wrong when the bus is silent ------------------------------------------------
 
   const conclude = (code, message, evidence) => {
-    if (listening || destroyed || fault) return;
+    if (listening || destroyed) return;
     fault = new BusError(code, message, { evidence });
     console.error(`sso-bus: ${code}: ${message}\n${evidence.map((line) => `- ${line}\n`).join("")}See ${fault.help}`);
     endReady(fault);
@@ -111,8 +129,9 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     if (lacks.length) return [`The iframe is sandboxed too tightly: add ${lacks.join(" and ")} to its sandbox attribute.`, [`sandbox="${sandbox}"`]];
     if (self.origin === "null")
       return ["This page has no origin of its own (sandboxed, data: or file:), so no bus can allow it.", ['self.origin is "null"']];
-    if (location.protocol === "https:" && url.protocol === "http:" && !/^(localhost|127\.|\[::1\])/.test(url.hostname))
+    if (location.protocol === "https:" && url.protocol === "http:" && !/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname))
       return ["An https: page cannot embed an http: bus: serve the bus over https:.", [`src is at ${origin}`]];
+    if (elsewhere) return [`src leads to ${elsewhere}: give that address as src.`, [`BUS.LISTENING came from ${elsewhere}, not from ${origin}`]];
     return null;
   };
 
@@ -123,26 +142,22 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     const evidence = [loaded ? "the iframe's page has loaded" : "the iframe has not loaded"];
     evidence.push(`no BUS.LISTENING came from ${origin} in ${Date.now() - born} ms`);
     if (!navigator.onLine) evidence.push("the browser says that it is offline");
-    let asked = "a request to it was answered, so it is up";
-    let up = true;
+    let [up, asked] = [true, "a request to it was answered, so it is up"];
     try {
       await fetch(url, { mode: "no-cors", cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" });
     } catch {
-      up = false;
       await new Promise((resolve) => setTimeout(resolve)); // a policy's violation is told after the failure
-      asked = policies.connect ? "this page's connect-src forbids to ask whether it is up" : "a request to it failed";
+      [up, asked] = [false, "a request to it failed"];
+      if (policies.connect) [up, asked] = [null, "this page's connect-src forbids to ask whether it is up"];
+      else if (self.crossOriginIsolated) [up, asked] = [null, "a request to it failed, or this page's Cross-Origin-Embedder-Policy forbids it"];
     }
     if (mine !== turn) return;
     evidence.push(asked);
-    if (!up && !policies.connect)
-      return conclude("BUS_UNREACHABLE", `Nobody answers at ${url.href}: the bus is down, or the address is wrong.`, evidence);
-    // An iframe that has not loaded may only be slow.
-    if (loaded)
-      conclude(
-        "NOT_ALLOWED",
-        `The bus at ${origin} probably does not allow this page's origin, ${self.origin}: add it to allowed_origins in the bus's settings. Or there is no bus at ${url.href}.`,
-        evidence,
-      );
+    const nobody = `Nobody answers at ${url.href}: the bus is down, or the address is wrong.`;
+    if (up === false) return conclude("BUS_UNREACHABLE", nobody, evidence);
+    if (!loaded) return; // it may only be slow
+    const refused = `The bus at ${origin} probably does not allow this page's origin, ${self.origin}: add it to allowed_origins in the bus's settings.`;
+    conclude("NOT_ALLOWED", `${refused} Or there is no bus at ${url.href}${up ? "" : ", or it is down"}.`, evidence);
   };
 
   const onViolation = ({ effectiveDirective, blockedURI, disposition }) => {
@@ -158,6 +173,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     // Another document than the one that was asked: it knows nothing of that.
     reloaded();
     listening = false;
+    fault = null;
     const mine = ++turn;
     setTimeout(() => mine === turn && diagnose(true), GRACE);
   };
@@ -171,38 +187,47 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     expected = listening = true;
     fault = null;
     turn++;
-    for (const request of pending.values()) request.send();
+    flush();
     // Only a request tells whether a bus that is not ready ever will be: one that no bus serves.
     if (!settled) setTimeout(() => settled || request("BUS.PROBE").catch(() => {}), BOOTING);
   };
 
   const onMessage = (event) => {
-    if (event.source !== iframe.contentWindow || event.origin !== origin) return;
+    if (event.source !== iframe.contentWindow) return;
     const { type, payload, id } = event.data ?? {};
+    if (event.origin !== origin) {
+      if (type === "BUS.LISTENING") elsewhere = event.origin; // all that is made of it is a diagnosis
+      return;
+    }
     if (typeof type !== "string") return;
     if (/_(FULFILLED|REJECTED)$/.test(type)) return pending.get(id)?.settle(event.data);
     tell("<-", { type });
     if (type === "BUS.LISTENING") onListening();
     if (type === "BUS.READY") endReady(null, payload);
-    for (const callback of [...(listeners.get(type) ?? [])]) callback(payload);
+    for (const callback of [...(listeners.get(type) ?? [])]) call(callback, payload);
   };
+
+  const unheard = () => (iframe.isConnected ? `: ${origin} has said nothing` : ": its iframe is not in the page");
 
   // Timers stand still while a computer sleeps, so time limits go by the clock.
   const look = () => {
     clearTimeout(timer);
     if (destroyed) return;
     const now = Date.now();
-    if (iframe.isConnected) attached = true;
-    else if (attached) {
+    if (iframe.isConnected && !attached) {
+      attached = true;
+      if (fault?.code === "DESTROYED") fault = null;
+    } else if (attached && !iframe.isConnected) {
       attached = listening = expected = false;
       fault = new BusError("DESTROYED", "The bus's iframe was removed from the page.");
+      endReady(fault);
       failAll(fault);
     }
     const late = [...pending.values()].filter(({ until }) => now >= until);
     if (late.length) afterMessages(() => late.forEach((request) => request.expire()));
     if (!turn && now >= born + SILENT) diagnose(false);
     if (now >= born + timeout)
-      endReady(new BusError("TIMEOUT", `The bus was not ready within ${timeout} ms${listening ? ": it listens, but its Python has not started" : ""}.`));
+      endReady(new BusError("TIMEOUT", `The bus was not ready within ${timeout} ms${listening ? ": it listens, but its Python has not started" : unheard()}.`));
     const next = Math.min(settled ? Infinity : born + timeout, ...[...pending.values()].map(({ until }) => until));
     if (settled && !pending.size) return;
     timer = setTimeout(look, Math.min(LOOK, Math.max(1, next - now)));
@@ -237,6 +262,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
       const began = Date.now();
       const end = (finish, value) => {
         if (!pending.delete(id)) return;
+        flush();
         signal?.removeEventListener("abort", onAbort);
         channel?.port1.close();
         finish(value);
@@ -266,7 +292,8 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
         },
         fail: (error) => {
           tell("xx", { type: `${type} ${error.code}`, id }, began);
-          end(reject, error);
+          const { code, message, evidence, cause } = error; // of its own: others may not have been sent
+          end(reject, new BusError(code, message, { evidence, cause, sent: entry.sent }));
         },
         giveUp(error) {
           // Before it was sent there is nothing to cancel; later, BUS.CANCEL has no reply of its own.
@@ -274,13 +301,13 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
           if (entry.sent) post({ type: "BUS.CANCEL", payload: { id } });
           entry.fail(error);
         },
-        expire: () => entry.giveUp(new BusError("TIMEOUT", `No answer within ${limit} ms.`)),
+        expire: () => entry.giveUp(new BusError("TIMEOUT", `No answer within ${limit} ms${entry.sent ? "" : listening ? ": too many requests before it" : unheard()}.`)),
       };
       const onAbort = () => entry.giveUp(aborted());
       signal?.addEventListener("abort", onAbort);
       pending.set(id, entry);
       if (channel) channel.port1.onmessage = ({ data }) => entry.settle(data);
-      if (listening) entry.send();
+      flush();
       look();
     });
 
@@ -288,13 +315,14 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   const on = (type, callback) => {
     if (!listeners.has(type)) listeners.set(type, new Set());
     listeners.get(type).add(callback);
-    return () => listeners.get(type).delete(callback);
+    return () => listeners.get(type)?.delete(callback);
   };
 
   /** Removes the iframe and every listener; what is pending is rejected with DESTROYED. */
   const destroy = () => {
     if (destroyed) return;
     destroyed = true;
+    turn++;
     clearTimeout(timer);
     removeEventListener("message", onMessage);
     removeEventListener("pageshow", onPageShow);
@@ -322,6 +350,6 @@ function afterMessages(callback) {
 
 function errorOf({ payload, meta }) {
   const error = payload?.error;
-  if (meta?.source === "bus") return new BusError(error.code, error.message, { error, meta });
-  return new BusError("REJECTED", "The backend rejected the request.", { error, meta });
+  if (meta?.source === "bus") return new BusError(error.code, error.message, { error, meta, sent: true });
+  return new BusError("REJECTED", "The backend rejected the request.", { error, meta, sent: true });
 }

@@ -11,7 +11,10 @@ import { BusError } from "./client.js";
 const JOURNEY = "sso-bus.journey"; // the one redirect that this tab has under way
 const POPUP = "popup."; // a state that starts so belongs to a page that waits for its popup
 const LOOK = 200; // how often that page looks at its popup, in milliseconds
-const AGAIN = 5000; // so long may finishSignIn be called again after it was given up, in milliseconds
+const AGAIN = 5000; // so long may finishSignIn be called again after its bus was destroyed, in milliseconds
+const HANDED = 5000; // so long a popup waits for its opener to take the answer, in milliseconds
+const OLD = 3_600_000; // an answer that comes later belongs to nothing any more, in milliseconds
+const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
 const ANSWER = ["code", "state", "iss", "error", "error_description", "error_uri", "session_state"];
 
 /**
@@ -39,54 +42,63 @@ export function startSignIn({ popup = false, bus, timeout, signal, features = "p
  * and sends AUTH.SSO. Resolves to the bus's payload, or to null where the address holds no answer.
  * Rejects with a BusError: STATE_MISMATCH (nobody began this sign-in in this tab), ISSUER_MISMATCH,
  * PROVIDER_ERROR (`error`: {error, error_description?, error_uri?}), or what `bus.request` gives.
- * Called again meanwhile, as by effects that run twice, it joins the call under way; if that ended
- * with ABORTED or DESTROYED, it asks anew through its own bus.
+ * Called again meanwhile, as by effects that run twice, it joins the call under way; if the bus of
+ * that was destroyed before the code was sent, it asks through its own. In a popup it leaves the
+ * answer to the page that waits for it, which closes the popup.
  */
 export function finishSignIn({ bus, timeout, signal }) {
   const send = (payload) => bus.request("AUTH.SSO", payload, { timeout, signal });
   const answer = answerIn(location.href);
-  if (answer?.state.startsWith(POPUP) && opener) return Promise.resolve(null); // the opener takes it
-  if (answer) {
-    clean();
-    const payload = take(answer);
-    underWay = { payload, end: payload.then(send) };
-  } else if (underWay) {
-    const { payload, end } = underWay;
-    underWay.end = end.catch((error) => (isGivenUp(error) ? payload.then(send) : Promise.reject(error)));
-  } else return Promise.resolve(null);
-  return forgetting(underWay);
+  if (!answer && !underWay) return Promise.resolve(null);
+  if (answer) clean();
+  if (answer?.state.startsWith(POPUP) && opener) return handOver(answer);
+  const { payload, end } = answer ? { payload: take(answer) } : underWay;
+  const unsent = (error) => (error.code === "DESTROYED" && !error.sent ? payload.then(send) : Promise.reject(error));
+  return forgetting({ payload, end: answer ? payload.then(send) : end.catch(unsent) });
 }
 
 let underWay = null; // {payload, end}: promises of what to ask and of the answer to it
 
-const isGivenUp = ({ code }) => code === "ABORTED" || code === "DESTROYED";
-
-// Forgets a sign-in once it has ended; where it was given up, somebody may call again at once.
+// Forgets a sign-in once it has ended; but a code that was not sent may be asked with again at once.
 async function forgetting(taken) {
+  underWay = taken;
   const forget = () => underWay === taken && (underWay = null);
   try {
     const payload = await taken.end;
     forget();
     return payload;
   } catch (error) {
-    if (isGivenUp(error)) setTimeout(forget, AGAIN);
+    if (error.code === "DESTROYED" && !error.sent) setTimeout(forget, AGAIN);
     else forget();
     throw error;
   }
 }
 
+// Leaves the answer for the opener, which looks here. It is the same page's window, of the same origin.
+function handOver(answer) {
+  window[POPUP] = answer;
+  return new Promise((_, reject) => {
+    const orphan = () => reject(new BusError("STATE_MISMATCH", "The page that began this sign-in is gone: begin anew."));
+    setTimeout(orphan, HANDED);
+  });
+}
+
 // ---- the journey ------------------------------------------------------------------------------
 
 function newJourney(popup, { authorizeUrl, clientId, redirectUrl, issuer, nonce }) {
-  if (!/^https?:$/.test(new URL(authorizeUrl).protocol)) throw new TypeError("authorizeUrl must be an http(s) address.");
+  const authorize = new URL(authorizeUrl);
+  if (!/^https?:$/.test(authorize.protocol)) throw new TypeError("authorizeUrl must be an http(s) address.");
+  if (authorize.protocol === "http:" && !LOOPBACK.test(authorize.hostname))
+    throw new TypeError("authorizeUrl must be https:, but on a loopback host.");
   if (!clientId) throw new TypeError("clientId is missing.");
   const redirect = new URL(redirectUrl, location.href);
   if (redirect.origin !== location.origin)
     throw new TypeError(`redirectUrl must be a page of this origin, ${location.origin}, where the sign-in is finished.`);
+  if (redirect.hash) throw new TypeError("redirectUrl must not have a fragment (RFC 6749, 3.1.2).");
   if (!crypto.subtle) throw new TypeError("A sign-in needs a secure context: serve this page over https:.");
   // As a string it is what was registered, so it stays as it was given, character for character.
   const exact = typeof redirectUrl === "string" && redirectUrl.startsWith(location.origin) ? redirectUrl : redirect.href;
-  return { state: (popup ? POPUP : "") + random(), verifier: random(), redirectUrl: exact, issuer, nonce: nonce ? random() : undefined };
+  return { state: (popup ? POPUP : "") + random(), verifier: random(), began: Date.now(), redirectUrl: exact, issuer, nonce: nonce ? random() : undefined };
 }
 
 async function authorization({ state, verifier, redirectUrl, nonce }, { authorizeUrl, clientId, scope, params = {} }) {
@@ -101,7 +113,11 @@ async function authorization({ state, verifier, redirectUrl, nonce }, { authoriz
 
 async function leave(journey, options) {
   const url = await authorization(journey, options);
-  sessionStorage.setItem(JOURNEY, JSON.stringify(journey));
+  try {
+    sessionStorage.setItem(JOURNEY, JSON.stringify(journey));
+  } catch (cause) {
+    throw new BusError("MISCONFIGURED", "This page may keep nothing in session storage, so it could not finish a sign-in by redirect: use a popup.", { evidence: [cause.message], cause });
+  }
   return new Promise((_, reject) => {
     const back = ({ persisted }) => {
       if (!persisted) return;
@@ -128,7 +144,7 @@ async function inPopup(tab, journey, options, signal) {
     for (;;) {
       signal?.throwIfAborted();
       if (tab.closed) throw new BusError("POPUP_CLOSED", "The sign-in window was closed before it was done.");
-      const answer = answerIn(addressOf(tab));
+      const answer = answerOf(tab);
       if (answer) return await checked(journey, answer);
       await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
@@ -141,20 +157,23 @@ async function inPopup(tab, journey, options, signal) {
 
 // ---- the answer -------------------------------------------------------------------------------
 
-// The address of a window; while it is at another origin, nobody may know it.
-function addressOf(tab) {
+// The answer that a window has come back with; while it is at another origin, nobody may look.
+function answerOf(tab) {
   try {
-    return tab.location.href;
+    return tab[POPUP] ?? answerIn(tab.location.href);
   } catch {
-    return "about:blank";
+    return null;
   }
 }
 
 // An answer to an authorization request (RFC 6749, 4.1.2): it has a state and a code or an error.
 function answerIn(address) {
   const { searchParams } = new URL(address);
-  const answer = Object.fromEntries(ANSWER.filter((name) => searchParams.has(name)).map((name) => [name, searchParams.get(name)]));
-  return answer.state && (answer.code || answer.error) ? answer : null;
+  const found = ANSWER.filter((name) => searchParams.has(name));
+  const answer = Object.fromEntries(found.map((name) => [name, searchParams.get(name)]));
+  if (!answer.state || !(answer.code || answer.error)) return null;
+  const twice = found.some((name) => searchParams.getAll(name).length > 1);
+  return twice ? { state: "twice" } : answer; // no parameter may be (RFC 6749, 3.1): nobody's answer
 }
 
 function clean() {
@@ -164,14 +183,17 @@ function clean() {
 }
 
 async function take(answer) {
-  const journey = JSON.parse(sessionStorage.getItem(JOURNEY));
+  let journey = null;
+  try {
+    journey = JSON.parse(sessionStorage.getItem(JOURNEY));
+  } catch {} // no storage, no journey
   if (journey?.state === answer.state) sessionStorage.removeItem(JOURNEY); // an answer counts once
   return checked(journey, answer);
 }
 
 // What to ask the bus with. Somebody else's answer must not sign this user in (RFC 6749, 10.12).
 async function checked(journey, { state, code, iss, session_state, ...error }) {
-  if (journey?.state !== state)
+  if (journey?.state !== state || Date.now() > journey.began + OLD)
     throw new BusError("STATE_MISMATCH", "The answer belongs to no sign-in that this tab began: begin anew.");
   if (journey.issuer !== undefined && iss !== journey.issuer)
     throw new BusError("ISSUER_MISMATCH", "The answer does not name the issuer that was asked (iss).");

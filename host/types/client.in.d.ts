@@ -42,6 +42,8 @@ export interface ProviderError {
 interface Failure extends Error {
   /** The section of the guide about this code. */
   readonly help: string;
+  /** Whether the bus may have got the request: a code may be used up then. */
+  readonly sent: boolean;
 }
 
 /** The backend said no: `error` is its own JSON, unchanged. */
@@ -104,7 +106,7 @@ export declare const BusError: {
   new (
     code: ErrorCode,
     message: string,
-    more?: { error?: unknown; meta?: BackendMeta | BusMeta; evidence?: string[]; cause?: unknown },
+    more?: { error?: unknown; meta?: BackendMeta | BusMeta; evidence?: string[]; cause?: unknown; sent?: boolean },
   ): BusError;
   readonly prototype: BusError;
 };

@@ -16,7 +16,9 @@ class Authorize:
         self.seen: list[dict[str, str]] = []
         """The query of each request, the plan left out."""
         self.origin = ""
-        self.app = Starlette(routes=[Route("/authorize", self._authorize)])
+        self.app = Starlette(
+            routes=[Route("/authorize", self._authorize), Route("/leads", self._lead)]
+        )
 
     def url(self, **plan: str) -> str:
         """Return the endpoint's address. `stay="1"` shows a page instead of going back."""
@@ -27,7 +29,12 @@ class Authorize:
         plan = json.loads(query.pop("plan"))
         self.seen.append(query)
         if "stay" in plan:
-            return HTMLResponse("<!doctype html><title>Sign in</title><p>Who are you?")
+            return HTMLResponse(
+                "<!doctype html><title>Sign in</title><script>console.log('at the provider')</script>"
+            )
         answer = {"state": query["state"]} | plan
         joint = "&" if "?" in query["redirect_uri"] else "?"
         return RedirectResponse(query["redirect_uri"] + joint + urlencode(answer), 302)
+
+    async def _lead(self, request: Request) -> Response:
+        return RedirectResponse(request.query_params["to"], 302)

@@ -137,11 +137,11 @@ def test_what_cannot_be_posted_rejects(embedded: Tab) -> None:
     ids=["a reply", "READY"],
 )
 def test_only_the_bus_is_listened_to(open_tab: Opener, world: World, message: Any) -> None:
-    """The page's own window, another frame, and the bus's window with another page in it."""
+    """The page's own window, and another frame; the bus's window with another page in it: below."""
     code = world.backend.hangs()
     tab = open_tab().goto(world.page)
     got = tab.run(
-        """async (src, message, code, redirectUrl, elsewhere) => {
+        """async (src, message, code, redirectUrl) => {
             embed({ src, replyPort: false });
             const got = [];
             bus.on(message.type, (payload) => got.push(payload.version));
@@ -164,9 +164,67 @@ def test_only_the_bus_is_listened_to(open_tab: Opener, world: World, message: An
         message,
         code,
         REDIRECT,
-        world.stranger,
     )
     assert got == ["pending", ["0.1.0"] if message["type"] == "BUS.READY" else []]
+
+
+def test_another_page_in_the_buss_window_is_not_listened_to(open_tab: Opener, world: World) -> None:
+    """It has the right window and another origin: no READY, no LISTENING that draws out a code."""
+    code = world.backend.answers()
+    stranger = f"{world.stranger}/pages/host.html"
+    tab = open_tab().goto(world.page)
+    tab.run(
+        """async (src, stranger) => {
+            await embed({ src }).ready;
+            window.got = [];
+            bus.on("BUS.READY", () => got.push("READY"));
+            bus.on("BUS.LISTENING", () => got.push("LISTENING"));
+            await new Promise((done) => {
+                bus.iframe.addEventListener("load", done, { once: true });
+                bus.iframe.src = stranger;
+            });
+        }""",
+        world.bus(),
+        stranger,
+    )
+    payload = {"code": code, "redirectUrl": REDIRECT}
+    tab.run("(payload) => { window.asked = ask(payload); }", payload)
+    tab.run_in(
+        stranger,
+        """() => {
+            for (const type of ["BUS.LISTENING", "BUS.READY"])
+                parent.postMessage({ type, payload: { forged: true } }, "*");
+        }""",
+    )
+    tab.run("() => hear((data) => data?.type === 'BUS.READY' && data.payload.forged)")
+    assert tab.run("() => got") == []
+    assert tab.run_in(stranger, "() => heard") == []
+    assert not world.backend.of(code)
+    # The request still waits; with the bus back in its window it is answered.
+    tab.run("(src) => { bus.iframe.src = src; }", world.bus())
+    assert tab.run("() => asked") == {"fulfilled": SIGNED_IN}
+
+
+def test_what_the_hosts_functions_throw_ends_nothing(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    tab.expect("host's own")
+    got = tab.run(
+        """async (src) => {
+            const seen = [];
+            const fail = () => { throw new Error("the host's own"); };
+            embed({ src, debug: fail });
+            bus.on("BUS.READY", fail);
+            const off = bus.on("BUS.READY", () => seen.push("second"));
+            await bus.ready;
+            seen.push((await ask({})).code);
+            bus.destroy();
+            off();
+            seen.push(bus.iframe.isConnected, (await ask({})).code);
+            return seen;
+        }""",
+        world.bus(),
+    )
+    assert got == ["second", "INVALID_PAYLOAD", False, "DESTROYED"]
 
 
 def test_on_returns_what_unsubscribes(open_tab: Opener, world: World) -> None:

@@ -5,6 +5,7 @@ import ipaddress
 import ssl
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from cryptography import x509
@@ -180,6 +181,49 @@ def test_this_page_has_no_origin_of_its_own(open_tab: Opener, world: World) -> N
     )
     assert got["code"] == "MISCONFIGURED"
     assert "no origin of its own" in got["message"]
+
+
+def test_the_address_leads_to_another_origin(open_tab: Opener, world: World) -> None:
+    src = world.bus()
+    tab = open_tab().goto(world.page)
+    got = diagnosis(tab, f"{world.provider.origin}/leads?{urlencode({'to': src})}")
+    assert got["code"] == "MISCONFIGURED"
+    assert f"src leads to {world.bus_origin}" in got["message"]
+    # With that address it works.
+    tab.run("(src) => embed({ src }).ready", src)
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
+def test_a_time_limit_says_how_far_it_got(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    got = tab.run(
+        """async (src) => {
+            embed({ src, timeout: 1000, container: document.createElement("div") });
+            const asked = ask({});
+            return [await bus.ready.catch(({ message }) => message), (await asked).message];
+        }""",
+        world.bus(),
+    )
+    assert got == [
+        "The bus was not ready within 1000 ms: its iframe is not in the page.",
+        "No answer within 1000 ms: its iframe is not in the page.",
+    ]
+
+
+def test_a_bus_that_was_destroyed_is_not_diagnosed(open_tab: Opener, world: World) -> None:
+    src = f"{world.bus_origin}/destroyed/"
+    tab = open_tab().goto(world.page)
+    tab.run(
+        """async (src) => {
+            embed({ src });
+            await new Promise((done) => bus.iframe.addEventListener("load", done));
+            bus.destroy();
+        }""",
+        src,
+    )
+    # Another one beside it, whose diagnosis comes later, has been made meanwhile.
+    assert diagnosis(tab, f"{world.bus_origin}/after/")["code"] == "NOT_ALLOWED"
+    assert world.buses.asked.count("/destroyed/") == 1  # by the iframe
 
 
 def test_python_that_cannot_start_fails_ready_though_nobody_asked(

@@ -45,6 +45,37 @@ def test_the_iframe_is_removed(open_tab: Opener, world: World, remove: str) -> N
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
 
 
+def test_ready_ends_with_the_iframe(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    got = tab.run(
+        """async (src) => {
+            embed({ src }).iframe.remove();
+            return (await bus.ready.catch((error) => error)).code;
+        }""",
+        world.bus(),
+    )
+    assert got == "DESTROYED"
+
+
+def test_what_was_sent_is_told_from_what_was_not(open_tab: Opener, world: World) -> None:
+    tab = open_tab()
+    asked(tab, world)
+    got = tab.run(
+        """async (src) => {
+            const first = bus.request("AUTH.SSO", {}, { signal: AbortSignal.abort() }).catch(({ sent }) => sent);
+            const late = embed({ src });
+            const second = late.request("AUTH.SSO", {}).catch(({ sent }) => sent);
+            late.destroy();
+            await embed({ src }).ready;
+            const third = bus.request("AUTH.SSO", {}).catch(({ sent }) => sent);
+            bus.destroy();
+            return Promise.all([first, second, third]);
+        }""",
+        world.bus(),
+    )
+    assert got == [False, False, True]
+
+
 def test_the_iframe_shows_another_page(open_tab: Opener, world: World, engine: str) -> None:
     tab = open_tab()
     asked(tab, world)
@@ -85,13 +116,14 @@ def test_a_time_limit_goes_by_the_clock(open_tab: Opener, world: World) -> None:
 
 
 def test_any_number_of_requests_in_flight(embedded: Tab, world: World) -> None:
-    codes = [world.backend.answers(SIGNED_IN | {"company": {"n": n}}) for n in range(60)]
+    """More than the bus takes at a time: the others wait in the page."""
+    codes = [world.backend.answers(SIGNED_IN | {"company": {"n": n}}) for n in range(150)]
     got = embedded.run(
         "(codes, redirectUrl) => Promise.all(codes.map((code) => ask({ code, redirectUrl })))",
         codes,
         REDIRECT,
     )
-    assert [one["fulfilled"]["company"]["n"] for one in got] == list(range(60))
+    assert [one["fulfilled"]["company"]["n"] for one in got] == list(range(150))
 
 
 @pytest.mark.parametrize("reply_port", [True, False])

@@ -111,7 +111,8 @@ def test_somebody_elses_answer(open_tab: Opener, world: World) -> None:
     forged, code = world.backend.answers(name="forged"), world.backend.answers()
     tab = open_tab().goto(page(world))
     tab.run("(options) => { start(options); }", options(world, stay="1"))
-    # The page is at the provider, or about to be; somebody sends the tab to the redirect page.
+    tab.wait_for_line("at the provider")
+    # Somebody sends the tab to the redirect page.
     tab.goto(f"{page(world)}?code={forged}&state=made-up")
     tab.run(EMBED, world.bus())
     assert tab.run(FINISH)["code"] == "STATE_MISMATCH"
@@ -131,6 +132,76 @@ def test_an_answer_counts_once(open_tab: Opener, world: World) -> None:
     tab.run("(address) => history.replaceState(null, '', address)", address)
     assert tab.run(FINISH)["code"] == "STATE_MISMATCH"
     assert len(world.backend.of(code)) == 1
+
+
+def test_an_answer_with_a_parameter_twice_is_nobodys(open_tab: Opener, world: World) -> None:
+    code = world.backend.answers()
+    tab = open_tab()
+    go_and_return(tab, world, options(world, code=code))
+    tab.run("() => history.replaceState(null, '', `${location.href}&code=injected`)")
+    assert tab.run(FINISH)["code"] == "STATE_MISMATCH"
+    assert tab.run("() => location.search") == "?tenant=7"
+    assert not world.backend.of(code)
+
+
+def test_an_answer_that_comes_hours_later(open_tab: Opener, world: World) -> None:
+    code = world.backend.answers()
+    tab = open_tab()
+    go_and_return(tab, world, options(world, code=code))
+    tab.run("() => { const { now } = Date; Date.now = () => now() + 7_200_000; }")
+    assert tab.run(FINISH)["code"] == "STATE_MISMATCH"
+    assert not world.backend.of(code)
+
+
+def test_a_code_that_was_sent_is_not_sent_again(open_tab: Opener, world: World) -> None:
+    """Whoever cancels and calls again gets nothing: the code may be used up."""
+    code = world.backend.hangs()
+    tab = open_tab()
+    go_and_return(tab, world, options(world, code=code))
+    tab.run(
+        """() => {
+            window.control = new AbortController();
+            window.asked = finish({ bus, signal: control.signal });
+        }"""
+    )
+    world.backend.wait_for(code)
+    got = tab.run(
+        """async () => {
+            control.abort();
+            return [(await asked).code, await finish({ bus })];
+        }"""
+    )
+    assert got == ["ABORTED", None]
+    assert len(world.backend.of(code)) == 1
+
+
+def test_no_secret_stays_or_is_said(open_tab: Opener, world: World) -> None:
+    """Code, state, nonce and verifier: not in the console, the storage, the history or another frame."""
+    code = world.backend.answers({"why": "no"}, 403)
+    tab = open_tab()
+    go_and_return(tab, world, options(world, code=code))
+    tab.run("(src) => { embed({ src, debug: true }); }", world.bus())
+    tab.run(
+        "(src) => { const other = document.createElement('iframe'); other.src = src; document.body.append(other); }",
+        world.page,
+    )
+    assert tab.run(FINISH)["code"] == "REJECTED"
+    verifier = world.backend.of(code)[0].body["codeVerifier"]
+    everything = "\n".join(
+        [
+            *tab.lines,
+            tab.run(
+                "() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }, history.state])"
+            ),
+            tab.run(
+                "() => location.href + document.documentElement.outerHTML + JSON.stringify(heard)"
+            ),
+            tab.run_in(world.page, "() => JSON.stringify([window.heard, document.referrer])"),
+        ]
+    )
+    assert "-> AUTH.SSO" in everything
+    for secret in (code, verifier, world.provider.seen[-1]["state"]):
+        assert secret not in everything
 
 
 def test_no_answer_is_nothing_to_finish(open_tab: Opener, world: World) -> None:
@@ -183,7 +254,9 @@ def test_options_that_cannot_work(open_tab: Opener, world: World) -> None:
     good = options(world, stay="1")
     for wrong in (
         {"redirectUrl": f"{world.other}/pages/signin.html"},
+        {"redirectUrl": f"{page(world)}#/route"},
         {"authorizeUrl": "javascript:alert(1)"},
+        {"authorizeUrl": "http://id.example.com/authorize"},
         {"clientId": ""},
         {"popup": True},
     ):
@@ -292,10 +365,22 @@ def test_the_redirect_page_in_a_popup_leaves_the_answer_to_its_opener(
         """(address) => new Promise((done) => {
             const tab = open(address);
             const look = () => tab.finish && tab.loaded
-                ? done(Promise.all([tab.finish({}), tab.location.search]).finally(() => tab.close()))
+                ? done(tab.finish({}).then(({ code }) => [code, tab.location.search]).finally(() => tab.close()))
                 : setTimeout(look, 20);
             look();
         })""",
-        f"{page(world)}?code=x&state=popup.abc",
+        f"{page(world)}?tenant=7&code=x&state=popup.abc",
     )
-    assert got == [None, "?code=x&state=popup.abc"]
+    # Cleaned at once; and as nobody here asked for it, it is nobody's.
+    assert got == ["STATE_MISMATCH", "?tenant=7"]
+
+
+def test_by_popup_with_a_redirect_page_that_finishes(open_tab: Opener, world: World) -> None:
+    code = world.backend.answers()
+    tab = open_tab()
+    asked = options(world, code=code)
+    asked["redirectUrl"] += "&finish=1"
+    popup(tab, world, asked)
+    assert tab.run("() => asked") == {"fulfilled": SIGNED_IN}
+    assert len(world.backend.of(code)) == 1
+    assert tab.run("() => popup.closed") is True

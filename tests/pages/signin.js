@@ -23,3 +23,5 @@ window.open = (...args) => (window.popup = open(...args));
 window.loaded = true;
 // The tests wait for this line: the page has come back from the provider.
 if (new URLSearchParams(location.search).has("state")) console.log(`back in ${opener ? "a popup" : "the tab"}`);
+// A redirect page that finishes whatever comes, also in a popup.
+if (new URLSearchParams(location.search).has("finish")) finish({});

@@ -41,6 +41,7 @@ class Backend:
         self._plans: dict[str, Act] = {}
         self._arrived = threading.Condition()
         self._gates: dict[str, asyncio.Event] = {}
+        self._held = threading.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
         self.app = Starlette(
             routes=[
@@ -88,6 +89,19 @@ class Backend:
 
         code = self.plan(act, name)
         return code
+
+    def holds(self, count: int, name: str = "held") -> list[str]:
+        """Plan no answers until `let_go`, which sends good ones to all, also to those yet to come."""
+        self._held.clear()
+
+        async def act(request: Request, cors: dict[str, str]) -> Response:
+            await asyncio.to_thread(self._held.wait)
+            return JSONResponse(SIGNED_IN, headers=cors)
+
+        return [self.plan(act, name) for _ in range(count)]
+
+    def let_go(self) -> None:
+        self._held.set()
 
     def release(self, code: str) -> None:
         self.wait_for(code)

@@ -1,4 +1,4 @@
-"""The browsers that the tests drive: what is installed, else what Playwright brings."""
+"""The browsers that the tests drive: what Playwright has brought, else what is installed."""
 
 import os
 import shutil
@@ -14,8 +14,6 @@ from playwright.sync_api import Browser, BrowserContext, Playwright
 from tests.e2e.reports import Reports
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.webkit import mini_browser, webkit
-
-ENGINES = ("chromium", "firefox", "webkit")
 
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 """Chromium asks for its own updates and more; none of that is of use here."""
@@ -34,12 +32,7 @@ MAC = {
 
 
 def system_browser(engine: str) -> str | None:
-    """Return the path of an installed browser, or None.
-
-    SSO_BUS_CHROMIUM or SSO_BUS_FIREFOX in the environment names another.
-    """
-    if named := os.environ.get(f"SSO_BUS_{engine.upper()}"):
-        return named
+    """Return the path of an installed browser, or None."""
     for name in SYSTEM.get(engine, ()):
         if found := shutil.which(name):
             return found
@@ -52,10 +45,22 @@ def playwright_browser(playwright: Playwright, engine: str) -> str | None:
     return path if path and Path(path).exists() else None
 
 
+def is_playwrights(playwright: Playwright, engine: str) -> bool:
+    """Whether the tests drive a build of Playwright's own, not one as its makers publish it."""
+    if engine == "webkit":
+        return not mini_browser()
+    return not _named(engine) and playwright_browser(playwright, engine) is not None
+
+
+def _named(engine: str) -> str | None:
+    """SSO_BUS_CHROMIUM or SSO_BUS_FIREFOX in the environment names a browser to use."""
+    return os.environ.get(f"SSO_BUS_{engine.upper()}")
+
+
 def _options(playwright: Playwright, engine: str, options: dict[str, Any]) -> dict[str, Any]:
     """Return how to start a browser. Raises LookupError where there is none."""
     own = playwright_browser(playwright, engine)
-    path = system_browser(engine) or own
+    path = _named(engine) or own or system_browser(engine)
     if path is None:
         raise LookupError(f"no {engine} here; `make browsers` installs one")
     if engine == "chromium":
@@ -93,11 +98,11 @@ def profile(
 
 
 @contextmanager
-def tabs(playwright: Playwright, engine: str, reports: Reports) -> Iterator[Opener]:
+def tabs(playwright: Playwright, engine: str, reports: Reports, **options: Any) -> Iterator[Opener]:
     """Start a browser; yields what opens a tab in it. Raises LookupError where there is none."""
     if engine == "webkit" and mini_browser():
         with webkit(reports) as browser:
             yield cast("Opener", browser.open)  # its tabs act as the others do
     else:
-        with launch(playwright, engine) as browser:
+        with launch(playwright, engine, **options) as browser:
             yield partial(Tab, browser)

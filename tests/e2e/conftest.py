@@ -1,6 +1,5 @@
 """One world and one browser for the run; a tab for each module, or for each test that asks."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 from playwright.sync_api import Playwright, sync_playwright
 
 from tests.e2e.browsers import tabs
+from tests.e2e.engines import chosen
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.world import World
 
@@ -24,13 +24,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         named = metafunc.config.getoption("--engine")
         marked = metafunc.definition.get_closest_marker("engines")
-        engines = [each for each in named or _default() if marked is None or each in marked.args]
+        engines = [each for each in named or chosen() if marked is None or each in marked.args]
         metafunc.parametrize("engine", engines, indirect=True, scope="session")
-
-
-def _default() -> list[str]:
-    """SSO_BUS_ENGINES in the environment, such as "chromium firefox webkit"; else Chromium."""
-    return os.environ.get("SSO_BUS_ENGINES", "chromium").split()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Sees to it that there are browsers to test in: what is installed, else Playwright's own, else the
 system's package. And nginx, where it can be had.
 
-`python -m tests.e2e.install` wants Chromium; with CI=true in the environment it wants all.
+`python -m tests.e2e.install` wants Chromium, and tries for Firefox and WebKit; with CI=true in the
+environment it wants all three, and with SSO_BUS_ENGINES just those that are named there.
 """
 
 import os
@@ -9,10 +10,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from playwright.sync_api import Error, sync_playwright
 
 from tests.e2e.browsers import launch
+from tests.e2e.engines import found, keep, optional, required
 from tests.e2e.nginx import brotli_module, nginx_program
 from tests.e2e.webkit import mini_browser
 
@@ -36,29 +39,53 @@ def works(engine: str) -> bool:
     return True
 
 
-def from_playwright(engine: str) -> None:
+def from_playwright(engine: str, *, quiet: bool = False) -> None:
     command = [sys.executable, "-m", "playwright", "install", engine]
-    if sys.platform == "linux" and os.geteuid() == 0:
+    if _root():
         command.insert(-1, "--with-deps")
-    subprocess.run(command, check=False, timeout=600)
+    subprocess.run(command, check=False, timeout=600, capture_output=quiet)
 
 
-def from_the_system(engine: str) -> None:
-    apt_install(PACKAGES[engine])
+def from_the_system(engine: str, *, quiet: bool = False) -> None:
+    apt_install(PACKAGES[engine], quiet=quiet)
 
 
-def apt_install(packages: list[str]) -> None:
+def apt_install(packages: list[str], *, quiet: bool = False) -> None:
     if not shutil.which("apt-get"):
         return
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
     for arguments in (["update", "-qq"], ["install", "-y", "-qq", *packages]):
-        subprocess.run([*sudo, "apt-get", *arguments], check=False, timeout=900)
+        command = [*sudo, "apt-get", *arguments]
+        subprocess.run(command, check=False, timeout=900, capture_output=quiet)
 
 
 WAYS: list[tuple[str, Callable[[str], None]]] = [
     ("asking Playwright for its own", from_playwright),
     ("asking for the system's package", from_the_system),
 ]
+
+
+def welcome(engine: str) -> bool:
+    """Find a browser, or try once to install it. Returns whether there is one now.
+
+    Without asking, nothing of the system's is changed, unless the system is one's own to change.
+    """
+    known = found(engine)
+    there = works(engine)
+    if not there and known is None:
+        print(f"browsers: looking for {engine} to test in as well", flush=True)
+        ways = [from_playwright, *([from_the_system] if _root() else [])]
+        for way in ways:
+            with suppress(subprocess.TimeoutExpired):
+                way(engine, quiet=True)
+            if there := works(engine):
+                break
+    keep(engine, there=there)
+    return there
+
+
+def _root() -> bool:
+    return sys.platform == "linux" and os.geteuid() == 0
 
 
 def ensure(engine: str) -> bool:
@@ -100,8 +127,14 @@ def ensure_nginx() -> bool:
 
 
 def main() -> int:
-    wanted = os.environ.get("SSO_BUS_ENGINES", "chromium").split()
-    missing = [engine for engine in wanted if not ensure(engine)]
+    missing = [engine for engine in required() if not ensure(engine)]
+    if missing:
+        return 2
+    if absent := [engine for engine in optional() if not welcome(engine)]:
+        print(
+            f"browsers: the tests run without {' and '.join(absent)}, which could not be had here; "
+            f'to try again: make e2e ENGINES="{" ".join(absent)}"'
+        )
     ci = os.environ.get("CI") == "true"
     root = shutil.which("apt-get") and os.geteuid() == 0
     # Elsewhere the tests of nginx are skipped where there is none; CI must have it.

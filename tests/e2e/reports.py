@@ -37,11 +37,11 @@ class Reports:
     def of(self, tab: str) -> Said:
         return self._said[tab]
 
-    def wait_for_line(self, tab: str, text: str, seconds: float) -> str:
-        """Wait for a line that holds `text`. Raises TimeoutError if none comes."""
+    def wait_for_line(self, tab: str, text: str, seconds: float, after: int = 0) -> str:
+        """Wait for a line that holds `text`, after so many. Raises TimeoutError if none comes."""
 
         def found() -> str | None:
-            return next((line for line in self._said[tab].lines if text in line), None)
+            return next((line for line in self._said[tab].lines[after:] if text in line), None)
 
         with self._arrived:
             if (line := self._arrived.wait_for(found, seconds)) is None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Frame, Page, WebError
+from playwright.sync_api import Browser, ConsoleMessage, Error, Frame, Page, WebError
 
 
 class Tab:
@@ -39,12 +39,30 @@ class Tab:
         """Call a JavaScript function in the frame whose address starts with `url`."""
         return self.frame(url).evaluate(f"(args) => ({script})(...args)", list(args))
 
-    def wait_for_line(self, text: str) -> str:
-        """Wait until the console has said something that holds `text`; returns that line."""
-        if not any(text in line for line in self.lines):
+    def back(self) -> None:
+        """Go back one page, and wait until it is there; it may come from the back-forward cache."""
+        # Playwright's own go_back() waits for a load event, which a page from the cache has not.
+        came_from = self.page.evaluate("() => location.href")
+        self.page.evaluate("() => { setTimeout(() => history.back()); }")
+        while self._address() in ("", came_from):
+            self.page.wait_for_timeout(50)
+        self.run(LOADED)
+
+    def _address(self) -> str:
+        try:
+            return str(self.page.evaluate("() => location.href"))
+        except Error:  # between two pages
+            return ""
+
+    def wait_for_line(self, text: str, after: int = 0) -> str:
+        """Wait until the console has said something that holds `text`; returns that line.
+
+        `after` is a number of lines that are not looked at, as they stood there before.
+        """
+        if not any(text in line for line in self.lines[after:]):
             with self._context.expect_console_message(lambda message: text in message.text):
                 pass
-        return next(line for line in self.lines if text in line)
+        return next(line for line in self.lines[after:] if text in line)
 
     def expect(self, *texts: str) -> None:
         """Name errors that this test provokes: lines that hold one of these texts."""
@@ -59,9 +77,8 @@ class Tab:
         self.lines.append(message.text)
 
     def _error(self, error: WebError) -> None:
-        # Firefox's driver calls an error what others have as a line: that a fetch has failed.
         text = str(error.error)
-        (self.lines if text.startswith("The Same Origin Policy ") else self.errors).append(text)
+        (self.lines if text.startswith(ONLY_LINES) else self.errors).append(text)
 
 
 def unexpected(errors: list[str], lines: list[str], expected: list[str]) -> list[str]:
@@ -69,6 +86,9 @@ def unexpected(errors: list[str], lines: list[str], expected: list[str]) -> list
     wrong = errors + [line for line in lines if _is_violation(line)]
     return [line for line in wrong if not any(text in line for text in expected)]
 
+
+ONLY_LINES = ("The Same Origin Policy ", "The target origin provided ")
+"""Firefox's driver calls errors what others have as lines: a failed fetch, a message dropped."""
 
 VIOLATIONS = (
     "content security policy",
@@ -83,7 +103,11 @@ def _is_violation(line: str) -> bool:
     return any(words in lowered for words in VIOLATIONS)
 
 
-LOADED = """() => new Promise((done) => window.loaded ? done() : addEventListener('load', done))"""
-"""Waits for the script of a page of the tests."""
+LOADED = """() => new Promise((done) =>
+    window.loaded || document.readyState === "complete" ? done() : addEventListener("load", () => done()))"""
+"""Waits for a page and its scripts."""
+
+LEFT = ("Importing a module script", "Load failed", "error loading dynamically", "NetworkError")
+"""What browsers say of loads that ended because the page was left; for `Tab.expect`."""
 
 Opener = Callable[..., Tab]

@@ -15,7 +15,7 @@ from tests.e2e.tab import Opener
 from tests.e2e.test_sign_in import ask
 from tests.e2e.world import World
 
-# What is shown is the same in all engines; once is enough.
+# It is the command that is tested, which knows no browser; what it builds, all others test.
 pytestmark = pytest.mark.engines("chromium")
 
 

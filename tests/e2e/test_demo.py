@@ -13,8 +13,8 @@ from host.build.runtime import ROOT
 from tests.e2e.demo import Demo, command, free_ports, running, sign_in
 from tests.e2e.tab import Opener
 
-# What is shown is the same in all engines; once is enough.
-pytestmark = pytest.mark.engines("chromium")
+# What a person sees and clicks, the tests see and click with Playwright, which has no WebKitGTK.
+pytestmark = pytest.mark.engines("chromium", "firefox")
 
 
 @pytest.fixture(scope="module")

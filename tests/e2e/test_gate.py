@@ -1,10 +1,11 @@
 """Each rule of the gate: a real page that breaks only that rule, and the same page allowed.
 
-The bus here is served without `frame-ancestors`, which would otherwise keep strangers from
-embedding it at all; that it does is a test of its own.
+Each stands against the bus as it is served, and against one without `frame-ancestors`, which would
+otherwise keep some of the attackers away before the gate sees them.
 """
 
 import json
+from itertools import count
 from typing import Any
 from urllib.parse import quote
 
@@ -14,10 +15,14 @@ from tests.e2e.tab import Opener, Tab
 from tests.e2e.test_sign_in import REDIRECT, ask
 from tests.e2e.world import World
 
+_NUMBERS = count()
+NOT_THE_PARENT = "ignored: not from the window that embeds the bus"
 
-def attacker(origin: str, action: str, bus: str, code: str) -> str:
-    what = quote(json.dumps({"action": action, "bus": bus, "code": code}))
-    return f"{origin}/pages/attacker.html#{what}"
+
+def attacker(origin: str, action: str, bus: str, code: str, page: str = "") -> str:
+    what = quote(json.dumps({"action": action, "bus": bus, "code": code, "page": page}))
+    # With a name of its own: another fragment alone would not load the page anew.
+    return f"{origin}/pages/attacker.html?{next(_NUMBERS)}#{what}"
 
 
 def fulfilled(tab: Tab, id_: str) -> Any:
@@ -64,10 +69,20 @@ def test_frame_ancestors_keeps_strangers_from_embedding_at_all(
     assert fulfilled(allowed, "embedded") == "AUTH.SSO_FULFILLED"
 
 
-@pytest.fixture
-def host(open_tab: Opener, world: World) -> Tab:
-    tab = open_tab().goto(world.page)
-    tab.run("(src) => embed({ src }).ready", world.open_bus())
+@pytest.fixture(scope="module", params=["frame-ancestors", "the gate alone"])
+def served(request: pytest.FixtureRequest, world: World) -> str:
+    """The bus as it is served, and without `frame-ancestors`, which might do the gate's work."""
+    return world.bus() if request.param == "frame-ancestors" else world.open_bus()
+
+
+@pytest.fixture(scope="module")
+def host(open_module_tab: Opener, served: str, world: World) -> Tab:
+    """A host page with a bus, which is its first frame. What else the tests frame stays there."""
+    tab = open_module_tab()
+    # What the browsers say of buses in frames that may not embed one.
+    tab.expect("Content Security Policy", "frame-ancestors")
+    tab.goto(world.page)
+    tab.run("(src) => embed({ src }).ready", served)
     return tab
 
 
@@ -83,9 +98,25 @@ SIBLINGS = {
         frame.src = URL.createObjectURL(new Blob([html], { type: "text/html" }));
         document.body.append(frame);
     }""",
+    "about:blank, with the host's own origin": """(html) => {
+        const frame = document.createElement("iframe");
+        document.body.append(frame);
+        frame.contentDocument.write(html);
+    }""",
+    "data, with an opaque origin": """(html) => {
+        const frame = document.createElement("iframe");
+        frame.src = "data:text/html," + encodeURIComponent(html);
+        document.body.append(frame);
+    }""",
     "sandboxed, with an opaque origin": """(html) => {
         const frame = document.createElement("iframe");
         frame.sandbox = "allow-scripts";
+        frame.srcdoc = html;
+        document.body.append(frame);
+    }""",
+    "sandboxed, with the host's own origin": """(html) => {
+        const frame = document.createElement("iframe");
+        frame.sandbox = "allow-scripts allow-same-origin";
         frame.srcdoc = html;
         document.body.append(frame);
     }""",
@@ -107,37 +138,76 @@ def test_a_frame_beside_the_bus(host: Tab, world: World, make: str) -> None:
     code = world.backend.answers()
     message = json.dumps({"type": "AUTH.SSO", "payload": {"code": code, "redirectUrl": REDIRECT}})
     html = f"<script>parent.frames[0].postMessage({message}, '{world.bus_origin}')</script>"
+    said = len(host.lines)
     host.run(make, html)
-    host.wait_for_line("ignored: not from the window that embeds the bus")
+    host.wait_for_line(NOT_THE_PARENT, said)
     assert not world.backend.of(code)
     # The same message from the window that embeds the bus.
     assert "fulfilled" in ask(host, code)
 
 
-def test_a_page_of_the_hosts_origin_in_a_sibling_frame(host: Tab, world: World) -> None:
+@pytest.mark.parametrize("who", ["host", "other", "stranger"])
+def test_a_page_in_a_frame_beside_the_bus(host: Tab, served: str, world: World, who: str) -> None:
+    """A page of the host's own origin, of the other allowed one, and of a stranger's."""
     code = world.backend.answers()
+    said = len(host.lines)
     host.run(
         "(src) => { const f = document.createElement('iframe'); f.src = src; document.body.append(f); }",
-        attacker(world.host, "sibling", world.open_bus(), code),
+        attacker(getattr(world, who), "sibling", served, code),
     )
-    host.wait_for_line("ignored: not from the window that embeds the bus")
+    host.wait_for_line(NOT_THE_PARENT, said)
     assert not world.backend.of(code)
     assert "fulfilled" in ask(host, code)
 
 
-def test_a_popup_of_the_host(host: Tab, world: World) -> None:
+@pytest.mark.parametrize("who", ["host", "stranger"])
+def test_a_popup_of_the_host(host: Tab, served: str, world: World, who: str) -> None:
     code = world.backend.answers()
-    host.run("(src) => { open(src); }", attacker(world.host, "opener", world.open_bus(), code))
-    host.wait_for_line("ignored: not from the window that embeds the bus")
+    said = len(host.lines)
+    host.run(
+        "(src) => { window.popup = open(src); }",
+        attacker(getattr(world, who), "opener", served, code),
+    )
+    host.wait_for_line(NOT_THE_PARENT, said)
+    assert not world.backend.of(code)
+    host.run("() => popup.close()")
+    assert "fulfilled" in ask(host, code)
+
+
+def test_a_bus_in_a_frame_of_the_hosts_is_not_the_hosts(
+    host: Tab, served: str, world: World
+) -> None:
+    """The host's page reaches past its own frame, which embeds the bus: it is no parent of it."""
+    code, embedded = world.backend.answers(), world.backend.answers()
+    said = len(host.lines)
+    got = host.run(
+        """async (src, origin, code, redirectUrl) => {
+            const frame = document.createElement("iframe");
+            frame.src = src;
+            document.body.append(frame);
+            heard.length = 0;
+            const answered = ({ from, data }) => from === "attacker" && data?.id === "embedded";
+            const { data } = await hear((data) => answered(data ?? {}));
+            frame.contentWindow.frames[0].postMessage({ type: "AUTH.SSO", payload: { code, redirectUrl } }, origin);
+            return data.data.type;
+        }""",
+        attacker(world.host, "embed", served, embedded),
+        world.bus_origin,
+        code,
+        REDIRECT,
+    )
+    assert got == "AUTH.SSO_FULFILLED"  # to the frame that embeds it
+    host.wait_for_line(NOT_THE_PARENT, said)
     assert not world.backend.of(code)
     assert "fulfilled" in ask(host, code)
 
 
 def test_a_sandboxed_bus_has_an_opaque_origin_and_says_so(
-    host: Tab, world: World, engine: str
+    host: Tab, served: str, world: World, engine: str
 ) -> None:
     code = world.backend.answers()
     before = len(world.buses.asked)
+    said = len(host.lines)
     host.run(
         """(src) => new Promise((done) => {
             const frame = document.createElement("iframe");
@@ -146,40 +216,71 @@ def test_a_sandboxed_bus_has_an_opaque_origin_and_says_so(
             frame.onload = () => done();
             document.body.append(frame);
         })""",
-        world.open_bus(),
+        served,
     )
     if engine == "webkit":  # where 'self' in its policy is nothing then: no script of it runs
-        assert world.buses.asked[before:] == ["/open/"]
+        assert [path for path in world.buses.asked[before:] if not path.endswith("/")] == []
     else:
-        host.wait_for_line("this page has an opaque origin")
+        host.wait_for_line("this page has an opaque origin", said)
     assert "fulfilled" in ask(host, code)
 
 
+# Each shows a page, in a frame of the host's page, that embeds the bus and asks it.
+OPAQUE = {
+    "data": """(page) => {
+        const frame = document.createElement("iframe");
+        frame.src = "data:text/html," + encodeURIComponent(page);
+        document.body.append(frame);
+    }""",
+    # The bus in such a frame is sandboxed as well, and has no origin either.
+    "sandboxed": """(page) => {
+        const frame = document.createElement("iframe");
+        frame.sandbox = "allow-scripts";
+        frame.srcdoc = page;
+        document.body.append(frame);
+    }""",
+}
+
+
+@pytest.mark.parametrize("make", OPAQUE.values(), ids=OPAQUE.keys())
 def test_a_page_without_an_origin_that_embeds_the_bus(
-    open_tab: Opener, host: Tab, world: World
+    host: Tab, served: str, world: World, make: str
 ) -> None:
-    """A data: page in the host's page: its origin is "null", the bus in it has its own."""
     code = world.backend.answers()
-    host.run(
-        """(src, code) => {
-            const frame = document.createElement("iframe");
-            frame.src = "data:text/html," + encodeURIComponent(`<iframe src="${src}"></iframe><script>
-                onmessage = ({ data }) => parent.postMessage({ from: "attacker", data }, "*");
-                document.querySelector("iframe").onload = () => frames[0].postMessage({ type: "AUTH.SSO",
-                    payload: { code: "${code}", redirectUrl: "https://app.example.com/" } }, "*");
-            </${"script"}>`);
-            document.body.append(frame);
-        }""",
-        world.open_bus(),
-        code,
-    )
-    host.wait_for_line("ignored: origin not allowed")
+    page = f"""<iframe src="{served}"></iframe><script>
+        onmessage = ({{ data }}) => parent.postMessage({{ from: "attacker", data }}, "*");
+        document.querySelector("iframe").onload = () => {{
+            frames[0].postMessage({{ type: "AUTH.SSO",
+                payload: {{ code: "{code}", redirectUrl: "{REDIRECT}" }} }}, "*");
+            parent.postMessage("asked", "*");
+        }};
+    </script>"""
+    host.run("() => { heard.length = 0; }")
+    host.run(f"(page) => {{ ({make})(page); return hear((data) => data === 'asked'); }}", page)
+    assert "fulfilled" in ask(host, world.backend.answers())
     assert not host.run("() => heard.some(({ data }) => data?.from === 'attacker')")
     assert not world.backend.of(code)
 
-    # In a tab of its own: in WebKit, a boot that is cut off by going elsewhere ends in errors.
-    allowed = open_tab().goto(attacker(world.host, "embed", world.open_bus(), code))
-    assert fulfilled(allowed, "embedded") == "AUTH.SSO_FULFILLED"
+
+def test_a_sandboxed_frame_that_keeps_its_origin_may_embed_the_bus(
+    host: Tab, served: str, world: World
+) -> None:
+    """The same as the last of those, with `allow-same-origin`: the page is the host's own."""
+    code = world.backend.answers()
+    got = host.run(
+        """async (src) => {
+            const frame = document.createElement("iframe");
+            frame.sandbox = "allow-scripts allow-same-origin";
+            frame.src = src;
+            document.body.append(frame);
+            heard.length = 0;
+            const answered = ({ from, data }) => from === "attacker" && data?.id === "embedded";
+            return (await hear((data) => answered(data ?? {}))).data.data.type;
+        }""",
+        attacker(world.host, "embed", served, code),
+    )
+    assert got == "AUTH.SSO_FULFILLED"
+    assert "fulfilled" in ask(host, code)
 
 
 def test_an_event_that_a_script_made(open_tab: Opener, world: World) -> None:

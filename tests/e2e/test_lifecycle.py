@@ -1,29 +1,71 @@
-"""Pages that come and go while requests are under way."""
+"""Pages that come and go while requests are under way; a good request follows each time."""
 
-from playwright.sync_api import Playwright
+import pytest
 
 from tests.e2e.backend import SIGNED_IN
-from tests.e2e.browsers import launch
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.test_sign_in import REDIRECT, ask
 from tests.e2e.world import World
 
+IN_FLIGHT = """async (src, code, redirectUrl) => {
+    await embed({ src, replyPort: false }).ready;
+    window.asked = ask({ code, redirectUrl });
+}"""
 
-def test_a_frame_that_is_removed_takes_its_fetch_along(open_tab: Opener, world: World) -> None:
+
+def works(tab: Tab, world: World) -> None:
+    """A bus that is embedded anew in the page signs in."""
+    tab.run("(src) => embed({ src }).ready", world.bus())
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
+# Each ends the bus's page, and with it the exchange; none of them may end in an answer from it.
+ENDS = {
+    "removed": "() => { bus.iframe.remove(); }",
+    "navigated to a blank page": "() => { bus.iframe.src = 'about:blank'; }",
+    "navigated to another page of its origin": "() => { bus.iframe.src = bus.origin + '/client.js'; }",
+    "replaced": "() => { bus.iframe.replaceWith(document.createElement('iframe')); }",
+    "removed with all that is on the page": "() => { document.body.replaceChildren(); }",
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+def test_a_frame_that_goes_takes_its_fetch_along(
+    open_tab: Opener, world: World, engine: str, end: str
+) -> None:
     code = world.backend.hangs()
     tab = open_tab().goto(world.page)
-    tab.run(
-        """async (src, code, redirectUrl) => {
-            await raw(src).ready;
-            rawBus.post({ type: "AUTH.SSO", id: "x", payload: { code, redirectUrl } });
-        }""",
-        world.bus(),
-        code,
-        REDIRECT,
-    )
+    tab.run(IN_FLIGHT, world.bus(), code, REDIRECT)
     seen = world.backend.wait_for(code)
-    tab.run("() => rawBus.frame.remove()")
+    tab.run(end)
     assert seen.gone.wait(10)
+    heard = tab.run(
+        """() => heard.filter(({ data }) => data.type.startsWith("AUTH."))
+            .map(({ data }) => data.payload.error?.code ?? data.type)"""
+    )
+    # Firefox and WebKit break the fetch off before the page goes, and some buses still say so.
+    said = [[]] if engine == "chromium" else [[], ["BACKEND_UNREACHABLE"]]
+    assert heard in said
+    works(tab, world)
+    assert len(world.backend.of(code)) == 1
+
+
+def test_a_bus_that_is_reloaded_knows_nothing_of_before(open_tab: Opener, world: World) -> None:
+    code = world.backend.hangs()
+    tab = open_tab().goto(world.page)
+    tab.run(IN_FLIGHT, world.bus(), code, REDIRECT)
+    seen = world.backend.wait_for(code)
+    tab.run(
+        """async () => {
+            window.again = new Promise((done) => bus.on("BUS.READY", () => done()));
+            bus.iframe.src = bus.iframe.src;
+            await again;
+        }"""
+    )
+    assert seen.gone.wait(10)
+    assert "fulfilled" not in tab.run("() => asked")
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+    assert len(world.backend.of(code)) == 1
 
 
 def test_a_host_that_has_navigated_away_receives_nothing(open_tab: Opener, world: World) -> None:
@@ -35,6 +77,49 @@ def test_a_host_that_has_navigated_away_receives_nothing(open_tab: Opener, world
     tab.goto(f"{world.stranger}/pages/host.html")
     assert seen.gone.wait(10)
     assert tab.run("() => heard") == []
+    tab.goto(world.page)
+    works(tab, world)
+
+
+def test_a_host_that_is_reloaded_hears_nothing_of_before(open_tab: Opener, world: World) -> None:
+    code = world.backend.hangs()
+    tab = open_tab().goto(world.page)
+    tab.run(IN_FLIGHT, world.bus(), code, REDIRECT)
+    seen = world.backend.wait_for(code)
+    tab.goto(world.page)
+    assert seen.gone.wait(10)
+    works(tab, world)
+    got = tab.run("() => heard.map(({ data }) => data.type)")
+    assert not [type_ for type_ in got if type_.startswith("AUTH.")]
+
+
+def test_a_host_that_changes_its_address_in_place(open_tab: Opener, world: World) -> None:
+    """As single-page apps do, while a request is in flight: nothing is lost."""
+    code = world.backend.hangs()
+    tab = open_tab().goto(world.page)
+    tab.run(IN_FLIGHT, world.bus(), code, REDIRECT)
+    world.backend.wait_for(code)
+    tab.run("() => { history.pushState({}, '', '/elsewhere'); location.hash = 'there'; }")
+    world.backend.release(code)
+    assert tab.run("() => asked") == {"fulfilled": SIGNED_IN}
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
+def test_destroyed_twice_and_embedded_again(open_tab: Opener, world: World) -> None:
+    code = world.backend.hangs()
+    tab = open_tab().goto(world.page)
+    tab.run(IN_FLIGHT, world.bus(), code, REDIRECT)
+    seen = world.backend.wait_for(code)
+    got = tab.run(
+        """async () => {
+            bus.destroy();
+            bus.destroy();
+            return [(await asked).code, frames.length];
+        }"""
+    )
+    assert got == ["DESTROYED", 0]
+    assert seen.gone.wait(10)
+    works(tab, world)
 
 
 def test_two_buses_on_a_page_do_not_hear_each_other(open_tab: Opener, world: World) -> None:
@@ -45,14 +130,16 @@ def test_two_buses_on_a_page_do_not_hear_each_other(open_tab: Opener, world: Wor
             const one = embed({ src, replyPort: false });
             const two = embed({ src, replyPort: false });
             await Promise.all([one.ready, two.ready]);
-            return Promise.all([one, two].map((bus) => bus.request("AUTH.SSO", { code, redirectUrl })));
+            const got = await Promise.all([one, two].map((bus) => bus.request("AUTH.SSO", { code, redirectUrl })));
+            one.destroy(); // the other goes on
+            return [...got, await two.request("AUTH.SSO", { code, redirectUrl })];
         }""",
         world.bus(),
         code,
         REDIRECT,
     )
-    assert got == [SIGNED_IN, SIGNED_IN]
-    assert len(world.backend.of(code)) == 2  # each bus is its own
+    assert got == [SIGNED_IN] * 3
+    assert len(world.backend.of(code)) == 3  # each bus is its own
 
 
 def test_two_allowed_origins_each_get_their_own_answers(open_tab: Opener, world: World) -> None:
@@ -84,33 +171,3 @@ def test_two_allowed_origins_each_get_their_own_answers(open_tab: Opener, world:
     assert tab.run("() => asked") == {"fulfilled": SIGNED_IN}
     assert got[0] == {"fulfilled": SIGNED_IN}
     assert len(got[1]) == 3  # LISTENING, READY and its own reply
-
-
-def test_back_from_the_back_forward_cache(playwright: Playwright, world: World) -> None:
-    """What was in flight is answered PAGE_HIDDEN on return, and the next request works."""
-    code = world.backend.hangs()
-    # The driver's own flag switches the cache off.
-    with launch(
-        playwright, "chromium", ignore_default_args=["--disable-back-forward-cache"]
-    ) as browser:
-        tab = Tab(browser)
-        tab.goto(world.page)
-        tab.run(
-            """async (src) => {
-                addEventListener("pageshow", ({ persisted }) => { window.persisted = persisted; });
-                await embed({ src, replyPort: false }).ready;
-            }""",
-            world.bus(),
-        )
-        tab.run(
-            "(payload) => { window.asked = ask(payload); }", {"code": code, "redirectUrl": REDIRECT}
-        )
-        seen = world.backend.wait_for(code)
-        tab.goto(f"{world.other}/pages/host.html")
-        tab.page.go_back(wait_until="commit")
-        assert tab.run("() => window.persisted") is True, "the page was not kept: nothing is shown"
-        got = tab.run("() => asked")
-        assert (got["code"], got["meta"]) == ("PAGE_HIDDEN", {"source": "bus"})
-        assert seen.gone.wait(10)
-        assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
-        assert tab.close() == []

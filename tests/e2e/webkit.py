@@ -48,12 +48,15 @@ def mini_browser() -> str | None:
 class WebKitTab:
     """A browser of its own, and so with a profile of its own; acts as `Tab` does."""
 
-    def __init__(self, reports: Reports, tab: str, env: dict[str, str]) -> None:
+    def __init__(
+        self, reports: Reports, tab: str, env: dict[str, str], *, ignore_https_errors: bool = False
+    ) -> None:
         self._reports = reports
         self._tab = tab
         self._expected: list[str] = []
         options = WebKitGTKOptions()
         options.binary_location = mini_browser() or ""
+        options.accept_insecure_certs = ignore_https_errors
         options.add_argument("--automation")
         options.add_argument("--javascript-can-open-windows-automatically=true")
         options.add_argument(f"--user-agent={AGENT} {MARK}/{tab}")
@@ -64,7 +67,7 @@ class WebKitTab:
         direct = Proxy(raw={"proxyType": ProxyType.DIRECT})
         config = ClientConfig(self._service.service_url, proxy=direct)
         self._driver = Remote(RemoteConnection(client_config=config), options=options)
-        self._driver.set_script_timeout(100)
+        self._driver.set_script_timeout(1200)  # the test's own time limit is what ends it
         self._window = self._driver.current_window_handle
 
     @property
@@ -95,9 +98,23 @@ class WebKitTab:
                 return self._call(script, *args)
         raise LookupError(f"no frame shows {url}")
 
-    def wait_for_line(self, text: str) -> str:
-        """Wait until the console has said something that holds `text`; returns that line."""
-        return self._reports.wait_for_line(self._tab, text, SECONDS)
+    def move_to_a_new_tab(self) -> None:
+        """Act in a new tab of the same window from now on; the browser keeps it behind the first."""
+        self._driver.switch_to.new_window("tab")
+        self._window = self._driver.current_window_handle
+
+    def back(self) -> None:
+        """Go back one page, and wait until it is there; it may come from the back-forward cache."""
+        self._driver.switch_to.window(self._window)
+        self._driver.back()
+        self.run(LOADED)
+
+    def wait_for_line(self, text: str, after: int = 0) -> str:
+        """Wait until the console has said something that holds `text`; returns that line.
+
+        `after` is a number of lines that are not looked at, as they stood there before.
+        """
+        return self._reports.wait_for_line(self._tab, text, SECONDS, after)
 
     def expect(self, *texts: str) -> None:
         """Name errors that this test provokes: lines that hold one of these texts."""
@@ -156,8 +173,8 @@ class WebKit:
         # Nobody on a session bus is needed, and a bus would start half a desktop.
         self._env = os.environ | {"DISPLAY": display, "DBUS_SESSION_BUS_ADDRESS": "disabled:"}
 
-    def open(self) -> WebKitTab:
-        return WebKitTab(self._reports, str(next(self._numbers)), self._env)
+    def open(self, **context: bool) -> WebKitTab:
+        return WebKitTab(self._reports, str(next(self._numbers)), self._env, **context)
 
 
 @contextmanager

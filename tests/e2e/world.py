@@ -25,6 +25,7 @@ from host.demo.reset import ResettableProtocol
 from host.serve import bus_files
 from tests.e2e.authorize import Authorize
 from tests.e2e.backend import Backend
+from tests.e2e.certificate import self_signed
 from tests.e2e.reports import Reports
 
 PAGES = ROOT / "tests/pages"
@@ -34,11 +35,13 @@ EXTRA_ROUTES: list[Route] = []
 
 
 class Server:
-    """A uvicorn server in a thread of its own, on a port that the system chose."""
+    """A uvicorn server in a thread of its own, on a port that the system chose, or on a given one."""
 
-    def __init__(self, app: ASGIApp, name: str, **config: Any) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.origin = f"http://{name}:{self._socket.getsockname()[1]}"
+    def __init__(self, app: ASGIApp, name: str, port: int = 0, **config: Any) -> None:
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self.port = self._socket.getsockname()[1]
+        scheme = "https" if "ssl_keyfile" in config else "http"
+        self.origin = f"{scheme}://{name}:{self.port}"
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_level="critical", lifespan="off", **config)
         )
@@ -126,7 +129,7 @@ def _host_routes() -> list[Route | Mount]:
 
 @dataclass
 class World:
-    """The parties. `host` and `other` may embed the bus, `stranger` may not."""
+    """The parties. `host` and `other` may embed the bus, `stranger` and `secure` may not."""
 
     folder: Path
     backend: Backend = field(default_factory=Backend)
@@ -140,12 +143,13 @@ class World:
             Server(host, "localhost"),
             Server(host, "localhost"),
             Server(host, "localhost"),
+            Server(host, "localhost", **self_signed(self.folder, "localhost")),
             Server(self.reports.around(self.buses), "127.0.0.1"),
             Server(self.backend.app, "localhost", http=ResettableProtocol),
             Server(self.reports.around(self.provider.app), "127.0.0.1"),
         ]
         origins = [server.origin for server in self._servers]
-        self.host, self.other, self.stranger, self.bus_origin, *rest = origins
+        self.host, self.other, self.stranger, self.secure, self.bus_origin, *rest = origins
         self.backend_origin, self.provider.origin = rest
         self.backend.bus_origin = self.bus_origin
 

@@ -1,0 +1,45 @@
+"""Which engines the tests run in.
+
+SSO_BUS_ENGINES in the environment names them, such as "chromium firefox". Else CI (CI=true) has all
+three, and elsewhere it is Chromium and whatever else is there or could be installed.
+"""
+
+import os
+
+from host.build.runtime import ROOT
+
+ENGINES = ("chromium", "firefox", "webkit")
+
+FOUND = ROOT / ".runtime/engines"
+"""A file for each engine that was looked for unasked: "yes", or "no" and it is not tried again."""
+
+
+def required() -> list[str]:
+    """Return the engines without which the tests fail."""
+    if named := os.environ.get("SSO_BUS_ENGINES", "").split():
+        return named
+    return list(ENGINES) if os.environ.get("CI") == "true" else ["chromium"]
+
+
+def optional() -> list[str]:
+    """Return those that are welcome as well."""
+    if os.environ.get("SSO_BUS_ENGINES", "").split():
+        return []
+    return [engine for engine in ENGINES if engine not in required()]
+
+
+def found(engine: str) -> bool | None:
+    """Return what is known of an optional engine; None if it was not looked for yet."""
+    path = FOUND / engine
+    return path.read_text() == "yes" if path.exists() else None
+
+
+def keep(engine: str, *, there: bool) -> None:
+    """Remember what was found, so that no run tries again what cannot be had."""
+    FOUND.mkdir(parents=True, exist_ok=True)
+    (FOUND / engine).write_text("yes" if there else "no")
+
+
+def chosen() -> list[str]:
+    """Return the engines that the tests run in."""
+    return [*required(), *(engine for engine in optional() if found(engine))]

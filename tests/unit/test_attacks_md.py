@@ -1,0 +1,74 @@
+"""Each attack in docs/attacks.md names a test that exists, and no attack is left out."""
+
+import ast
+import re
+from functools import cache
+
+import pytest
+
+from host.build.runtime import ROOT
+
+TEXT = (ROOT / "docs/attacks.md").read_text(encoding="utf-8")
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split(" | ")]
+    for line in TEXT.splitlines()
+    if line.startswith("|") and not line.startswith(("| case |", "|---"))
+]
+TEST = re.compile(r"`(tests/e2e/test_\w+\.py)::(test_\w+)(?:\[(.+)\])?`")
+SUITE = [
+    "gate",
+    "lifecycle",
+    "unhelped",
+    *(
+        f"attack_{name}"
+        for name in ("imitation", "nesting", "origins", "replay", "types", "volume")
+    ),
+]
+"""The modules of which every test is an attack."""
+
+
+@cache
+def parsed(path):
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
+@cache
+def named_in(path):
+    names = {node.name for node in parsed(path).body if isinstance(node, ast.FunctionDef)}
+    return {name for name in names if name.startswith("test_")}
+
+
+@cache
+def texts_in(path):
+    return {
+        node.value
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def test_there_are_enough():
+    assert len({tuple(row) for row in ROWS}) == len(ROWS) >= 60
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}: {row[1]}"[:80])
+def test_each_states_action_and_outcome_and_names_a_test(row):
+    case, action, outcome, test = row
+    assert case
+    assert action
+    assert outcome
+    path, name, which = TEST.fullmatch(test).groups()
+    assert name in named_in(path)
+    assert which is None or which in texts_in(path)
+
+
+@pytest.mark.parametrize("name", SUITE)
+def test_each_test_of_the_suite_is_listed(name):
+    path = f"tests/e2e/test_{name}.py"
+    listed = {TEST.fullmatch(row[3])[2] for row in ROWS if path in row[3]}
+    assert listed == named_in(path)
+
+
+def test_the_modules_of_attacks_are_the_suite():
+    found = {path.stem for path in (ROOT / "tests/e2e").glob("test_attack_*.py")}
+    assert found == {f"test_{name}" for name in SUITE if name.startswith("attack_")}

@@ -1,0 +1,37 @@
+"""Which engines the end-to-end tests run in: named ones, all in CI, else those that are there."""
+
+import pytest
+
+from tests.e2e import engines
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch, tmp_path):
+    monkeypatch.delenv("SSO_BUS_ENGINES", raising=False)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(engines, "FOUND", tmp_path / "engines")
+
+
+def test_chromium_always_and_what_was_found():
+    assert engines.required() == ["chromium"]
+    assert engines.optional() == ["firefox", "webkit"]
+    assert engines.chosen() == ["chromium"]
+    engines.keep("firefox", there=True)
+    engines.keep("webkit", there=False)
+    assert engines.chosen() == ["chromium", "firefox"]
+    assert [engines.found(engine) for engine in engines.optional()] == [True, False]
+
+
+def test_ci_has_all_three(monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    assert engines.required() == engines.chosen() == ["chromium", "firefox", "webkit"]
+    assert engines.optional() == []
+
+
+@pytest.mark.parametrize("ci", ["true", ""])
+def test_those_that_are_named_and_no_others(monkeypatch, ci):
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("SSO_BUS_ENGINES", "webkit chromium")
+    engines.keep("firefox", there=True)
+    assert engines.chosen() == engines.required() == ["webkit", "chromium"]
+    assert engines.optional() == []

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from playwright.sync_api import Browser, BrowserContext, Playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from tests.e2e.reports import Reports
 from tests.e2e.tab import Opener, Tab
@@ -29,6 +29,25 @@ MAC = {
     ),
     "firefox": ("/Applications/Firefox.app/Contents/MacOS/firefox",),
 }
+
+
+@contextmanager
+def driver() -> Iterator[Playwright]:
+    """Start Playwright's driver, and end it."""
+    # What it asks Firefox about a frame that has just gone is refused ("Browsing Context not
+    # found"). Nobody waits for that answer; without this option, Node would end the driver for it.
+    before = os.environ.get("NODE_OPTIONS")
+    os.environ["NODE_OPTIONS"] = f"{before or ''} --unhandled-rejections=warn"
+    try:
+        started = sync_playwright().start()
+    finally:
+        del os.environ["NODE_OPTIONS"]
+        if before is not None:
+            os.environ["NODE_OPTIONS"] = before
+    try:
+        yield started
+    finally:
+        started.stop()
 
 
 def system_browser(engine: str) -> str | None:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Playwright, sync_playwright
+from playwright.sync_api import Playwright
 
-from tests.e2e.browsers import tabs
+from tests.e2e.browsers import driver, tabs
 from tests.e2e.engines import chosen
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.world import World
@@ -36,7 +36,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as playwright:
+    with driver() as playwright:
         yield playwright
 
 

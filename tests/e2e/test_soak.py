@@ -59,8 +59,6 @@ def test_exchanges_leave_nothing_behind(open_tab: Opener, world: World) -> None:
     assert state(tab, world) == before
 
 
-# Not in Firefox, whose driver dies of frames that come and go quickly ("Browsing Context not found").
-@pytest.mark.engines("chromium", "webkit")
 @pytest.mark.timeout(1200)
 def test_mounting_and_unmounting_leaves_nothing_behind(open_tab: Opener, world: World) -> None:
     tab = open_tab().goto(world.page)

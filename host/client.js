@@ -12,7 +12,8 @@
 export const DEFAULT_TIMEOUT = 60_000;
 
 const LOOK = 500; // how often time limits and the iframe are looked at while something is pending
-const GRACE = 1000; // a bus says LISTENING before its page's load event, so it must have come by then
+const GRACE = 1000; // a bus says LISTENING when its page begins to load, so it must have come by then
+const SAME = 50; // a LISTENING so soon after a load event is of the same document: WebKit may turn them round
 const SILENT = 4000; // no load event at all: some browsers fire none where nobody answers
 const MOST = 60; // so many requests are with the bus at a time, which takes 64; the others wait here
 const BOOTING = 3000; // a bus that is not ready by then is asked whether it ever will be
@@ -59,6 +60,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   let attached = false; // the iframe has been in the page
   let listening = false; // the document in the iframe has said so
   let expected = false; // a load event is to come of a document that said LISTENING already
+  let loaded = -Infinity; // when the last load event was that came before a LISTENING
   let settled = false; // `ready` is
   let fault = null; // the diagnosis, until a LISTENING proves it wrong
   let destroyed = false;
@@ -171,6 +173,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   const onLoad = () => {
     if (expected) return void (expected = false);
     // Another document than the one that was asked: it knows nothing of that.
+    loaded = performance.now();
     reloaded();
     listening = false;
     fault = null;
@@ -184,7 +187,9 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
 
   const onListening = () => {
     reloaded(); // a bus that says so anew knows nothing of what was sent before
-    expected = listening = true;
+    listening = true;
+    expected = performance.now() - loaded > SAME;
+    loaded = -Infinity;
     fault = null;
     turn++;
     flush();

@@ -124,4 +124,5 @@ def tabs(playwright: Playwright, engine: str, reports: Reports, **options: Any) 
             yield cast("Opener", browser.open)  # its tabs act as the others do
     else:
         with launch(playwright, engine, **options) as browser:
-            yield partial(Tab, browser)
+            kept: list[BrowserContext] = []
+            yield partial(Tab, browser, kept)

@@ -61,7 +61,7 @@ def _opener(browser: Opener) -> Iterator[Opener]:
 
 @pytest.fixture
 def open_tab(browser: Opener) -> Iterator[Opener]:
-    """Opens tabs, each with a profile of its own; an error in one fails the test."""
+    """Opens tabs, each with a profile that no other open tab has; an error in one fails the test."""
     yield from _opener(browser)
 
 

@@ -3,17 +3,30 @@
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Frame, Page, WebError
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Frame,
+    Page,
+    WebError,
+)
 
 
 class Tab:
     """Acts in a page and its frames, and keeps all that the console says.
 
-    Any uncaught error or policy violation fails the test, unless it was `expected`.
+    Any uncaught error or policy violation fails the test, unless it was `expected`. The profile is
+    one of `kept` that another tab has left there, with what it had cached, or a new one; one with
+    options is always new.
     """
 
-    def __init__(self, browser: Browser, **context: Any) -> None:
-        self._context = browser.new_context(**context)
+    def __init__(
+        self, browser: Browser, kept: list[BrowserContext] | None = None, **context: Any
+    ) -> None:
+        self._kept = None if context else kept
+        self._context = self._kept.pop() if self._kept else browser.new_context(**context)
         self.lines: list[str] = []
         self.errors: list[str] = []
         self._expected: list[str] = []
@@ -70,7 +83,14 @@ class Tab:
 
     def close(self) -> list[str]:
         """Close the tab; returns what went wrong in it unexpectedly."""
-        self._context.close()
+        if self._kept is None:
+            self._context.close()
+        else:
+            for page in self._context.pages:
+                page.close()
+            self._context.remove_listener("console", self._line)
+            self._context.remove_listener("weberror", self._error)
+            self._kept.append(self._context)
         return unexpected(self.errors, self.lines, self._expected)
 
     def _line(self, message: ConsoleMessage) -> None:

@@ -87,7 +87,9 @@ def test_a_boot_that_takes_too_long(open_tab: Opener, world: World) -> None:
         tab = open_tab().goto(world.page)
         got = tab.run("(src) => { embed({ src }); return ask({}); }", src)
         assert got["error"] == BOOT_FAILED
-        assert "more than 5 seconds" in tab.wait_for_line("sso-bus: The Python runtime could not start.")
+        assert "more than 5 seconds" in tab.wait_for_line(
+            "sso-bus: The Python runtime could not start."
+        )
     finally:
         world.buses.release()
     # The runtime arrives after all, and stays unused.

@@ -27,6 +27,9 @@ AGENT = (
 )
 """As it calls itself when it is not told otherwise."""
 
+MOST_USES = 20
+"""A browser is left to so many tabs one after the other: what it keeps of them must not pile up."""
+
 SECONDS = 30
 """How long a tab waits for a line: as long as Playwright does."""
 
@@ -46,13 +49,24 @@ def mini_browser() -> str | None:
 
 
 class WebKitTab:
-    """A browser of its own, and so with a profile of its own; acts as `Tab` does."""
+    """A browser of its own, and so with a profile of its own; acts as `Tab` does.
+
+    One without options is left to the next tab when it is closed, with what it had cached.
+    """
 
     def __init__(
-        self, reports: Reports, tab: str, env: dict[str, str], *, ignore_https_errors: bool = False
+        self,
+        reports: Reports,
+        tab: str,
+        env: dict[str, str],
+        kept: "list[WebKitTab]",
+        *,
+        ignore_https_errors: bool = False,
     ) -> None:
         self._reports = reports
         self._tab = tab
+        self._kept = None if ignore_https_errors else kept
+        self._uses = 0
         self._expected: list[str] = []
         options = WebKitGTKOptions()
         options.binary_location = mini_browser() or ""
@@ -67,8 +81,16 @@ class WebKitTab:
         direct = Proxy(raw={"proxyType": ProxyType.DIRECT})
         config = ClientConfig(self._service.service_url, proxy=direct)
         self._driver = Remote(RemoteConnection(client_config=config), options=options)
-        self._driver.set_script_timeout(1200)  # the test's own time limit is what ends it
         self._window = self._driver.current_window_handle
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a test: nothing has been said yet."""
+        self._uses += 1
+        self._expected = []
+        self.lines.clear()
+        self.errors.clear()
+        self._driver.set_script_timeout(1200)  # the test's own time limit is what ends it
 
     @property
     def lines(self) -> list[str]:
@@ -126,13 +148,34 @@ class WebKitTab:
             self._hear_all()
         except WebDriverException as error:
             self.errors.append(f"the pages no longer answer: {error.msg}")
-        finally:
-            with suppress(WebDriverException):
-                self._driver.quit()
-            self._service.stop()
-            with suppress(ProcessLookupError):  # as it should be; else it hangs
-                os.killpg(self._service.process.pid, signal.SIGKILL)
-        return unexpected(self.errors, self.lines, self._expected)
+        wrong = unexpected(self.errors, self.lines, self._expected)
+        if self._kept is not None and self._uses < MOST_USES and self._cleared():
+            self._kept.append(self)
+        else:
+            self.quit()
+        return wrong
+
+    def quit(self) -> None:
+        """End the browser."""
+        with suppress(WebDriverException):
+            self._driver.quit()
+        self._service.stop()
+        with suppress(ProcessLookupError):  # as it should be; else it hangs
+            os.killpg(self._service.process.pid, signal.SIGKILL)
+
+    def _cleared(self) -> bool:
+        """Leave one empty window; returns whether that went well."""
+        try:
+            first, *others = self._driver.window_handles
+            for window in others:
+                self._driver.switch_to.window(window)
+                self._driver.close()
+            self._driver.switch_to.window(first)
+            self._driver.get("about:blank")
+        except (WebDriverException, ValueError):
+            return False
+        self._window = first
+        return True
 
     def _call(self, script: str, *args: Any) -> Any:
         # As text, both ways: the driver itself turns an empty list into an object, for one.
@@ -173,8 +216,19 @@ class WebKit:
         # Nobody on a session bus is needed, and a bus would start half a desktop.
         self._env = os.environ | {"DISPLAY": display, "DBUS_SESSION_BUS_ADDRESS": "disabled:"}
 
+        self._kept: list[WebKitTab] = []
+
     def open(self, **context: bool) -> WebKitTab:
-        return WebKitTab(self._reports, str(next(self._numbers)), self._env, **context)
+        if self._kept and not context:
+            tab = self._kept.pop()
+            tab.begin()
+            return tab
+        number = str(next(self._numbers))
+        return WebKitTab(self._reports, number, self._env, self._kept, **context)
+
+    def close(self) -> None:
+        for tab in self._kept:
+            tab.quit()
 
 
 @contextmanager
@@ -193,4 +247,6 @@ def webkit(reports: Reports) -> Iterator[WebKit]:
         number = os.read(read, 16).decode().strip()  # once it is ready; nothing if it has failed
         if not number:
             raise LookupError("Xvfb did not start")
-        yield WebKit(reports, f":{number}")
+        browsers = WebKit(reports, f":{number}")
+        stack.callback(browsers.close)
+        yield browsers

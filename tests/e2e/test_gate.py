@@ -5,13 +5,14 @@ otherwise keep some of the attackers away before the gate sees them.
 """
 
 import json
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.tab import Opener, Tab
+from tests.e2e.tab import LEFT, Opener, Tab
 from tests.e2e.test_sign_in import REDIRECT, ask
 from tests.e2e.world import World
 
@@ -76,14 +77,23 @@ def served(request: pytest.FixtureRequest, world: World) -> str:
 
 
 @pytest.fixture(scope="module")
-def host(open_module_tab: Opener, served: str, world: World) -> Tab:
-    """A host page with a bus, which is its first frame. What else the tests frame stays there."""
+def host_page(open_module_tab: Opener, served: str, world: World) -> Tab:
+    """A host page with a bus, which is its first frame."""
     tab = open_module_tab()
     # What the browsers say of buses in frames that may not embed one.
-    tab.expect("Content Security Policy", "frame-ancestors")
+    tab.expect("Content Security Policy", "frame-ancestors", *LEFT)
     tab.goto(world.page)
     tab.run("(src) => embed({ src }).ready", served)
     return tab
+
+
+@pytest.fixture
+def host(host_page: Tab) -> Iterator[Tab]:
+    """The host page; what a test has framed beside the bus goes afterwards."""
+    yield host_page
+    host_page.run(
+        "() => { for (const frame of [...document.querySelectorAll('iframe')].slice(1)) frame.remove(); }"
+    )
 
 
 # Each makes the attacker in the host page, so that only its window is not the one that embeds.

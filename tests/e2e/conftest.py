@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Playwright
 
 from tests.e2e.browsers import driver, tabs
-from tests.e2e.engines import chosen
+from tests.e2e.engines import chosen, runs
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.world import World
 
@@ -24,7 +24,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         named = metafunc.config.getoption("--engine")
         marked = metafunc.definition.get_closest_marker("engines")
-        engines = [each for each in named or chosen() if marked is None or each in marked.args]
+        module = metafunc.module.__name__.rpartition(".")[2]
+        wanted = named or [each for each in chosen() if runs(each, module)]
+        engines = [each for each in wanted if marked is None or each in marked.args]
         metafunc.parametrize("engine", engines, indirect=True, scope="session")
 
 
@@ -47,11 +49,11 @@ def browser(engine: str, world: World, playwright: Playwright) -> Iterator[Opene
         yield open_tab
 
 
-def _opener(browser: Opener) -> Iterator[Opener]:
+def _opener(browser: Opener, *, fresh: bool) -> Iterator[Opener]:
     tabs: list[Tab] = []
 
     def open_tab(**context: Any) -> Tab:
-        tabs.append(browser(**context))
+        tabs.append(browser(**{"fresh": fresh} | context))
         return tabs[-1]
 
     yield open_tab
@@ -60,14 +62,14 @@ def _opener(browser: Opener) -> Iterator[Opener]:
 
 
 @pytest.fixture
-def open_tab(browser: Opener) -> Iterator[Opener]:
+def open_tab(browser: Opener, request: pytest.FixtureRequest) -> Iterator[Opener]:
     """Opens tabs, each with a profile that no other open tab has; an error in one fails the test."""
-    yield from _opener(browser)
+    yield from _opener(browser, fresh=request.node.get_closest_marker("fresh") is not None)
 
 
 @pytest.fixture(scope="module")
 def open_module_tab(browser: Opener) -> Iterator[Opener]:
-    yield from _opener(browser)
+    yield from _opener(browser, fresh=False)
 
 
 @pytest.fixture(scope="module")

@@ -18,14 +18,19 @@ class Tab:
     """Acts in a page and its frames, and keeps all that the console says.
 
     Any uncaught error or policy violation fails the test, unless it was `expected`. The profile is
-    one of `kept` that another tab has left there, with what it had cached, or a new one; one with
-    options is always new.
+    one of `kept` that another tab has left there, with what it had cached, or a new one: always
+    where it has options, or is to be `fresh`.
     """
 
     def __init__(
-        self, browser: Browser, kept: list[BrowserContext] | None = None, **context: Any
+        self,
+        browser: Browser,
+        kept: list[BrowserContext] | None = None,
+        *,
+        fresh: bool = False,
+        **context: Any,
     ) -> None:
-        self._kept = None if context else kept
+        self._kept = None if context or fresh else kept
         self._context = self._kept.pop() if self._kept else browser.new_context(**context)
         self.lines: list[str] = []
         self.errors: list[str] = []
@@ -90,6 +95,7 @@ class Tab:
                 page.close()
             self._context.remove_listener("console", self._line)
             self._context.remove_listener("weberror", self._error)
+            self._context.clear_cookies()  # who was signed in at a provider is so no more
             self._kept.append(self._context)
         return unexpected(self.errors, self.lines, self._expected)
 

@@ -13,6 +13,8 @@ from tests.e2e.tab import Opener, Tab
 from tests.e2e.test_sign_in import REDIRECT, ask
 from tests.e2e.world import World, without_hashes
 
+pytestmark = pytest.mark.fresh
+
 BOOT_FAILED = {"code": "BOOT_FAILED", "message": "The Python runtime could not start."}
 
 

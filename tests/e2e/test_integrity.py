@@ -11,6 +11,8 @@ from tests.e2e.test_boot import BOOT_FAILED, find
 from tests.e2e.test_sign_in import ask
 from tests.e2e.world import World, without_hashes
 
+pytestmark = pytest.mark.fresh
+
 
 def tampered(*names: str) -> Callable[[Path], None]:
     """Add a harmless line to files: every parser takes it, and only a hash tells."""

@@ -13,6 +13,8 @@ from tests.e2e.test_boot import damaged, find, without
 from tests.e2e.test_sign_in import ask
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.fresh
+
 STOCK = "sso-bus: stock boot, because "
 
 

@@ -6,6 +6,8 @@ from playwright.sync_api import Error
 from tests.e2e.tab import Opener
 from tests.e2e.world import World
 
+pytestmark = pytest.mark.fresh
+
 
 def test_nothing_that_goes_wrong_is_missed(browser: Opener, world: World) -> None:
     tab = browser().goto(world.page)

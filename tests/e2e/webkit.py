@@ -61,11 +61,12 @@ class WebKitTab:
         env: dict[str, str],
         kept: "list[WebKitTab]",
         *,
+        fresh: bool = False,
         ignore_https_errors: bool = False,
     ) -> None:
         self._reports = reports
         self._tab = tab
-        self._kept = None if ignore_https_errors else kept
+        self._kept = None if fresh or ignore_https_errors else kept
         self._uses = 0
         self._expected: list[str] = []
         options = WebKitGTKOptions()
@@ -219,7 +220,7 @@ class WebKit:
         self._kept: list[WebKitTab] = []
 
     def open(self, **context: bool) -> WebKitTab:
-        if self._kept and not context:
+        if self._kept and not any(context.values()):
             tab = self._kept.pop()
             tab.begin()
             return tab

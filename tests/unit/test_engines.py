@@ -35,3 +35,16 @@ def test_those_that_are_named_and_no_others(monkeypatch, ci):
     engines.keep("firefox", there=True)
     assert engines.chosen() == engines.required() == ["webkit", "chromium"]
     assert engines.optional() == []
+
+
+def test_all_run_in_chromium_and_the_core_in_the_others_unless_they_are_named(monkeypatch):
+    assert engines.runs("chromium", "test_demo")
+    assert engines.runs("webkit", "test_gate")
+    assert not engines.runs("webkit", "test_demo")
+    monkeypatch.setenv("SSO_BUS_ENGINES", "webkit")
+    assert engines.runs("webkit", "test_demo")
+
+
+def test_the_core_is_there():
+    folder = engines.ROOT / "tests/e2e"
+    assert all((folder / f"{module}.py").exists() for module in engines.CORE)

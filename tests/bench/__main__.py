@@ -26,7 +26,7 @@ from host.build.runtime import ROOT
 from tests.bench.chart import draw
 from tests.bench.pages import make_floor, make_penpal, make_stock
 from tests.bench.sessions import PlaywrightSession, Session, session
-from tests.e2e.browsers import ENGINES
+from tests.e2e.engines import ENGINES
 from tests.e2e.install import works
 from tests.e2e.world import EXTRA_ROUTES, World
 

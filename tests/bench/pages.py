@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -30,8 +31,7 @@ def make_stock(folder: Path) -> None:
     page = (folder / "index.html").read_text()
     start = page.index('data-config="') + len('data-config="')
     page = page[:start] + html.escape(json.dumps(config)) + page[page.index('"', start) :]
-    head = [line for line in page.splitlines() if "preload" not in line]
-    _write(folder, "\n".join(head))
+    _write(folder, re.sub(r'data-preload="[^"]*"', 'data-preload=""', page))
 
 
 def make_floor(folder: Path) -> None:

@@ -60,7 +60,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   let attached = false; // the iframe has been in the page
   let listening = false; // the document in the iframe has said so
   let expected = false; // a load event is to come of a document that said LISTENING already
-  let loaded = -Infinity; // when the last load event was that came before a LISTENING
+  let loadedAt = -Infinity; // when the last load event was that came before a LISTENING
   let settled = false; // `ready` is
   let fault = null; // the diagnosis, until a LISTENING proves it wrong
   let destroyed = false;
@@ -173,7 +173,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   const onLoad = () => {
     if (expected) return void (expected = false);
     // Another document than the one that was asked: it knows nothing of that.
-    loaded = performance.now();
+    loadedAt = performance.now();
     reloaded();
     listening = false;
     fault = null;
@@ -188,8 +188,8 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   const onListening = () => {
     reloaded(); // a bus that says so anew knows nothing of what was sent before
     listening = true;
-    expected = performance.now() - loaded > SAME;
-    loaded = -Infinity;
+    expected = performance.now() - loadedAt > SAME;
+    loadedAt = -Infinity;
     fault = null;
     turn++;
     flush();

@@ -46,6 +46,7 @@ class BusFiles:
         self._folder = folder.resolve()
         self._rules = list((rules or _read_rules(self._folder / "_headers")).items())
         self._page = page
+        self._packed = None if page is None else gzip.compress(page, mtime=0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -67,7 +68,7 @@ class BusFiles:
             here = quote(request.scope["path"].rsplit("/", 1)[-1])
             return Response(status_code=308, headers=headers | {"Location": f"{here}/"})
         if self._page is not None and path in ("/", "/index.html"):
-            return _page(self._page, request, headers)
+            return self._made(self._page, request, headers)
         file = self._file(path)
         if file is None:
             # A missing file is a 404, never a fallback page that would be taken for the file.
@@ -77,6 +78,15 @@ class BusFiles:
         if encoding:
             headers["Content-Encoding"] = encoding
         return FileResponse(file, headers=headers | {"Vary": "Accept-Encoding"}, media_type=type_)
+
+    def _made(self, page: bytes, request: Request, headers: dict[str, str]) -> Response:
+        headers = headers | {"Vary": "Accept-Encoding"}
+        if self._packed is not None and "gzip" in _accepted(request.headers):
+            page = self._packed
+            headers["Content-Encoding"] = "gzip"
+        headers["Content-Length"] = str(len(page))
+        body = b"" if request.method == "HEAD" else page
+        return Response(body, headers=headers, media_type=_TYPES[".html"])
 
     def _file(self, path: str) -> Path | None:
         if {".", ".."} & set(path.split("/")):
@@ -89,16 +99,6 @@ class BusFiles:
             return file if inside and file.is_file() else None
         except (OSError, ValueError):  # a name that no file can have
             return None
-
-
-def _page(page: bytes, request: Request, headers: dict[str, str]) -> Response:
-    headers = headers | {"Vary": "Accept-Encoding"}
-    if "gzip" in _accepted(request.headers):
-        page = gzip.compress(page, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    headers["Content-Length"] = str(len(page))
-    body = b"" if request.method == "HEAD" else page
-    return Response(body, headers=headers, media_type=_TYPES[".html"])
 
 
 def _accepted(asked: Headers) -> set[str]:

@@ -78,3 +78,11 @@ def embedded(open_module_tab: Opener, world: World) -> Tab:
     tab = open_module_tab().goto(world.page)
     tab.run("(src) => embed({ src }).ready", world.bus())
     return tab
+
+
+@pytest.fixture(scope="module")
+def raw(open_module_tab: Opener, world: World) -> Tab:
+    """A host page that has embedded a bus by the raw protocol; one boot for the module."""
+    tab = open_module_tab().goto(world.page)
+    tab.run("(src) => raw(src).ready", world.bus())
+    return tab

@@ -6,32 +6,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Opener, Tab
+from tests.e2e.tab import Tab
 from tests.e2e.test_gate import NOT_THE_PARENT
-from tests.e2e.test_sign_in import REDIRECT
+from tests.e2e.test_sign_in import REDIRECT, ask_raw
 from tests.e2e.world import World
-
-
-@pytest.fixture(scope="module")
-def raw(open_module_tab: Opener, world: World) -> Tab:
-    tab = open_module_tab().goto(world.page)
-    tab.run("(src) => raw(src).ready", world.bus())
-    return tab
 
 
 @pytest.fixture(autouse=True)
 def a_good_request_follows(raw: Tab, world: World) -> Iterator[None]:
     yield
-    good = raw.run(
-        """(code, redirectUrl) => {
-            heard.length = 0;
-            rawBus.post({ type: "AUTH.SSO", id: "good", payload: { code, redirectUrl } });
-            return reply("good");
-        }""",
-        world.backend.answers(),
-        REDIRECT,
-    )
-    assert good["payload"] == SIGNED_IN
+    assert ask_raw(raw, world.backend.answers())["payload"] == SIGNED_IN
 
 
 def begin(raw: Tab, world: World, id_: str) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_sign_in import REDIRECT
+from tests.e2e.tab import Tab
+from tests.e2e.test_sign_in import ask_raw
 from tests.e2e.world import World
 
 TYPES = {
@@ -97,17 +97,15 @@ DIFFERENT: dict[str, dict[str, str]] = {
 
 
 @pytest.fixture(scope="module")
-def raw(open_module_tab: Opener, world: World) -> Tab:
-    tab = open_module_tab().goto(world.page)
-    tab.run("(src) => raw(src).ready", world.bus())
-    tab.run_in(
+def raw(raw: Tab, world: World) -> Tab:
+    raw.run_in(
         world.bus(),
         """() => {
             window.unreadable = 0;
             addEventListener("messageerror", () => unreadable++);
         }""",
     )
-    return tab
+    return raw
 
 
 POST = """async () => {
@@ -161,12 +159,4 @@ def test_every_type_that_structured_cloning_knows(
     expected = "not cloned" if name in NEVER_LEAVES else DIFFERENT[engine].get(name, "refused")
     assert what_became_of_it(got, unreadable) == expected
     assert len(world.backend.seen) == before
-    good = raw.run(
-        """(code, redirectUrl) => {
-            rawBus.post({ type: "AUTH.SSO", id: "good", payload: { code, redirectUrl } });
-            return reply("good");
-        }""",
-        world.backend.answers(),
-        REDIRECT,
-    )
-    assert good["payload"] == SIGNED_IN
+    assert ask_raw(raw, world.backend.answers())["payload"] == SIGNED_IN

@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.backend import SIGNED_IN
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.test_gate import NOT_THE_PARENT
-from tests.e2e.test_sign_in import REDIRECT
+from tests.e2e.test_sign_in import REDIRECT, ask_raw
 from tests.e2e.world import World
 
 
@@ -99,15 +99,7 @@ def test_strangers_that_fill_the_queue_while_python_boots(open_tab: Opener, worl
     assert got == [[str(n), "INVALID_PAYLOAD"] for n in range(64)]
     tab.wait_for_line(NOT_THE_PARENT)
     assert not world.backend.of(stolen)
-    good = tab.run(
-        """(code, redirectUrl) => {
-            rawBus.post({ type: "AUTH.SSO", id: "good", payload: { code, redirectUrl } });
-            return reply("good");
-        }""",
-        world.backend.answers(),
-        REDIRECT,
-    )
-    assert good["payload"] == SIGNED_IN
+    assert ask_raw(tab, world.backend.answers())["payload"] == SIGNED_IN
 
 
 def test_a_strangers_huge_messages(tab: Tab, world: World) -> None:

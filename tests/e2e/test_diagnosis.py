@@ -1,17 +1,10 @@
 """A bus that is silent: the embed module says which it was, as far as a page can know."""
 
-import datetime as dt
-import ipaddress
-import ssl
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from playwright.sync_api import Playwright
 from starlette.applications import Starlette
 
@@ -19,8 +12,14 @@ from tests.e2e.backend import SIGNED_IN
 from tests.e2e.browsers import launch
 from tests.e2e.tab import LOADED, Opener, Tab
 from tests.e2e.test_sign_in import ask
-from tests.e2e.world import Server, World, _host_routes
+from tests.e2e.world import Server, World
 
+FORBID = """(policy) => {
+    const meta = document.createElement("meta");
+    meta.httpEquiv = "Content-Security-Policy";
+    meta.content = policy;
+    document.head.append(meta);
+}"""
 DIAGNOSE = """async (src) => {
     embed({ src });
     const asked = ask({});
@@ -97,20 +96,14 @@ def test_a_bus_that_comes_late_is_used(open_tab: Opener, world: World) -> None:
 def test_this_pages_policy_forbids_the_frame(open_tab: Opener, world: World) -> None:
     tab = open_tab().goto(world.page)
     tab.expect("frame-src", "frame-ancestors")
-    forbid = """(policy) => {
-        const meta = document.createElement("meta");
-        meta.httpEquiv = "Content-Security-Policy";
-        meta.content = policy;
-        document.head.append(meta);
-    }"""
-    tab.run(forbid, "frame-src 'self'")
+    tab.run(FORBID, "frame-src 'self'")
     got = diagnosis(tab, world.bus())
     assert got["code"] == "MISCONFIGURED"
     assert "frame-src" in got["message"]
     assert world.bus_origin in got["evidence"]
     # The same where the policy names the bus.
     tab.goto(world.page)
-    tab.run(forbid, f"frame-src {world.bus_origin}")
+    tab.run(FORBID, f"frame-src {world.bus_origin}")
     tab.run("(src) => embed({ src }).ready", world.bus())
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
 
@@ -118,14 +111,7 @@ def test_this_pages_policy_forbids_the_frame(open_tab: Opener, world: World) -> 
 def test_this_pages_policy_forbids_to_ask(open_tab: Opener, world: World) -> None:
     tab = open_tab().goto(f"{world.stranger}/pages/host.html")
     tab.expect("connect-src", "Refused to connect", "frame-ancestors")
-    tab.run(
-        """() => {
-            const meta = document.createElement("meta");
-            meta.httpEquiv = "Content-Security-Policy";
-            meta.content = "connect-src 'self'";
-            document.head.append(meta);
-        }"""
-    )
+    tab.run(FORBID, "connect-src 'self'")
     got = diagnosis(tab, world.bus())
     assert got["code"] == "NOT_ALLOWED"
     assert "connect-src forbids" in got["evidence"]
@@ -267,53 +253,18 @@ def test_a_bus_that_is_only_slow_is_waited_for(open_tab: Opener, world: World) -
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
 
 
-def test_an_https_page_cannot_embed_an_http_bus(
-    playwright: Playwright, world: World, tmp_path: Path
-) -> None:
-    server = Server(Starlette(routes=_host_routes()), "localhost", **certificate(tmp_path))
-    secure = server.origin.replace("http:", "https:")
+def test_an_https_page_cannot_embed_an_http_bus(playwright: Playwright, world: World) -> None:
     with launch(playwright, "chromium") as browser:
         tab = Tab(browser, ignore_https_errors=True)
-        tab.goto(f"{secure}/pages/host.html")
+        tab.goto(f"{world.secure}/pages/host.html")
         tab.expect("frame-ancestors")
         got = diagnosis(tab, "http://bus.example/")
         assert got["code"] == "MISCONFIGURED"
         assert "over https:" in got["message"]
         # On loopback it can: browsers trust that.
-        own = world.bus("secure host", allowed_origins=[secure])
+        own = world.bus("secure host", allowed_origins=[world.secure])
         tab.page.reload()
         tab.run(LOADED)
         tab.run("(src) => embed({ src }).ready", own)
         assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
         assert tab.close() == []
-    server.stop()
-
-
-def certificate(folder: Path) -> dict[str, str]:
-    """A certificate for localhost that nobody but this test's browser trusts, as uvicorn wants it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    now = dt.datetime.now(dt.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem, private = folder / "cert.pem", folder / "key.pem"
-    pem.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    ssl.create_default_context().load_cert_chain(pem, private)  # it is one
-    return {"ssl_certfile": str(pem), "ssl_keyfile": str(private)}

@@ -237,18 +237,9 @@ def test_a_sandboxed_bus_has_an_opaque_origin_and_says_so(
 
 # Each shows a page, in a frame of the host's page, that embeds the bus and asks it.
 OPAQUE = {
-    "data": """(page) => {
-        const frame = document.createElement("iframe");
-        frame.src = "data:text/html," + encodeURIComponent(page);
-        document.body.append(frame);
-    }""",
+    "data": SIBLINGS["data, with an opaque origin"],
     # The bus in such a frame is sandboxed as well, and has no origin either.
-    "sandboxed": """(page) => {
-        const frame = document.createElement("iframe");
-        frame.sandbox = "allow-scripts";
-        frame.srcdoc = page;
-        document.body.append(frame);
-    }""",
+    "sandboxed": SIBLINGS["sandboxed, with an opaque origin"],
 }
 
 
@@ -338,13 +329,6 @@ SILENT = {
     "a cancel without payload": "({ type: 'BUS.CANCEL', id: 'cancel' })",
     "a cancel with more": "({ type: 'BUS.CANCEL', payload: { id: 'x', y: 1 }, id: 'cancel' })",
 }
-
-
-@pytest.fixture(scope="module")
-def raw(open_module_tab: Opener, world: World) -> Tab:
-    tab = open_module_tab().goto(world.page)
-    tab.run("(src) => raw(src).ready", world.bus())
-    return tab
 
 
 @pytest.mark.parametrize("expression", SILENT.values(), ids=SILENT.keys())

@@ -190,6 +190,11 @@ def test_nothing_but_reading(client: httpx.Client, base: str, method: str) -> No
 def test_a_whole_sign_in(
     base: str, open_tab: Opener, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    signs_in(base, open_tab, world, monkeypatch)
+
+
+def signs_in(base: str, open_tab: Opener, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sign in through a bus that somebody else serves, started from its snapshot."""
     monkeypatch.setattr(world.backend, "bus_origin", "/".join(base.split("/")[:3]))
     tab = open_tab().goto(world.page)
     tab.run("(src) => embed({ src }).ready", base)

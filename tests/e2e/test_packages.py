@@ -20,12 +20,10 @@ from starlette.staticfiles import StaticFiles
 from host.build.runtime import ROOT
 from host.packages.__main__ import main as make_packages
 from host.packages.npm import manifest
-from tests.e2e.backend import SIGNED_IN
 from tests.e2e.example import build_example, install_example
 from tests.e2e.node_tools import tool_json
 from tests.e2e.tab import Opener
-from tests.e2e.test_nginx import TYPES, headers_of, rules
-from tests.e2e.test_sign_in import ask
+from tests.e2e.test_nginx import TYPES, headers_of, rules, signs_in
 from tests.e2e.world import Server, World
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -229,11 +227,7 @@ def test_the_wheel_serves_what_a_build_does(base: str, packages: Path, world: Wo
 def test_a_web_app_in_python_serves_a_bus_that_signs_in(
     base: str, open_tab: Opener, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world.backend, "bus_origin", "/".join(base.split("/")[:3]))
-    tab = open_tab().goto(world.page)
-    tab.run("(src) => embed({ src }).ready", base)
-    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
-    assert not [line for line in tab.lines if "stock boot" in line]
+    signs_in(base, open_tab, world, monkeypatch)
 
 
 # -- size -----------------------------------------------------------------------------------------

@@ -3,17 +3,15 @@
 import pytest
 
 from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Opener, Tab
+from tests.e2e.tab import Tab
 from tests.e2e.test_sign_in import REDIRECT
 from tests.e2e.world import World
 
 
 @pytest.fixture(scope="module")
-def raw(open_module_tab: Opener, world: World) -> Tab:
-    tab = open_module_tab().goto(world.page)
-    tab.run("(src) => raw(src).ready", world.bus())
-    tab.run("() => { heard.length = 0; }")
-    return tab
+def raw(raw: Tab) -> Tab:
+    raw.run("() => { heard.length = 0; }")
+    return raw
 
 
 @pytest.fixture(autouse=True)

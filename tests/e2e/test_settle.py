@@ -9,6 +9,7 @@ from tests.e2e.backend import SIGNED_IN
 from tests.e2e.browsers import launch
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.test_sign_in import REDIRECT, ask
+from tests.e2e.unhelped import BACK_FORWARD_CACHE
 from tests.e2e.world import World
 
 ASK = "(payload) => { window.asked = ask(payload); }"
@@ -132,9 +133,7 @@ def test_the_host_comes_back_from_the_back_forward_cache(
 ) -> None:
     """Whatever waited is settled, and the page can go on asking."""
     code = world.backend.hangs()
-    # The driver's own flag switches the cache off.
-    flag = "--disable-back-forward-cache"
-    with launch(playwright, "chromium", ignore_default_args=[flag]) as browser:
+    with launch(playwright, "chromium", **BACK_FORWARD_CACHE["chromium"]) as browser:
         tab = Tab(browser)
         tab.goto(world.page)
         tab.run(

@@ -16,6 +16,19 @@ def ask(tab: Tab, code: str, redirect: str = REDIRECT, **more: Any) -> Any:
     return tab.run("(payload) => ask(payload)", {"code": code, "redirectUrl": redirect, **more})
 
 
+def ask_raw(tab: Tab, code: str) -> Any:
+    """Ask by the raw protocol, with all that was heard before forgotten; returns the reply."""
+    return tab.run(
+        """(code, redirectUrl) => {
+            heard.length = 0;
+            rawBus.post({ type: "AUTH.SSO", id: "good", payload: { code, redirectUrl } });
+            return reply("good");
+        }""",
+        code,
+        REDIRECT,
+    )
+
+
 def test_signs_in_a_migrated_user(embedded: Tab, world: World) -> None:
     assert ask(embedded, world.backend.answers()) == {"fulfilled": SIGNED_IN}
 

@@ -10,6 +10,7 @@ from playwright.sync_api import Playwright
 from tests.e2e.backend import SIGNED_IN
 from tests.e2e.browsers import launch
 from tests.e2e.tab import Opener, Tab
+from tests.e2e.unhelped import BACK_FORWARD_CACHE
 from tests.e2e.world import World
 
 EMBED = "(src) => { embed({ src }); }"
@@ -265,9 +266,7 @@ def test_options_that_cannot_work(open_tab: Opener, world: World) -> None:
 
 
 def test_who_comes_back_without_an_answer_is_told(playwright: Playwright, world: World) -> None:
-    # The driver's own flag switches the back-forward cache off.
-    flag = "--disable-back-forward-cache"
-    with launch(playwright, "chromium", ignore_default_args=[flag]) as browser:
+    with launch(playwright, "chromium", **BACK_FORWARD_CACHE["chromium"]) as browser:
         tab = Tab(browser)
         tab.goto(page(world))
         tab.run("(options) => { window.asked = start(options); }", options(world, stay="1"))

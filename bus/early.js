@@ -262,6 +262,8 @@
     return fetch(what, integrity ? { ...options, integrity } : options);
   };
 
+  const parts = {}; // for interpreter.mjs, see below
+
   globalThis.ssoBus = Object.freeze({
     settings: JSON.stringify(settings),
     debug,
@@ -289,6 +291,7 @@
     died,
     // What is tried with this one may fail: there is another way.
     tryFetch: checked,
+    parts,
   });
 
   // Once a second: has Python come in time, is it still alive while somebody waits for it?
@@ -395,6 +398,22 @@
   const script = document.getElementById("bus-main").content.firstElementChild;
   const main = absolute(script.getAttribute("src"));
   begun.set(main, window.fetch(main));
+  // What takes longest begins here and not in interpreter.mjs, which has yet to be loaded itself:
+  // WebAssembly is compiled while it streams in. What fails is for interpreter.mjs to tell. The
+  // modules were asked for first: they are small, and nothing runs without them.
+  const [wasm, library, snapshot] = dataset.parts.split(" ").filter(Boolean);
+  const begin = async (address, options) => {
+    const response = await checked(address, options);
+    if (!response.ok) throw new Error(`${response.status} for ${name(address)}`);
+    return response;
+  };
+  if (wasm) {
+    parts.core = WebAssembly.compileStreaming(begin(wasm));
+    parts.library = WebAssembly.compileStreaming(begin(library));
+    // Needed after the code.
+    parts.snapshot = begin(snapshot, { priority: "low" }).then((response) => response.arrayBuffer());
+    for (const part of Object.values(parts)) part.catch(() => {});
+  }
   import(new URL(core, document.baseURI)).then(
     ({ hooks }) => {
       hooks.worker.onBeforeRunAsync.clear();

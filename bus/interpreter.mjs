@@ -11,11 +11,11 @@ const folder = at(PARTS.folder); // with pyodide.mjs and what Pyodide looks for 
 const mark = (name) => performance.mark(`sso-bus:${name}`);
 const output = { stdout: console.log, stderr: console.error }; // until PyScript says where it wants it
 
-// Where the early listener is, a plain fetch that fails ends the boot; here there is still the stock boot to try.
-const tryFetch = globalThis.ssoBus?.tryFetch ?? fetch;
+// From the early listener. A plain fetch that fails ends the boot; here there is still the stock boot to try.
+const { tryFetch, parts } = globalThis.ssoBus;
 
 mark("interpreter");
-const restored = PARTS.snapshot ? restore() : Promise.reject(new Error("there is no snapshot"));
+const restored = restore();
 restored.catch(() => {}); // told when PyScript asks
 
 export async function loadPyodide(options = {}) {
@@ -29,13 +29,12 @@ export async function loadPyodide(options = {}) {
 }
 
 async function restore() {
-  // Everything at once; compiled while it streams in, which is also what lets browsers keep the compiled code. That the
-  // library is the right one to the byte is checked by the browser; the wasm of Pyodide by what it leaves in memory, below.
-  const core = WebAssembly.compileStreaming(get(`${folder}pyodide.asm.wasm`));
-  const library = WebAssembly.compileStreaming(get(at(PARTS.library), { integrity: PARTS.libraryIntegrity }));
-  const image = load(at(PARTS.snapshot));
+  // These are on their way already. That the library is the right one to the byte is checked by the browser; the wasm of
+  // Pyodide by what it leaves in memory, below.
+  const { core, library, snapshot } = parts;
+  const image = load(snapshot);
   const modules = Promise.all([import(`${folder}pyodide.mjs`), import(`${folder}pyodide.asm.mjs`)]);
-  for (const part of [core, library, image, modules]) part.catch(() => {}); // awaited below, the first to fail counts
+  for (const part of [image, modules]) part.catch(() => {}); // awaited below, the first to fail counts
 
   const [{ loadPyodide }, { default: create }] = await modules;
   mark("modules");
@@ -91,8 +90,8 @@ function copy(bytes, module) {
 }
 
 // The snapshot, as long as it should be, and a promise that breaks if it is not the one that the build made.
-async function load(url) {
-  const bytes = new Uint8Array(await (await get(url, { priority: "low" })).arrayBuffer()); // needed after the code
+async function load(snapshot) {
+  const bytes = new Uint8Array(await snapshot);
   mark("fetched");
   if (bytes.length !== PARTS.snapshotBytes)
     throw new Error(`the snapshot has ${bytes.length} bytes, not ${PARTS.snapshotBytes}`);
@@ -105,8 +104,8 @@ async function load(url) {
   return { bytes, intact };
 }
 
-async function get(url, options) {
-  const response = await tryFetch(url, options);
+async function get(url) {
+  const response = await tryFetch(url);
   if (!response.ok) throw new Error(`${response.status} for ${url}`);
   return response;
 }

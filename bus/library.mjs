@@ -13,6 +13,7 @@ export function withLibrary(create, { path, library, core }) {
     new Promise((resolve, reject) => {
       const stock = settings.instantiateWasm;
       let table;
+      let place;
       settings.dynamicLibraries = [path];
       settings.instantiateWasm = function (imports, done) {
         if (core) handCompiled(core, reject);
@@ -23,6 +24,7 @@ export function withLibrary(create, { path, library, core }) {
             // The linker reuses a table slot that holds the same function object. V8 and SpiderMonkey say "same" where
             // JavaScriptCore does not, so tables would differ. A table that shows nothing has no slot to reuse.
             table.get = () => null;
+            place = placeTogether(table);
             // Emscripten asks here before it would fetch the file, so that what it gets was compiled while streaming.
             Object.defineProperty(settings.preloadedWasm, path, {
               configurable: true,
@@ -42,6 +44,7 @@ export function withLibrary(create, { path, library, core }) {
       // The first moment after the library is in and before Python starts.
       settings.preRun.unshift((module) => {
         delete table.get;
+        place();
         delete module.preloadedWasm[path];
         // Engines with wasm garbage collection get one more function, a trampoline, last in the table. Python finds it through
         // a pointer, null where there is none. Python does without, so it stays null until a snapshot is in place.
@@ -54,6 +57,45 @@ export function withLibrary(create, { path, library, core }) {
       });
       create(settings).then(resolve, reject);
     });
+}
+
+// Wasm may point to some JavaScript functions as well. Emscripten compiles a module for each, after the table refused the
+// function as it is, which takes longer than all else it does there. Until what this returns is called, the table takes
+// them: their places stay empty, which nobody sees before Python starts, and then one module brings them all.
+function placeTogether(table) {
+  const { set } = WebAssembly.Table.prototype;
+  const waiting = [];
+  table.set = (index, value) => {
+    if (typeof value?.sig === "string") waiting.push([index, value]); // Emscripten's mark: result and parameters
+    else set.call(table, index, value);
+  };
+  return () => {
+    delete table.set;
+    const made = importAndExport(waiting.map(([, { sig }]) => sig));
+    const imports = Object.fromEntries(waiting.map(([, value], n) => [n, value]));
+    const { exports } = new WebAssembly.Instance(made, { "": imports });
+    waiting.forEach(([index], n) => table.set(index, exports[n]));
+  };
+}
+
+// A module that imports functions of these signatures, named 0, 1, 2 and so on, and exports them under the same names.
+// WebAssembly core specification, section 5.5 (binary format of modules).
+function importAndExport(signatures) {
+  const types = { i: 0x7f, p: 0x7f, j: 0x7e, f: 0x7d, d: 0x7c, e: 0x6f };
+  const leb = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...leb(n >> 7)]);
+  const vector = (items) => [...leb(items.length), ...items.flat()];
+  const section = (id, items) => {
+    const body = vector(items);
+    return [id, ...leb(body.length), ...body];
+  };
+  const text = (value) => vector([...value].map((letter) => letter.charCodeAt(0)));
+  const list = (letters) => vector([...letters].map((letter) => types[letter]));
+  const kinds = [...new Set(signatures)];
+  const type = ([result, ...parameters]) => [0x60, ...list(parameters), ...list(result === "v" ? "" : result)];
+  const imported = (sig, n) => [...text(""), ...text(`${n}`), 0, ...leb(kinds.indexOf(sig))];
+  const exported = (_, n) => [...text(`${n}`), 0, ...leb(n)];
+  const sections = [section(1, kinds.map(type)), section(2, signatures.map(imported)), section(7, signatures.map(exported))];
+  return new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flat()));
 }
 
 // Lets Pyodide's own instantiateWasm, which also knows which imports this engine needs, use a module compiled already.
@@ -83,8 +125,8 @@ export function fingerprint(module, runs) {
   let sum = 0;
   let from = 0;
   for (const [offset, length] of [...skip, [module.heapStart, 0]]) {
-    // Every third word is enough to tell, and passes through all fields of a table whose entries are a power of two long.
-    for (let i = from >> 2; i < offset >> 2; i += 3) sum = (Math.imul(sum, 31) + words[i]) | 0;
+    // One word of thirteen is enough to tell, and passes through all fields of a table whose entries are a power of two long.
+    for (let i = from >> 2; i < offset >> 2; i += 13) sum = (Math.imul(sum, 31) + words[i]) | 0;
     from = Math.max(from, offset + length);
   }
   return sum >>> 0;

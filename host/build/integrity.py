@@ -10,10 +10,10 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 
-_CODE = {".js", ".mjs", ".py", ".json", ".zip", ".whl"}
+_CODE = {".js", ".mjs", ".py", ".json", ".zip", ".whl", "library.wasm"}
 """What is checked. Not Python's own `.wasm`: a browser compiles it while it streams in, and with a
-hash it would have to wait for the end (measured: it took twice as long). The snapshot and the native
-library are checked by interpreter.mjs."""
+hash it would have to wait for the end (measured: it took twice as long). The snapshot is checked by
+interpreter.mjs."""
 
 
 def sri(data: bytes) -> str:
@@ -23,7 +23,7 @@ def sri(data: bytes) -> str:
 
 def integrity_of(root: Path) -> dict[str, str]:
     """Return the integrity of each file with code in `root`'s folders, by its address from the page."""
-    files = sorted(path for path in root.glob("*/**/*") if path.suffix in _CODE)
+    files = sorted(p for p in root.glob("*/**/*") if p.suffix in _CODE or p.name in _CODE)
     return {f"./{path.relative_to(root).as_posix()}": sri(path.read_bytes()) for path in files}
 
 

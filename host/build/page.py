@@ -10,6 +10,7 @@ from host.build.integrity import import_map, script_source
 from host.build.policy import content_security_policy
 
 SETTINGS_BLOCK: Final = '<script type="application/json" id="bus-settings">{}</script>'
+PARTS_MARK: Final = 'data-parts=""'
 PRELOAD_MARK: Final = 'data-preload=""'
 POLICY_MARK: Final = "<!-- policy: the build puts the content security policy here -->"
 INTEGRITY_MARK: Final = "<!-- integrity: the build puts the hashes of all files here -->"

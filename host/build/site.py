@@ -14,7 +14,7 @@ from host.build.compress import compress_folder
 from host.build.discovery import with_connect_origins
 from host.build.integrity import early_script, import_map, integrity_of, script_source
 from host.build.nginx import nginx_file
-from host.build.page import PRELOAD_MARK, fill_page
+from host.build.page import PARTS_MARK, PRELOAD_MARK, fill_page
 from host.build.policy import headers, headers_file
 from host.build.runtime import ROOT, ensure_runtime
 from host.build.sbom import sbom
@@ -92,6 +92,7 @@ def write_parts(root: Path, say: Callable[[str], None]) -> Parts:
         *(f"{python}/{name}" for name in ("pyodide.mjs", "pyodide.asm.mjs")),
         *(f"{pyscript}/{name}" for name in ("core.js", core)),
     ]
+    parts = [f"{python}/pyodide.asm.wasm", f"{python}/library.wasm", f"{bus}/snapshot.bin"]
     config = json.dumps({"interpreter": f"./{bus}/interpreter.mjs", "plugins": PLUGINS_OFF})
     integrity = integrity_of(root)
     (root / "sbom.cdx.json").write_text(sbom(runtime), encoding="utf-8")
@@ -100,9 +101,14 @@ def write_parts(root: Path, say: Callable[[str], None]) -> Parts:
         "./bus/main.py": f"./{bus}/main.py",
         "./.runtime/pyscript/core.js": f"./{pyscript}/core.js",
         "./pyscript.toml": config.replace('"', "&quot;"),
-        PRELOAD_MARK: f'data-preload="{" ".join(f"./{path}" for path in preloaded)}"',
+        PARTS_MARK: _addresses("parts", parts),
+        PRELOAD_MARK: _addresses("preload", preloaded),
     }
     return Parts([pyscript, python, bus], replacements, integrity)
+
+
+def _addresses(name: str, paths: list[str]) -> str:
+    return f'data-{name}="{" ".join(f"./{path}" for path in paths)}"'
 
 
 def _is_build(folder: Path) -> bool:
@@ -132,8 +138,6 @@ def _python_parts(pyodide: Path, snapshot: Path) -> Files:
 def _bus_parts(python: str, pyodide: Path, snapshot: Path) -> Files:
     parts = {
         "folder": python,
-        "library": f"{python}library.wasm",
-        "snapshot": "snapshot.bin",
         "wheels": [f"{python}{p.name}" for p in sorted(pyodide.glob("*.whl"))],
         "archives": ["bus.zip"],
         **snapshot_meta(snapshot),

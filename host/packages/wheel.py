@@ -46,7 +46,7 @@ def stage(say: Callable[[str], None]) -> Path:
     parts = write_parts(static, say)
     compress_folder(static, say)
     for packed in static.rglob("*.gz"):
-        packed.unlink()  # .br serves all browsers on https, and the wheel is smaller by a third
+        packed.unlink()  # the others serve all browsers on https, and the wheel is smaller
     (folder / "built/parts.json").write_text(json.dumps(dataclasses.asdict(parts)), "utf-8")
     shutil.copyfile(PAGE, folder / "built/page.html")
     for name, text in modules().items():

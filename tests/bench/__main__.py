@@ -12,20 +12,19 @@ import statistics
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
-from starlette.responses import FileResponse
-from starlette.routing import Route
+from playwright.sync_api import Page, Playwright, sync_playwright
 
 from host.build.runtime import ROOT
 from tests.bench.chart import draw
 from tests.bench.pages import make_floor, make_penpal, make_stock
-from tests.bench.sessions import PlaywrightSession, Session, session
+from tests.bench.sessions import ROUTES, Session, session
+from tests.e2e.browsers import launch
 from tests.e2e.engines import ENGINES
 from tests.e2e.install import works
 from tests.e2e.world import EXTRA_ROUTES, World
@@ -122,14 +121,14 @@ class Bench:
             self.row(f"longest gap in the host, {engine}", longer, "longer than alone", 50, "ms")
 
     def session(self, engine: str) -> AbstractContextManager[Session]:
-        return session(self.playwright, engine, self.world)
+        return session(self.playwright, engine, self.world.host)
 
     # -- transfer --------------------------------------------------------------------------------
 
     def transfer(self) -> None:
         sent: dict[str, int] = {}
         for variant in ("bus", "stock"):
-            with self.chromium() as own:
+            with self.session("chromium") as own:
                 before = dict(self.world.buses.sent)
                 own.boot(self.sources[variant])
                 after = self.world.buses.sent
@@ -141,31 +140,28 @@ class Bench:
 
     def requests(self, count: int = 1000) -> None:
         got: dict[str, list[dict[str, float]]] = defaultdict(list)
-        with self.chromium() as own:
-            page = own.page()
-            page.evaluate("(src) => embed({ src }).ready", self.sources["bus"])
+        with self.session("chromium") as own:
             for _ in range(3):
-                got["bus"].append(page.evaluate("(count) => refusals(count)", count))
-                got["penpal"].append(
-                    page.evaluate(
-                        "([src, count]) => penpal(src, count)", [self.sources["penpal"], count]
-                    )
-                )
-        for name in ("p50", "p99"):
+                got["bus"].append(own.ask("refusals", self.sources["bus"], count))
+                got["penpal"].append(own.ask("penpal", self.sources["penpal"], count))
+        names = {"p50": ("p50", 3), "p99": ("p99", 3), "early": ("p99 of the first ones", None)}
+        for name, (what, goal) in names.items():
             mine, theirs = (
                 statistics.median(one[name] for one in got[of]) for of in ("bus", "penpal")
             )
             self.medians |= {f"{name} bus": round(mine, 3), f"{name} penpal": round(theirs, 3)}
-            self.row(f"a refused request, {name}", mine / theirs, "of Penpal's round trip", 3)
+            self.row(f"a refused request, {what}", mine / theirs, "of Penpal's round trip", goal)
 
     def memory(self, few: int = 100, many: int = 2000) -> None:
-        with self.chromium() as own:
-            page = own.page()
+        # This one needs a driver, to look into the browser's heap; no time is measured.
+        with launch(self.playwright, "chromium") as browser:
+            page = browser.new_page()
+            page.goto(self.world.page)
             page.evaluate("(src) => embed({ src }).ready", self.sources["bus"])
             self.exchanges(page, few)
-            before = self.state(own.context, page)
+            before = self.state(page)
             self.exchanges(page, many - few)
-            after = self.state(own.context, page)
+            after = self.state(page)
         for name in ("wasm memory, bytes", "live proxies", "tasks"):
             self.row(
                 f"{name} after {many} exchanges",
@@ -192,7 +188,7 @@ class Bench:
         )
         assert ends == count, f"{count - ends} exchanges failed"
 
-    def state(self, context: BrowserContext, page: Page) -> dict[str, float]:
+    def state(self, page: Page) -> dict[str, float]:
         source = self.sources["bus"]
         frame = next(frame for frame in page.frames if frame.url.startswith(source))
         (core,) = self.world.buses.folders["bus"].glob("pyscript-*/core.js")
@@ -209,24 +205,11 @@ json.dumps([sum(isinstance(o, JsProxy) for o in gc.get_objects()), len(asyncio.a
             }""",
             f"{source}{core.parent.name}/core.js",
         )
-        session = context.new_cdp_session(frame)
+        session = page.context.new_cdp_session(frame)
         session.send("HeapProfiler.enable")
         session.send("HeapProfiler.collectGarbage")
         session.send("HeapProfiler.collectGarbage")
         return got | {"heap": session.send("Runtime.getHeapUsage")["usedSize"]}
-
-    @contextmanager
-    def chromium(self) -> Iterator[PlaywrightSession]:
-        with self.session("chromium") as own:
-            assert isinstance(own, PlaywrightSession)
-            yield own
-
-
-def _serve(url: str, path: Path) -> Route:
-    async def answer(_: Any) -> FileResponse:
-        return FileResponse(path, media_type="text/javascript")
-
-    return Route(url, answer)
 
 
 def _machine() -> dict[str, str | int | None]:
@@ -267,8 +250,7 @@ def main() -> int:
     parser.add_argument("--engine", action="append", choices=ENGINES, help="default: all here")
     args = parser.parse_args()
     engines = args.engine or [engine for engine in ENGINES if works(engine)]
-    EXTRA_ROUTES.append(_serve("/measure.js", ROOT / "tests/bench/measure.js"))
-    EXTRA_ROUTES.append(_serve("/penpal.mjs", ROOT / "node_modules/penpal/dist/penpal.mjs"))
+    EXTRA_ROUTES.extend(ROUTES)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         world = World(Path(folder))
         bench = Bench(world, playwright, args.runs)

@@ -31,7 +31,7 @@ def make_stock(folder: Path) -> None:
     page = (folder / "index.html").read_text()
     start = page.index('data-config="') + len('data-config="')
     page = page[:start] + html.escape(json.dumps(config)) + page[page.index('"', start) :]
-    _write(folder, re.sub(r'data-preload="[^"]*"', 'data-preload=""', page))
+    _write(folder, re.sub(r'data-(parts|preload)="[^"]*"', r'data-\1=""', page))
 
 
 def make_floor(folder: Path) -> None:

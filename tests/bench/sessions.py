@@ -1,102 +1,183 @@
-"""A browser session for each engine, as the bench uses it: what is cached stays until its end."""
+"""Browsers as people start them, for the bench: nothing drives them.
 
+A driver listens to all that a page fetches, and Chromium copies it for that on the page's own
+thread: it made a boot half as slow again. So the page asks the bench's server what to do next.
+"""
+
+import asyncio
+import os
+import queue
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import BrowserContext, Playwright
+from playwright.sync_api import Playwright
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
 
-from tests.e2e.browsers import launch, profile
-from tests.e2e.webkit import WebKit, webkit
-from tests.e2e.world import World
+from host.build.runtime import ROOT
+from tests.e2e.browsers import QUIET, executable
+from tests.e2e.webkit import display, mini_browser
 
-IMPORT = "import('/measure.js')"
+PAGE = ROOT / "tests/bench/page.html"
+SECONDS = 180
+"""How long a page may take for one errand."""
+
+FIREFOX: dict[str, str | bool] = {
+    "app.normandy.enabled": False,
+    "app.update.enabled": False,
+    "browser.safebrowsing.blockedURIs.enabled": False,
+    "browser.safebrowsing.malware.enabled": False,
+    "browser.safebrowsing.phishing.enabled": False,
+    "browser.shell.checkDefaultBrowser": False,
+    "browser.startup.homepage_override.mstone": "ignore",
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "extensions.update.enabled": False,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "services.settings.server": "data:,",
+    "toolkit.telemetry.reportingpolicy.firstRun": False,
+}
+"""Firefox asks for its own updates and more; none of that is of use here."""
 
 
-class Session(Protocol):
-    """One profile of one browser."""
+class Session:
+    """One profile of one browser, whose page does one errand after the other."""
+
+    def __init__(self) -> None:
+        self.todo: queue.Queue[tuple[str, list[Any]]] = queue.Queue()
+        self.done: queue.Queue[Any] = queue.Queue()
+
+    def ask(self, errand: str, *args: Any) -> Any:
+        """Have a new page call a function of errands.js; returns what its promise resolves to.
+
+        Raises RuntimeError if it fails, TimeoutError if no answer comes.
+        """
+        self.todo.put((errand, list(args)))
+        try:
+            got = self.done.get(timeout=SECONDS)
+        except queue.Empty:
+            raise TimeoutError(f"the browser did not answer to {errand}{args}") from None
+        if "error" in got:
+            raise RuntimeError(f"{errand}{args}: {got['error']}")
+        return got["value"]
 
     def boot(self, src: str, *, watch: bool = False) -> dict[str, float]:
         """Boot a page in an iframe of a new host page; returns its times in milliseconds."""
+        got: dict[str, float] = self.ask("boot", src, watch)
+        return got
 
     def idle(self, milliseconds: int) -> float:
         """Return the longest gap in a host page's event loop when nothing goes on."""
-
-
-class PlaywrightSession:
-    """A context of Playwright's."""
-
-    def __init__(self, context: BrowserContext, host: str) -> None:
-        self.context = context
-        self._host = host
-
-    def boot(self, src: str, *, watch: bool = False) -> dict[str, float]:
-        """See `Session.boot`."""
-        page = self.page()
-        got: dict[str, float] = page.evaluate("([src, watch]) => boot(src, watch)", [src, watch])
-        page.close()
-        return got
-
-    def idle(self, milliseconds: int) -> float:
-        """See `Session.idle`."""
-        page = self.page()
-        gap: float = page.evaluate("idle", milliseconds)
-        page.close()
+        gap: float = self.ask("idle", milliseconds)
         return gap
 
-    def page(self) -> Any:
-        """Open a host page that is at rest."""
-        page = self.context.new_page()
-        page.goto(self._host)
-        page.evaluate(IMPORT)
-        # What the page before left to do (its process ends, its code is kept) is not this one's.
-        page.wait_for_timeout(500)
-        return page
+
+SESSIONS: dict[str, Session] = {}
+_numbers = count(1)
 
 
-class WebKitSession:
-    """A MiniBrowser: one tab, whose page is loaded anew for each boot."""
+async def _page(_: Request) -> Response:
+    return FileResponse(PAGE, headers={"Cache-Control": "no-store"})
 
-    def __init__(self, browser: WebKit, host: str) -> None:
-        self._tab = browser.open()
-        self._host = host
 
-    def boot(self, src: str, *, watch: bool = False) -> dict[str, float]:
-        """See `Session.boot`."""
-        self._page()
-        got: dict[str, float] = self._tab.run("(src, watch) => boot(src, watch)", src, watch)
-        return got
+async def _between(_: Request) -> Response:
+    # By this header, the next page gets processes of its own, as if it were in a new tab.
+    headers = {"Cache-Control": "no-store", "Cross-Origin-Opener-Policy": "same-origin"}
+    return FileResponse(PAGE.with_name("between.html"), headers=headers)
 
-    def idle(self, milliseconds: int) -> float:
-        """See `Session.idle`."""
-        self._page()
-        gap: float = self._tab.run("(milliseconds) => idle(milliseconds)", milliseconds)
-        return gap
 
-    def close(self) -> None:
-        """End the browser."""
-        self._tab.close()
+async def _next(request: Request) -> Response:
+    session = SESSIONS.get(request.path_params["name"])
+    while session:
+        with suppress(queue.Empty):
+            return JSONResponse(session.todo.get_nowait())
+        if await request.is_disconnected():
+            break
+        await asyncio.sleep(0.02)
+    return Response(status_code=404)
 
-    def _page(self) -> None:
-        self._tab.goto(self._host)
-        self._tab.run(f"() => {IMPORT}.then(() => new Promise((done) => setTimeout(done, 500)))")
+
+async def _done(request: Request) -> Response:
+    SESSIONS[request.path_params["name"]].done.put(await request.json())
+    return Response(status_code=204)
+
+
+def _file(path: Path) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_: Request) -> Response:
+        return FileResponse(path, media_type="text/javascript")
+
+    return answer
+
+
+ROUTES = [
+    Route("/bench/{name}/", _page),
+    Route("/bench/{name}/between", _between),
+    Route("/bench/{name}/next", _next),
+    Route("/bench/{name}/done", _done, methods=["POST"]),
+    Route("/errands.js", _file(PAGE.with_name("errands.js"))),
+    Route("/penpal.mjs", _file(ROOT / "node_modules/penpal/dist/penpal.mjs")),
+]
+"""What the host has to serve for it."""
 
 
 @contextmanager
-def session(playwright: Playwright, engine: str, world: World) -> Iterator[Session]:
-    """Start a browser with a new profile; as a person's, it keeps compiled code."""
+def session(playwright: Playwright, engine: str, origin: str) -> Iterator[Session]:
+    """Start a browser with a new profile. Raises LookupError where there is none."""
+    name = str(next(_numbers))
     with ExitStack() as stack:
-        if engine == "webkit":
-            browser = stack.enter_context(webkit(world.reports))
-            tab = WebKitSession(browser, world.page)
-            stack.callback(tab.close)
-            yield tab
-        elif engine == "firefox":
-            # Playwright's driver of a stock Firefox hangs with a profile in a folder.
-            context = stack.enter_context(launch(playwright, engine)).new_context()
-            yield PlaywrightSession(context, world.page)
-        else:
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            context = stack.enter_context(profile(playwright, engine, folder))
-            yield PlaywrightSession(context, world.page)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        command, env = _command(playwright, engine, folder, stack)
+        SESSIONS[name] = Session()
+        stack.callback(SESSIONS.pop, name)
+        browser = subprocess.Popen(
+            [*command, f"{origin}/bench/{name}/between"],
+            env=os.environ | env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        stack.callback(_end, browser)
+        yield SESSIONS[name]
+
+
+def _command(
+    playwright: Playwright, engine: str, folder: Path, stack: ExitStack
+) -> tuple[list[str], dict[str, str]]:
+    if engine == "webkit":
+        path = mini_browser()
+        if path is None:
+            raise LookupError("no MiniBrowser here; `make browsers` installs one")
+        env = {"DISPLAY": stack.enter_context(display()), "DBUS_SESSION_BUS_ADDRESS": "disabled:"}
+        homes = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+        return [path], env | {home: str(folder) for home in homes}
+    path = executable(playwright, engine)
+    if engine == "firefox":
+        lines = (f"user_pref({_js(key)}, {_js(value)});\n" for key, value in FIREFOX.items())
+        (folder / "user.js").write_text("".join(lines))
+        return [path, "--headless", "--no-remote", "--profile", str(folder)], {}
+    own = ["--no-first-run", "--password-store=basic", "--use-mock-keychain"]
+    if sys.platform == "linux" and os.geteuid() == 0:
+        own.append("--no-sandbox")  # Chromium's sandbox does not work for root
+    return [path, "--headless", f"--user-data-dir={folder}", *own, *QUIET], {}
+
+
+def _js(value: str | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"'
+
+
+def _end(browser: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(browser.pid, 15)
+    try:
+        browser.wait(10)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(browser.pid, 9)
+        browser.wait()

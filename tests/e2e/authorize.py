@@ -30,7 +30,8 @@ class Authorize:
         self.seen.append(query)
         if "stay" in plan:
             return HTMLResponse(
-                "<!doctype html><title>Sign in</title><script>console.log('at the provider')</script>"
+                "<!doctype html><head><title>Sign in</title>"
+                "<script>console.log('at the provider')</script>"
             )
         answer = {"state": query["state"]} | plan
         joint = "&" if "?" in query["redirect_uri"] else "?"

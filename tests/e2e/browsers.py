@@ -76,17 +76,23 @@ def _named(engine: str) -> str | None:
     return os.environ.get(f"SSO_BUS_{engine.upper()}")
 
 
-def _options(playwright: Playwright, engine: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return how to start a browser. Raises LookupError where there is none."""
+def executable(playwright: Playwright, engine: str) -> str:
+    """Return the path of the browser to use. Raises LookupError where there is none."""
     own = playwright_browser(playwright, engine)
     path = _named(engine) or own or system_browser(engine)
     if path is None:
         raise LookupError(f"no {engine} here; `make browsers` installs one")
+    return path
+
+
+def _options(playwright: Playwright, engine: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return how to start a browser. Raises LookupError where there is none."""
+    path = executable(playwright, engine)
     if engine == "chromium":
         options["args"] = [*QUIET, *options.get("args", [])]
         if sys.platform == "linux" and os.geteuid() == 0:
             options["args"].append("--no-sandbox")  # Chromium's sandbox does not work for root
-    elif path != own:
+    elif path != playwright_browser(playwright, engine):
         # A Firefox as its makers publish it, not Playwright's patched one.
         options["channel"] = "moz-firefox"
     return options | {"executable_path": path}

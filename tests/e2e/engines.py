@@ -2,7 +2,7 @@
 
 SSO_BUS_ENGINES in the environment names them, such as "chromium firefox". Else CI (CI=true) has all
 three, and elsewhere it is Chromium and whatever else is there or could be installed; all tests run in
-Chromium then, and the CORE in the others: all of them in all three take 40 minutes on two cores.
+Chromium then, and the CORE in the others: all of them in all three take 35 minutes on two cores.
 """
 
 import os
@@ -13,15 +13,27 @@ ENGINES = ("chromium", "firefox", "webkit")
 
 CORE = (
     "test_attack_imitation",
+    "test_attack_nesting",
     "test_attack_origins",
+    "test_attack_replay",
+    "test_attack_types",
+    "test_attack_volume",
+    "test_boot",
     "test_debug",
+    "test_fuzz",
     "test_gate",
+    "test_integrity",
+    "test_lifecycle",
     "test_policy",
     "test_raw",
     "test_secrets",
+    "test_settle",
     "test_sign_in",
+    "test_snapshot",
+    "test_unhelped",
 )
-"""What runs in Firefox and WebKit even where they are not named: who is let in, and that it works."""
+"""What runs in Firefox and WebKit even where they are not named: the attacks, the boot and its ends,
+life cycles, and that it works."""
 
 FOUND = ROOT / ".runtime/engines"
 """A file for each engine that was looked for unasked: "yes", or "no" and it is not tried again."""

@@ -65,7 +65,7 @@ def rules(folder: Path) -> dict[str, dict[str, str]]:
 def files(folder: Path) -> list[str]:
     """Each file that is served, packed ones left out."""
     for_servers = {"_headers", "nginx.conf"}
-    paths = (p for p in folder.rglob("*") if p.is_file() and p.suffix not in (".br", ".gz"))
+    paths = (p for p in folder.rglob("*") if p.is_file() and p.suffix not in (".zst", ".br", ".gz"))
     return sorted({p.relative_to(folder).as_posix() for p in paths} - for_servers)
 
 

@@ -101,7 +101,14 @@ def test_the_iframe_shows_another_page(open_tab: Opener, world: World, engine: s
 def test_a_bus_that_is_gone_for_good(open_tab: Opener, world: World) -> None:
     tab = open_tab()
     asked(tab, world)
-    tab.run("(url) => { bus.iframe.src = url; }", f"{world.bus_origin}/nothing/")
+    # The bus's page answers until the other one is there.
+    tab.run(
+        """(url) => new Promise((done) => {
+            bus.iframe.addEventListener("load", done, { once: true });
+            bus.iframe.src = url;
+        }).then(() => {})""",
+        f"{world.bus_origin}/nothing/",
+    )
     tab.run("() => asked")
     assert tab.run("() => ask({})")["code"] == "NOT_ALLOWED"
 

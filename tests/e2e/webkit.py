@@ -233,8 +233,8 @@ class WebKit:
 
 
 @contextmanager
-def webkit(reports: Reports) -> Iterator[WebKit]:
-    """Start a display for the browsers, and end it."""
+def display() -> Iterator[str]:
+    """Start a display that nobody sees, and end it; yields its name, such as ":1"."""
     with ExitStack() as stack:
         read, write = os.pipe()
         stack.callback(os.close, read)
@@ -248,6 +248,15 @@ def webkit(reports: Reports) -> Iterator[WebKit]:
         number = os.read(read, 16).decode().strip()  # once it is ready; nothing if it has failed
         if not number:
             raise LookupError("Xvfb did not start")
-        browsers = WebKit(reports, f":{number}")
-        stack.callback(browsers.close)
-        yield browsers
+        yield f":{number}"
+
+
+@contextmanager
+def webkit(reports: Reports) -> Iterator[WebKit]:
+    """Start a display for the browsers, and end both."""
+    with display() as name:
+        browsers = WebKit(reports, name)
+        try:
+            yield browsers
+        finally:
+            browsers.close()

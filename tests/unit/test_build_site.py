@@ -13,6 +13,7 @@ from zipfile import ZipFile
 
 import brotli
 import pytest
+import zstandard
 
 from bus.settings import Settings
 from host.build import __main__ as command
@@ -73,7 +74,7 @@ def test_the_built_folder(runtime, out):
     bus, pyscript, python = folders(files)
     for folder, name in ((bus, "bus"), (pyscript, "pyscript"), (python, "python")):
         assert re.fullmatch(name + "-[0-9a-f]{16}", folder)
-    plain = {name for name in files if not name.endswith((".br", ".gz"))}
+    plain = {name for name in files if not name.endswith((".zst", ".br", ".gz"))}
     assert {
         "_headers",
         "index.html",
@@ -95,7 +96,8 @@ def test_all_that_the_page_names_is_there(runtime, out):
     files = build(out)
     head = files["index.html"].decode().split("<body>")[0]
     named = re.findall(r"\./([\w./-]+)", re.sub(r"<script type=.importmap.*?</script>", "", head))
-    assert len(named) == 4 + 7  # core, interpreter, main.py, early.js, and what is preloaded
+    # core, interpreter, main.py, early.js; the big parts; and what is preloaded
+    assert len(named) == 4 + 3 + 7
     assert set(named) <= files.keys()
 
 
@@ -103,7 +105,7 @@ def test_the_page_holds_the_hash_of_each_file_with_code(runtime, out):
     files = build(out)
     page = files["index.html"].decode()
     hashes = json.loads(re.search(r'<script type="importmap">(.*?)</script>', page)[1])["integrity"]
-    code = (".js", ".mjs", ".py", ".json", ".zip", ".whl")
+    code = (".js", ".mjs", ".py", ".json", ".zip", ".whl", "/library.wasm")
     assert hashes == {
         f"./{name}": f"sha256-{b64encode(sha256(data).digest()).decode()}"
         for name, data in files.items()
@@ -144,6 +146,11 @@ def test_packed_files_hold_the_same(runtime, out):
     assert any(name.endswith("core.js.br") for name in packed)
     for name in packed:
         assert brotli.decompress(files[name]) == files[name.removesuffix(".br")]
+    assert any(name.endswith("core.js.zst") for name in files)
+    for name in (name for name in files if name.endswith(".zst")):
+        assert zstandard.decompress(files[name]) == files[name.removesuffix(".zst")]
+        # Browsers refuse a larger window (RFC 9659).
+        assert zstandard.get_frame_parameters(files[name]).window_size <= 8 * 2**20
     for name in (name for name in files if name.endswith(".gz")):
         assert gzip.decompress(files[name]) == files[name.removesuffix(".gz")]
     assert not [name for name in files if name.startswith("_headers.")]
@@ -274,6 +281,7 @@ def test_the_command_makes_a_debug_build_only_where_it_is_asked_to(
         "index.html",
         "index.html.br",
         "index.html.gz",
+        "index.html.zst",
     }
 
 

@@ -47,6 +47,7 @@ def folder(tmp_path):
         (folder / "bus-1" / name).write_text(f"this is {name}")
     (folder / "bus-1/core.js.br").write_bytes(b"packed by brotli")
     (folder / "bus-1/core.js.gz").write_bytes(gzip.compress(b"this is core.js"))
+    (folder / "bus-1/lock.json.zst").write_bytes(b"packed by zstd")
     (folder / "bus-1/lock.json.gz").write_bytes(gzip.compress(b"this is lock.json"))
     (tmp_path / "secret.txt").write_text("secret")
     (tmp_path / "dist-other").mkdir()
@@ -126,6 +127,13 @@ async def test_packed_files(folder, accept, encoding):
     names = {"br": "core.js.br", "gzip": "core.js.gz", None: "core.js"}
     assert body == (folder / "bus-1" / names[encoding]).read_bytes()
     assert headers["content-length"] == str(len(body))
+
+
+async def test_what_is_unpacked_fastest_goes_out_first(folder):
+    asked = [(b"accept-encoding", b"gzip, deflate, br, zstd")]
+    _, headers, body = await raw(bus_files(folder), "/bus-1/lock.json", headers=asked)
+    assert headers["content-encoding"] == "zstd"
+    assert body == b"packed by zstd"
 
 
 async def test_what_is_not_packed_goes_out_as_it_is(client):

@@ -203,7 +203,6 @@ const meta = {
   lock: lock(),
   env,
   libraryPath: compiled.library,
-  libraryIntegrity: `sha256-${createHash("sha256").update(compiled.so).digest("base64")}`,
   snapshotBytes: file.length,
   snapshotSha256: sha256(file),
   headerBytes: headerBytes(snapshot),

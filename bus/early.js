@@ -375,7 +375,7 @@
 
   // PyScript looks for its config when it is imported, and must find the script only after the
   // hook is gone that composes worker code with Function(…), which the page's policy forbids.
-  const { config, core, preload } = dataset;
+  const { config, preload } = dataset;
   for (const href of preload.split(" ").filter(Boolean)) {
     const link = document.createElement("link");
     link.rel = "modulepreload";
@@ -395,7 +395,8 @@
   // The interpreter starts now, not when PyScript has got that far; PyScript reports its errors.
   if (inline) import(new URL(JSON.parse(config).interpreter, document.baseURI)).catch(() => {});
   // PyScript would fetch the script only when Python is up. The answer waits for it in `begun`.
-  const script = document.getElementById("bus-main").content.firstElementChild;
+  const from = (id) => document.getElementById(id).content.firstElementChild;
+  const script = from("bus-main");
   const main = absolute(script.getAttribute("src"));
   begun.set(main, window.fetch(main));
   // What takes longest begins here and not in interpreter.mjs, which has yet to be loaded itself:
@@ -414,12 +415,18 @@
     parts.snapshot = begin(snapshot, { priority: "low" }).then((response) => response.arrayBuffer());
     for (const part of Object.values(parts)) part.catch(() => {});
   }
-  import(new URL(core, document.baseURI)).then(
-    ({ hooks }) => {
+  // By an element, and imported when that has run: if a frame is removed while it imports a module
+  // that awaits at its top level, as PyScript's does, WebKit tries without end and the tab hangs.
+  const core = from("bus-core");
+  core.addEventListener("load", async () => {
+    try {
+      const { hooks } = await import(core.src);
       hooks.worker.onBeforeRunAsync.clear();
       script.addEventListener("py:done", () => fail("main.py ended without starting the bus."));
       document.head.append(script);
-    },
-    (error) => fail(`PyScript could not be loaded: ${error.message}`),
-  );
+    } catch (error) {
+      fail(`PyScript could not be loaded: ${error.message}`);
+    }
+  });
+  document.head.append(core);
 })();

@@ -87,10 +87,12 @@ def write_parts(root: Path, say: Callable[[str], None]) -> Parts:
     python = _write(root, "python", _python_parts(runtime / "pyodide", snapshot))
     bus = _write(root, "bus", _bus_parts(f"../{python}/", runtime / "pyodide", snapshot))
     core = next((runtime / "pyscript").glob("core-*.js")).name
+    # PyScript loads this plugin to tell it that it is off.
+    turned_off = [p.name for p in sorted((runtime / "pyscript").glob("error-*.js"))]
     preloaded = [
         *(f"{bus}/{name}" for name in ("interpreter.mjs", "parts.mjs", "library.mjs")),
         *(f"{python}/{name}" for name in ("pyodide.mjs", "pyodide.asm.mjs")),
-        *(f"{pyscript}/{name}" for name in ("core.js", core)),
+        *(f"{pyscript}/{name}" for name in ("core.js", core, *turned_off)),
     ]
     parts = [f"{python}/pyodide.asm.wasm", f"{python}/library.wasm", f"{bus}/snapshot.bin"]
     config = json.dumps({"interpreter": f"./{bus}/interpreter.mjs", "plugins": PLUGINS_OFF})

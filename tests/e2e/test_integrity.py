@@ -96,5 +96,5 @@ def test_whatever_is_fetched_before_python_serves_has_a_hash_or_is_wasm(
     fetched = {path for path in fetched if path.startswith(("bus-", "python-", "pyscript-"))}
     assert len(fetched) > 5
     unchecked = {path.rsplit("/", 1)[1] for path in fetched if f'"./{path}":"sha256-' not in page}
-    # The last two are checked by interpreter.mjs, by hashes in parts.mjs.
-    assert unchecked == {"pyodide.asm.wasm", "snapshot.bin", "library.wasm"}
+    # The last one is checked by interpreter.mjs, by its hash in parts.mjs.
+    assert unchecked == {"pyodide.asm.wasm", "snapshot.bin"}

@@ -27,6 +27,11 @@ const BOOTING = 3000; // a bus that is not ready by then is asked whether it eve
  * diagnosis rests on, as sentences. `sent`: whether the bus may have got the request. `help`: the
  * section of the guide about this code.
  */
+// When a frame goes while it loads a module that awaits at its top level, as PyScript does, WebKit
+// tries to evaluate that again without end, and the tab hangs.
+const WEBKIT = navigator.vendor.startsWith("Apple");
+const BOOT = 30_000; // milliseconds after which a bus is up or never will be
+
 export class BusError extends Error {
   constructor(code, message, { error, meta, evidence, cause, sent = false } = {}) {
     super(message, { cause });
@@ -323,9 +328,13 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     return () => listeners.get(type)?.delete(callback);
   };
 
-  /** Removes the iframe and every listener; what is pending is rejected with DESTROYED. */
+  /**
+   * Removes the iframe and every listener; what is pending is rejected with DESTROYED. In WebKit, an
+   * iframe whose bus still boots is hidden at once, and removed when the bus is up.
+   */
   const destroy = () => {
     if (destroyed) return;
+    const booting = !settled;
     destroyed = true;
     turn++;
     clearTimeout(timer);
@@ -337,7 +346,15 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     endReady(error);
     failAll(error);
     listeners.clear();
-    iframe.remove();
+    if (!booting || !WEBKIT) return iframe.remove();
+    iframe.hidden = true;
+    const leave = ({ source, data }) => {
+      if (source && (source !== iframe.contentWindow || data?.type !== "BUS.READY")) return;
+      removeEventListener("message", leave);
+      iframe.remove();
+    };
+    addEventListener("message", leave);
+    setTimeout(leave, BOOT, {});
   };
 
   return { iframe, origin, ready, request, on, destroy };

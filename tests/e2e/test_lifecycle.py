@@ -122,6 +122,34 @@ def test_destroyed_twice_and_embedded_again(open_tab: Opener, world: World) -> N
     works(tab, world)
 
 
+@pytest.mark.parametrize("milliseconds", [0, 20, 40, 60, 100])
+def test_destroyed_while_it_boots(
+    open_tab: Opener, world: World, engine: str, milliseconds: int
+) -> None:
+    """WebKit hangs when a frame goes in the middle of its boot: there, it goes when the bus is up."""
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src }).ready", world.bus())  # the browser has all of it from now on
+    tab.goto(world.page)
+    left = tab.run(
+        """async (src, milliseconds) => {
+            embed({ src });
+            await new Promise((resolve) => setTimeout(resolve, milliseconds));
+            bus.destroy();
+            return [bus.iframe.isConnected, bus.iframe.hidden];
+        }""",
+        world.bus(),
+        milliseconds,
+    )
+    assert left == [engine == "webkit", True]
+    works(tab, world)
+    tab.run(
+        """() => new Promise((gone) => {
+            const look = () => (frames.length === 1 ? gone() : setTimeout(look, 20));
+            look();
+        })"""
+    )
+
+
 def test_two_buses_on_a_page_do_not_hear_each_other(open_tab: Opener, world: World) -> None:
     code = world.backend.answers()
     tab = open_tab().goto(world.page)

@@ -72,6 +72,7 @@ def test_a_debug_build_is_one_only_if_it_was_asked_for(page):
 def test_no_setting_ends_the_script_element(page):
     assert [script.get("src") for script in page.all("script")] == [
         None,
+        "./.runtime/pyscript/core.js",
         "./bus/main.py",
         "./bus/early.js",
     ]
@@ -116,7 +117,7 @@ def test_the_page_runs_no_script_of_its_own_text(page):
 
 def test_replacements(page):
     filled = fill_page(PAGE, SETTINGS, {"./bus/early.js": "./bus-123/early.js"})
-    assert Reader(filled).all("script")[2]["src"] == "./bus-123/early.js"
+    assert Reader(filled).all("script")[3]["src"] == "./bus-123/early.js"
 
 
 @pytest.mark.parametrize("mark", [SETTINGS_BLOCK, POLICY_MARK, INTEGRITY_MARK])

@@ -112,7 +112,7 @@ def test_two_restores_have_different_random_numbers(open_tab: Opener, world: Wor
                     const { whenDefined } = await import(core);
                     const { interpreter } = await whenDefined("py");
                     return interpreter.runPython(
-                        "import random, secrets, os; f'{random.random()} {secrets.token_hex()} {os.urandom(8)}'");
+                        "import random, secrets, os; f'{random.random()} {secrets.token_hex()} {os.urandom(8).hex()}'");
                 }""",
                 f"{world.bus()}{core.parent.name}/core.js",
             )

@@ -261,6 +261,12 @@
     const integrity = hashes.get(absolute(what?.url ?? what));
     return fetch(what, integrity ? { ...options, integrity } : options);
   };
+  // For what may fail, because there is another way: rejects, and ends no boot.
+  const tryFetch = async (address, options) => {
+    const response = await checked(address, options);
+    if (!response.ok) throw new Error(`${response.status} for ${name(address)}`);
+    return response;
+  };
 
   const parts = {}; // for interpreter.mjs, see below
 
@@ -289,8 +295,7 @@
     drop,
     fail,
     died,
-    // What is tried with this one may fail: there is another way.
-    tryFetch: checked,
+    tryFetch,
     parts,
   });
 
@@ -403,16 +408,11 @@
   // WebAssembly is compiled while it streams in. What fails is for interpreter.mjs to tell. The
   // modules were asked for first: they are small, and nothing runs without them.
   const [wasm, library, snapshot] = dataset.parts.split(" ").filter(Boolean);
-  const begin = async (address, options) => {
-    const response = await checked(address, options);
-    if (!response.ok) throw new Error(`${response.status} for ${name(address)}`);
-    return response;
-  };
   if (wasm) {
-    parts.core = WebAssembly.compileStreaming(begin(wasm));
-    parts.library = WebAssembly.compileStreaming(begin(library));
+    parts.core = WebAssembly.compileStreaming(tryFetch(wasm));
+    parts.library = WebAssembly.compileStreaming(tryFetch(library));
     // Needed after the code.
-    parts.snapshot = begin(snapshot, { priority: "low" }).then((response) => response.arrayBuffer());
+    parts.snapshot = tryFetch(snapshot, { priority: "low" }).then((response) => response.arrayBuffer());
     for (const part of Object.values(parts)) part.catch(() => {});
   }
   // By an element, and imported when that has run: if a frame is removed while it imports a module

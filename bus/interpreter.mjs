@@ -104,12 +104,6 @@ async function load(snapshot) {
   return { bytes, intact };
 }
 
-async function get(url) {
-  const response = await tryFetch(url);
-  if (!response.ok) throw new Error(`${response.status} for ${url}`);
-  return response;
-}
-
 // Pyodide always fetches its wasm and the standard library, even when the one was compiled already and the other is in the
 // snapshot. For the moment in which it does, those two are answered here, with an empty archive.
 function withoutFetching(urls) {
@@ -128,7 +122,7 @@ function withoutFetching(urls) {
 // Pyodide as it comes, with the wheels and the bus unpacked into it.
 async function stock(options) {
   const archives = [...PARTS.wheels.map((url) => [url, "wheel"]), ...PARTS.archives.map((url) => [url, "zip"])];
-  const buffers = archives.map(async ([url]) => (await get(at(url))).arrayBuffer());
+  const buffers = archives.map(async ([url]) => (await tryFetch(at(url))).arrayBuffer());
   const { loadPyodide } = await import(`${folder}pyodide.mjs`);
   const pyodide = await loadPyodide({
     ...options,

@@ -18,6 +18,11 @@ const SILENT = 4000; // no load event at all: some browsers fire none where nobo
 const MOST = 60; // so many requests are with the bus at a time, which takes 64; the others wait here
 const BOOTING = 3000; // a bus that is not ready by then is asked whether it ever will be
 
+// When a frame goes while it loads a module that awaits at its top level, as PyScript does, WebKit
+// tries to evaluate that again without end, and the tab hangs.
+const WEBKIT = navigator.vendor.startsWith("Apple");
+const BOOT = 30_000; // milliseconds after which a bus is up or never will be
+
 /**
  * Why a request failed.
  * `code`: the bus's error code, "REJECTED" for an error of the backend's own, or one of this
@@ -27,11 +32,6 @@ const BOOTING = 3000; // a bus that is not ready by then is asked whether it eve
  * diagnosis rests on, as sentences. `sent`: whether the bus may have got the request. `help`: the
  * section of the guide about this code.
  */
-// When a frame goes while it loads a module that awaits at its top level, as PyScript does, WebKit
-// tries to evaluate that again without end, and the tab hangs.
-const WEBKIT = navigator.vendor.startsWith("Apple");
-const BOOT = 30_000; // milliseconds after which a bus is up or never will be
-
 export class BusError extends Error {
   constructor(code, message, { error, meta, evidence, cause, sent = false } = {}) {
     super(message, { cause });

@@ -25,6 +25,7 @@ def make_snapshot(runtime: Path, modules: list[Path], say: Callable[[str], None]
         *modules,
         *sorted(p for p in _HERE.iterdir() if p.is_file()),
         _BUS / "library.mjs",
+        _BUS / "main.py",
     ]
     digest = sha256()
     for path in inputs:

@@ -17,6 +17,10 @@ ALWAYS = """
 """.split()
 
 
+# What Pyodide itself runs at each start, as a source.
+BY_PYODIDE = ["{}", "import importlib; importlib", "import __main__; __main__.__dict__", "import builtins; builtins.__dict__"]
+
+
 def bus_modules():
     """Names of the modules in /in/bus."""
     import pathlib
@@ -130,6 +134,42 @@ def compile_all():
     return json.dumps({"library": libraries[0], "packages": packages, "modules": wanted, "bus": names})
 
 
+def prepare(sources, package):
+    """Compiles what Python runs at each start: what Pyodide and PyScript give it as a source, and PyScript's package.
+
+    Then Python's parser and compiler do not run at a start, nor has the browser to compile those.
+    """
+    import _snapshot
+    from _pyodide import _base
+    from _pyodide._importhook import JsFinder
+
+    parse_and_compile = _base._parse_and_compile_gen
+
+    def remember(source, **options):
+        code = yield from parse_and_compile(source, **options)
+        _snapshot.PREPARED[source, *sorted(options.items())] = code
+        return code
+
+    _base._parse_and_compile_gen = remember
+    for source in BY_PYODIDE:
+        _base.CodeRunner(source).compile()
+    for source in sources:
+        _base.CodeRunner(source, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT).compile()
+    _base._parse_and_compile_gen = _snapshot.parse_and_compile
+    for name, source in package.items():
+        path = f"/home/pyodide/pyscript/{name}"
+        module = f"pyscript.{name.removesuffix('.py')}".removesuffix(".__init__")
+        loader = _snapshot.Loader(compile(source, path, "exec", dont_inherit=True))
+        spec = importlib.machinery.ModuleSpec(module, loader, origin=path, is_package=module == "pyscript")
+        spec.has_location = True
+        if module == "pyscript":
+            spec.submodule_search_locations.append(path.removesuffix("/__init__.py"))
+        _snapshot.PACKAGE[module] = spec
+    # Neither this package nor JavaScript's modules are in a folder: nobody shall look into all folders for them first.
+    sys.meta_path.sort(key=lambda finder: not isinstance(finder, JsFinder))
+    sys.meta_path.insert(0, _snapshot.Finder)
+
+
 def import_all(text):
     """Imports the modules again, this time into the memory that is kept, and tidies it."""
     import gc
@@ -148,12 +188,8 @@ def import_all(text):
                 _snapshot.ADAPTERS.append(value)
     if (verdict := _snapshot.wake()) != "ok":
         raise SystemExit(f"self-test: {verdict}")
-    # PyScript writes its own package into the file system and imports it, each time.
-    for name, source in plan["pyscript"].items():
-        path = f"/home/pyodide/pyscript/{name}"
-        _snapshot.COMPILED[source.encode(), path] = compile(source, path, "exec", dont_inherit=True)
+    prepare(plan["sources"], plan["pyscript"])
     sys.dont_write_bytecode = True
-    importlib.machinery.SourceFileLoader.source_to_code = _snapshot.source_to_code
     while "" in sys.path:
         sys.path.remove("")
     sys.path_importer_cache.clear()

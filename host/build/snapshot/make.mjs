@@ -103,22 +103,43 @@ async function freeze({ library, modules, bus, stdlib, packages, so }) {
   });
   rmSync(scratch, { recursive: true });
   pyodide.runPython(readFileSync(python, "utf8"));
-  pyodide.runPython(`import_all(${JSON.stringify(JSON.stringify({ modules, bus, pyscript: pyscript() }))})`);
+  const { program, package: pyscript } = inPyscript();
+  const sources = [program, readFileSync(join(args.bus, "main.py"), "utf8")];
+  pyodide.runPython(`import_all(${JSON.stringify(JSON.stringify({ modules, bus, sources, pyscript }))})`);
   wipe(module);
   return { snapshot: pyodide.makeMemorySnapshot(), tableLength: module.tableLength };
 }
 
-// The Python sources that PyScript carries in its core, by file name: compiled beforehand they need not be compiled at each
-// start. They are in a literal of the bundle; where that looks different one day, the start is slower and nothing else.
-function pyscript() {
+// What PyScript carries in its core and has Python do at each start: compiled beforehand, it need not be compiled then. The
+// package is in a literal of the bundle, by file name; the program writes it into the file system and imports it. Where one
+// of them looks different one day, the start is slower and nothing else (and test_snapshot fails).
+function inPyscript() {
   const dist = readdirSync(args.pyscript).filter((name) => /^core-.*\.js$/.test(name));
   for (const name of dist) {
     const text = readFileSync(join(args.pyscript, name), "utf8");
     const literal = /\{pyscript:(\{(?:"[\w.]+":"(?:[^"\\]|\\.)*",?)+\})/.exec(text);
-    if (literal) return JSON.parse(literal[1]);
+    if (!literal) continue;
+    const files = JSON.parse(literal[1]);
+    const write = ([file, source]) => [
+      `_path = _Path("./pyscript/${file}")`,
+      `_path.write_text(${JSON.stringify(source)},encoding="utf-8")`,
+    ];
+    const program = [
+      "import os as _os",
+      "from pathlib import Path as _Path",
+      "_path = None",
+      '_path = _Path("./pyscript")',
+      'if not _os.path.exists("./pyscript"):',
+      "    _path.mkdir(parents=True, exist_ok=True)",
+      ...Object.entries(files).flatMap(write),
+      "import pyscript as _pyscript",
+      ...["_Path", "_path", "_os", "_pyscript"].map((one) => `del ${one}`),
+      "\n",
+    ];
+    return { program: program.join("\n"), package: files };
   }
   console.warn("PyScript's Python sources were not found in its bundle");
-  return {};
+  return { program: "", package: {} };
 }
 
 // Zeroes what is free: garbage compresses badly and is of no use to anybody.

@@ -1,18 +1,25 @@
 """Lives in the snapshot as module `_snapshot`: what a restored interpreter does before anybody uses it."""
 
-import importlib.machinery
 import logging
 import random
 import sys
 import time
-from types import CodeType
+from importlib.machinery import ModuleSpec
+from types import CodeType, ModuleType
 from typing import Annotated, Literal
 
+from _pyodide import _base
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 MODELS: list[type[BaseModel]] = []
 ADAPTERS: list[TypeAdapter[object]] = []
-COMPILED: dict[tuple[bytes, str], CodeType] = {}
+
+PREPARED: dict[tuple[object, ...], CodeType] = {}
+"""What the page runs at each start, compiled: by source and options."""
+LATE: list[str] = []
+"""What was compiled after the start all the same: the beginning of each source."""
+PACKAGE: dict[str, ModuleSpec] = {}
+"""PyScript's package, compiled, by module name."""
 
 
 class Left(BaseModel):
@@ -37,12 +44,40 @@ ACCEPTED = [b'{"side":"left","text":"abc"}', b'{"side":"right","number":9,"ratio
 REFUSED = [b'{"side":"left","text":"abcde"}', b'{"side":"right","number":"9"}', b'{"side":"up"}', b"[", b"[" * 300]
 
 
-_compile = importlib.machinery.SourceFileLoader.source_to_code
+_parse_and_compile = _base._parse_and_compile_gen
 
 
-def source_to_code(self, data, path, **options):  # type: ignore[no-untyped-def]
-    """Compile a module, unless the very same source was compiled for the very same path when the snapshot was made."""
-    return COMPILED.get((data, path)) or _compile(self, data, path, **options)
+def parse_and_compile(source: str, **options: object):  # type: ignore[no-untyped-def]
+    """What Pyodide runs a source by: it yields the syntax tree and returns the code. Here, of what is prepared, no tree."""
+    code = PREPARED.get((source, *sorted(options.items())))
+    if code is None:
+        LATE.append(source[:80])
+        return (yield from _parse_and_compile(source, **options))
+    yield None
+    return code
+
+
+class Loader:
+    """Loads a module from code that was compiled when the snapshot was made."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.code = code
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave it to Python."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run it."""
+        exec(self.code, module.__dict__)
+
+
+class Finder:
+    """Finds PyScript's package, which PyScript writes into the file system anew each time, without reading it there."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Find a module (importlib, `MetaPathFinder`)."""
+        return PACKAGE.get(name)
 
 
 def wake() -> str:

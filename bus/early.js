@@ -381,11 +381,13 @@
   // PyScript looks for its config when it is imported, and must find the script only after the
   // hook is gone that composes worker code with Function(…), which the page's policy forbids.
   const { config, preload } = dataset;
+  // Chromium compiles a module again each time while it comes in, and never looks whether it has kept
+  // the code (`MaybeCreateConsumeCodeCacheTask` in its script_streamer.cc), but it does look if the
+  // file was asked for as a script. Other browsers would fetch it twice.
+  const asked = "userAgentData" in navigator ? { rel: "preload", as: "script" } : { rel: "modulepreload" };
   for (const href of preload.split(" ").filter(Boolean)) {
-    const link = document.createElement("link");
-    link.rel = "modulepreload";
-    link.href = href;
-    document.head.append(link);
+    const integrity = hashes.get(absolute(href)) ?? "";
+    document.head.append(Object.assign(document.createElement("link"), asked, { crossOrigin: "", integrity, href }));
   }
   const inline = config.startsWith("{");
   for (const tag of ["py-config", "mpy-config"]) {

@@ -125,8 +125,8 @@ export function fingerprint(module, runs) {
   let sum = 0;
   let from = 0;
   for (const [offset, length] of [...skip, [module.heapStart, 0]]) {
-    // One word of thirteen is enough to tell, and passes through all fields of a table whose entries are a power of two long.
-    for (let i = from >> 2; i < offset >> 2; i += 13) sum = (Math.imul(sum, 31) + words[i]) | 0;
+    // One word of 37 is enough to tell, and passes through all fields of a table whose entries are a power of two long.
+    for (let i = from >> 2; i < offset >> 2; i += 37) sum = (Math.imul(sum, 31) + words[i]) | 0;
     from = Math.max(from, offset + length);
   }
   return sum >>> 0;

@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Opener
+from tests.e2e.tab import Opener, Tab
 from tests.e2e.test_boot import damaged, find, without
 from tests.e2e.test_sign_in import ask
 from tests.e2e.world import World
@@ -27,9 +28,10 @@ def test_a_normal_boot_uses_the_snapshot_and_fetches_nothing_else(
     tab.run("(src) => embed({ src }).ready", src)
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
     assert not [line for line in tab.lines if STOCK in line]
-    fetched = {path.rsplit("/", 1)[1] for path in world.buses.asked[before:]}
+    fetched = [path.rsplit("/", 1)[1] for path in world.buses.asked[before:]]
     assert "snapshot.bin" in fetched
     assert not [name for name in fetched if name.endswith((".whl", ".zip"))]
+    assert not [name for name, times in Counter(fetched).items() if times > 1]
 
 
 def bits_flipped(name: str) -> Callable[[Path], None]:
@@ -98,25 +100,58 @@ def test_the_stock_boot_steps_in(
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
 
 
+PYTHON = """async (core, source) => {
+    const { whenDefined } = await import(core);
+    const { interpreter } = await whenDefined("py");
+    return interpreter.runPython(source);
+}"""
+
+
+def in_python(tab: Tab, world: World, source: str) -> str:
+    """What an expression is in the Python of a bus that has booted."""
+    (core,) = world.buses.folders["bus"].glob("pyscript-*/core.js")
+    answer: str = tab.run_in(
+        world.bus(), PYTHON, f"{world.bus()}{core.parent.name}/core.js", source
+    )
+    return answer
+
+
 def test_two_restores_have_different_random_numbers(open_tab: Opener, world: World) -> None:
     """A snapshot freezes random's state for everybody; it is seeded anew at each start."""
     got = []
     for _ in range(2):
         tab = open_tab().goto(world.page)
         tab.run("(src) => embed({ src }).ready", world.bus())
-        (core,) = world.buses.folders["bus"].glob("pyscript-*/core.js")
-        got.append(
-            tab.run_in(
-                world.bus(),
-                """async (core) => {
-                    const { whenDefined } = await import(core);
-                    const { interpreter } = await whenDefined("py");
-                    return interpreter.runPython(
-                        "import random, secrets, os; f'{random.random()} {secrets.token_hex()} {os.urandom(8).hex()}'");
-                }""",
-                f"{world.bus()}{core.parent.name}/core.js",
-            )
-        )
+        source = """
+            import random, secrets, os
+            f'{random.random()} {secrets.token_hex()} {os.urandom(8).hex()}'"""
+        got.append(in_python(tab, world, source))
         assert not [line for line in tab.lines if STOCK in line]
     first, second = (text.split() for text in got)
     assert all(a != b for a, b in zip(first, second, strict=True))
+
+
+def test_nothing_is_compiled_at_a_start(open_tab: Opener, world: World) -> None:
+    """All that Pyodide and PyScript run is in the snapshot, compiled, and is what they would run.
+
+    Fails when one of them is upgraded and does something else at its start: see inside.py.
+    """
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src }).ready", world.bus())
+    source = """
+        import _snapshot, json, sys
+
+        def same(name):
+            spec = sys.modules[name].__spec__
+            with open(spec.origin, encoding="utf-8") as file:
+                return spec.loader.code == compile(file.read(), spec.origin, "exec", dont_inherit=True)
+
+        json.dumps([
+            _snapshot.LATE,
+            [name for name in _snapshot.PACKAGE if name in sys.modules and not same(name)],
+            "pyscript.context" in sys.modules,
+        ])"""
+    late, different, imported = json.loads(in_python(tab, world, source))
+    assert late == [source[:80]]  # and that is this test
+    assert different == []
+    assert imported

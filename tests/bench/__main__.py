@@ -23,7 +23,7 @@ from playwright.sync_api import Page, Playwright, sync_playwright
 from host.build.runtime import ROOT
 from tests.bench.chart import draw
 from tests.bench.pages import make_floor, make_penpal, make_stock
-from tests.bench.sessions import ROUTES, Session, session
+from tests.bench.sessions import ISOLATED, ROUTES, Session, session
 from tests.e2e.browsers import launch
 from tests.e2e.engines import ENGINES
 from tests.e2e.install import works
@@ -120,8 +120,10 @@ class Bench:
             longer = median(watched, "gap") - statistics.median(idle)
             self.row(f"longest gap in the host, {engine}", longer, "longer than alone", 50, "ms")
 
-    def session(self, engine: str) -> AbstractContextManager[Session]:
-        return session(self.playwright, engine, self.world.host)
+    def session(
+        self, engine: str, headers: dict[str, str] | None = None
+    ) -> AbstractContextManager[Session]:
+        return session(self.playwright, engine, self.world.host, headers)
 
     # -- transfer --------------------------------------------------------------------------------
 
@@ -140,7 +142,7 @@ class Bench:
 
     def requests(self, count: int = 1000) -> None:
         got: dict[str, list[dict[str, float]]] = defaultdict(list)
-        with self.session("chromium") as own:
+        with self.session("chromium", ISOLATED) as own:
             for _ in range(3):
                 got["bus"].append(own.ask("refusals", self.sources["bus"], count))
                 got["penpal"].append(own.ask("penpal", self.sources["penpal"], count))

@@ -39,6 +39,9 @@ GOALS = {
 }
 """What READY may take, as a part of the stock page's time."""
 
+ROUNDS = 7
+"""Of requests: the slowest percent differs by a fifth from one round to the next."""
+
 GAPS = ("chromium", "firefox")
 """Engines in which a frame of another site has a process of its own, so that the host can go on."""
 
@@ -143,7 +146,7 @@ class Bench:
     def requests(self, count: int = 1000) -> None:
         got: dict[str, list[dict[str, float]]] = defaultdict(list)
         with self.session("chromium", ISOLATED) as own:
-            for _ in range(3):
+            for _ in range(ROUNDS):
                 got["bus"].append(own.ask("refusals", self.sources["bus"], count))
                 got["penpal"].append(own.ask("penpal", self.sources["penpal"], count))
         names = {"p50": ("p50", 3), "p99": ("p99", 3), "early": ("p99 of the first ones", None)}

@@ -142,6 +142,7 @@ def prepare(sources, package):
     import _snapshot
     from _pyodide import _base
     from _pyodide._importhook import JsFinder
+    from importlib.util import spec_from_file_location
 
     parse_and_compile = _base._parse_and_compile_gen
 
@@ -160,11 +161,10 @@ def prepare(sources, package):
         path = f"/home/pyodide/pyscript/{name}"
         module = f"pyscript.{name.removesuffix('.py')}".removesuffix(".__init__")
         loader = _snapshot.Loader(compile(source, path, "exec", dont_inherit=True))
-        spec = importlib.machinery.ModuleSpec(module, loader, origin=path, is_package=module == "pyscript")
-        spec.has_location = True
-        if module == "pyscript":
-            spec.submodule_search_locations.append(path.removesuffix("/__init__.py"))
-        _snapshot.PACKAGE[module] = spec
+        inside = [] if module == "pyscript" else None  # a package's folder is derived from its path
+        _snapshot.PACKAGE[module] = spec_from_file_location(
+            module, path, loader=loader, submodule_search_locations=inside
+        )
     # Neither this package nor JavaScript's modules are in a folder: nobody shall look into all folders for them first.
     sys.meta_path.sort(key=lambda finder: not isinstance(finder, JsFinder))
     sys.meta_path.insert(0, _snapshot.Finder)

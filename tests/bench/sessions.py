@@ -8,7 +8,6 @@ import asyncio
 import os
 import queue
 import subprocess
-import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,7 +21,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from host.build.runtime import ROOT
-from tests.e2e.browsers import QUIET, executable
+from tests.e2e.browsers import chromium_flags, executable
 from tests.e2e.webkit import display, mini_browser
 
 PAGE = ROOT / "tests/bench/page.html"
@@ -178,9 +177,7 @@ def _command(
         (folder / "user.js").write_text("".join(lines))
         return [path, "--headless", "--no-remote", "--profile", str(folder)], {}
     own = ["--no-first-run", "--password-store=basic", "--use-mock-keychain"]
-    if sys.platform == "linux" and os.geteuid() == 0:
-        own.append("--no-sandbox")  # Chromium's sandbox does not work for root
-    return [path, "--headless", f"--user-data-dir={folder}", *own, *QUIET], {}
+    return [path, "--headless", f"--user-data-dir={folder}", *own, *chromium_flags()], {}
 
 
 def _js(value: str | bool) -> str:

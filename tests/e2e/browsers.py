@@ -31,6 +31,13 @@ MAC = {
 }
 
 
+def chromium_flags() -> list[str]:
+    """Return what each Chromium is started with."""
+    if sys.platform == "linux" and os.geteuid() == 0:
+        return [*QUIET, "--no-sandbox"]  # Chromium's sandbox does not work for root
+    return QUIET
+
+
 @contextmanager
 def driver() -> Iterator[Playwright]:
     """Start Playwright's driver, and end it."""
@@ -89,9 +96,7 @@ def _options(playwright: Playwright, engine: str, options: dict[str, Any]) -> di
     """Return how to start a browser. Raises LookupError where there is none."""
     path = executable(playwright, engine)
     if engine == "chromium":
-        options["args"] = [*QUIET, *options.get("args", [])]
-        if sys.platform == "linux" and os.geteuid() == 0:
-            options["args"].append("--no-sandbox")  # Chromium's sandbox does not work for root
+        options["args"] = [*chromium_flags(), *options.get("args", [])]
     elif path != playwright_browser(playwright, engine):
         # A Firefox as its makers publish it, not Playwright's patched one.
         options["channel"] = "moz-firefox"

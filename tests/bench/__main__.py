@@ -27,6 +27,7 @@ from tests.bench.sessions import ISOLATED, ROUTES, Session, session
 from tests.e2e.browsers import launch
 from tests.e2e.engines import ENGINES
 from tests.e2e.install import works
+from tests.e2e.interpreter import STATE, core_of, with_interpreter
 from tests.e2e.world import EXTRA_ROUTES, World
 
 VARIANTS = ("bus", "stock", "floor")
@@ -167,9 +168,10 @@ class Bench:
             before = self.state(page)
             self.exchanges(page, many - few)
             after = self.state(page)
-        for name in ("wasm memory, bytes", "live proxies", "tasks"):
+        names = {"memory": "wasm memory, bytes", "proxies": "live proxies", "tasks": "tasks"}
+        for name, what in names.items():
             self.row(
-                f"{name} after {many} exchanges",
+                f"{what} after {many} exchanges",
                 after[name] - before[name],
                 f"more than after {few}",
                 0,
@@ -196,19 +198,8 @@ class Bench:
     def state(self, page: Page) -> dict[str, float]:
         source = self.sources["bus"]
         frame = next(frame for frame in page.frames if frame.url.startswith(source))
-        (core,) = self.world.buses.folders["bus"].glob("pyscript-*/core.js")
         got: dict[str, float] = frame.evaluate(
-            """async (core) => {
-                const { whenDefined } = await import(core);
-                const { interpreter } = await whenDefined("py");
-                const [proxies, tasks] = JSON.parse(interpreter.runPython(`
-import asyncio, gc, json
-from pyodide.ffi import JsProxy
-gc.collect()
-json.dumps([sum(isinstance(o, JsProxy) for o in gc.get_objects()), len(asyncio.all_tasks())])`));
-                return { "wasm memory, bytes": interpreter._module.HEAPU8.length, "live proxies": proxies, tasks };
-            }""",
-            f"{source}{core.parent.name}/core.js",
+            f"(core) => ({with_interpreter(STATE)})(core)", core_of(self.world)
         )
         session = page.context.new_cdp_session(frame)
         session.send("HeapProfiler.enable")

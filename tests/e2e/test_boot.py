@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.backend import SIGNED_IN
+from tests.e2e.interpreter import in_interpreter
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.test_sign_in import REDIRECT, ask
 from tests.e2e.world import World, without_hashes
@@ -284,16 +285,8 @@ def test_a_runtime_that_dies_is_noticed(open_tab: Opener, world: World) -> None:
     )
     world.backend.wait_for(code)
     # A real fatal error: the interpreter's own abort(), which traps in WebAssembly.
-    (core,) = world.buses.folders["bus"].glob("pyscript-*/core.js")
-    tab.run_in(
-        world.bus(),
-        """async (core) => {
-            const { whenDefined } = await import(core);
-            const { interpreter } = await whenDefined("py");
-            try { interpreter.runPython("import os; os.abort()"); } catch {}
-        }""",
-        f"{world.bus()}{core.parent.name}/core.js",
-    )
+    abort = "import os; os.abort()"
+    in_interpreter(tab, world, "(it, abort) => { try { it.runPython(abort); } catch {} }", abort)
     died = {"code": "RUNTIME_DIED", "message": "The Python runtime died."}
     assert tab.run("() => asked")["error"] == died
     assert tab.run("() => ask({})")["error"] == died

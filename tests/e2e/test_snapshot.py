@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.backend import SIGNED_IN
+from tests.e2e.interpreter import in_interpreter
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.test_boot import damaged, find, without
 from tests.e2e.test_sign_in import ask
@@ -100,19 +101,9 @@ def test_the_stock_boot_steps_in(
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
 
 
-PYTHON = """async (core, source) => {
-    const { whenDefined } = await import(core);
-    const { interpreter } = await whenDefined("py");
-    return interpreter.runPython(source);
-}"""
-
-
 def in_python(tab: Tab, world: World, source: str) -> str:
     """What an expression is in the Python of a bus that has booted."""
-    (core,) = world.buses.folders["bus"].glob("pyscript-*/core.js")
-    answer: str = tab.run_in(
-        world.bus(), PYTHON, f"{world.bus()}{core.parent.name}/core.js", source
-    )
+    answer: str = in_interpreter(tab, world, "(it, source) => it.runPython(source)", source)
     return answer
 
 

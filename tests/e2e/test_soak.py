@@ -1,12 +1,12 @@
 """Long use leaves nothing behind: no memory, proxy, task, listener or frame."""
 
-import json
 import os
 from typing import Any
 
 import pytest
 
 from tests.e2e.backend import SIGNED_IN
+from tests.e2e.interpreter import STATE, in_interpreter
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.test_sign_in import REDIRECT, ask
 from tests.e2e.world import World
@@ -15,21 +15,9 @@ EXCHANGES = int(os.environ.get("SSO_BUS_SOAK", "500"))
 """2,000 by hand: `make soak`."""
 MOUNTS = EXCHANGES // 20
 
-STATE = """async (core) => {
-    const { whenDefined } = await import(core);
-    const { interpreter } = await whenDefined("py");
-    const text = interpreter.runPython(`
-import asyncio, gc, json
-from pyodide.ffi import JsProxy
-gc.collect()
-json.dumps({"proxies": sum(isinstance(o, JsProxy) for o in gc.get_objects()), "tasks": len(asyncio.all_tasks())})`);
-    return JSON.stringify({ ...JSON.parse(text), memory: interpreter._module.HEAPU8.length });
-}"""
-
 
 def state(tab: Tab, world: World) -> Any:
-    (core,) = world.buses.folders["bus"].glob("pyscript-*/core.js")
-    return json.loads(tab.run_in(world.bus(), STATE, f"{world.bus()}{core.parent.name}/core.js"))
+    return in_interpreter(tab, world, STATE)
 
 
 def exchanges(tab: Tab, world: World, count: int) -> None:

@@ -67,6 +67,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   let expected = false; // a load event is to come of a document that said LISTENING already
   let loadedAt = -Infinity; // when the last load event was that came before a LISTENING
   let settled = false; // `ready` is
+  let up = false; // Python serves in this document
   let fault = null; // the diagnosis, until a LISTENING proves it wrong
   let destroyed = false;
   let dead = false; // the bus has said that its Python is
@@ -193,6 +194,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   const onListening = () => {
     reloaded(); // a bus that says so anew knows nothing of what was sent before
     listening = true;
+    up = false;
     expected = performance.now() - loadedAt > SAME;
     loadedAt = -Infinity;
     fault = null;
@@ -213,7 +215,10 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     if (/_(FULFILLED|REJECTED)$/.test(type)) return pending.get(id)?.settle(event.data);
     tell("<-", { type });
     if (type === "BUS.LISTENING") onListening();
-    if (type === "BUS.READY") endReady(null, payload);
+    if (type === "BUS.READY") {
+      up = true;
+      endReady(null, payload);
+    }
     for (const callback of [...(listeners.get(type) ?? [])]) call(callback, payload);
   };
 
@@ -334,7 +339,6 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
    */
   const destroy = () => {
     if (destroyed) return;
-    const booting = !settled;
     destroyed = true;
     turn++;
     clearTimeout(timer);
@@ -346,15 +350,18 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     endReady(error);
     failAll(error);
     listeners.clear();
-    if (!booting || !WEBKIT) return iframe.remove();
+    if (up || !WEBKIT || !iframe.isConnected) return iframe.remove();
     iframe.hidden = true;
-    const leave = ({ source, data }) => {
-      if (source && (source !== iframe.contentWindow || data?.type !== "BUS.READY")) return;
-      removeEventListener("message", leave);
+    const leave = () => {
+      removeEventListener("message", onUp);
       iframe.remove();
     };
-    addEventListener("message", leave);
-    setTimeout(leave, BOOT, {});
+    // An event has no source any more when another listener has removed the frame that it came from.
+    const onUp = ({ source, data }) => {
+      if (source && source === iframe.contentWindow && data?.type === "BUS.READY") leave();
+    };
+    addEventListener("message", onUp);
+    setTimeout(leave, BOOT);
   };
 
   return { iframe, origin, ready, request, on, destroy };

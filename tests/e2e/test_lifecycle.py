@@ -150,6 +150,56 @@ def test_destroyed_while_it_boots(
     )
 
 
+def test_two_destroyed_while_they_boot_each_go_when_they_are_up(
+    open_tab: Opener, world: World, engine: str
+) -> None:
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src }).ready", world.bus())
+    tab.goto(world.page)
+    got = tab.run(
+        """(src) => new Promise((resolve) => {
+            const buses = [embed({ src })];
+            const frames = [buses[0].iframe];
+            const there = () => frames.map(({ isConnected }) => isConnected);
+            buses[0].on("BUS.LISTENING", () => {
+                buses.push(embed({ src }));
+                frames.push(buses[1].iframe);
+                const at = [there()];
+                for (const bus of buses) bus.destroy();
+                at.push(there());
+                if (!there().includes(true)) return resolve(at);
+                // Heard after the module's own listeners, in which a frame is removed.
+                addEventListener("message", ({ data }) => {
+                    if (data?.type !== "BUS.READY") return;
+                    at.push(there());
+                    if (!there().includes(true)) resolve(at);
+                });
+            });
+        })""",
+        world.bus(),
+    )
+    both, one, none = [True, True], [False, True], [False, False]
+    assert got == ([both, both, one, none] if engine == "webkit" else [both, none])
+    works(tab, world)
+
+
+def test_one_that_was_not_ready_in_time_is_destroyed(
+    open_tab: Opener, world: World, engine: str
+) -> None:
+    tab = open_tab().goto(world.page)
+    left = tab.run(
+        """async (src) => {
+            embed({ src, timeout: 1 });
+            const { code } = await bus.ready.catch((error) => error);
+            bus.destroy();
+            return [code, bus.iframe.isConnected];
+        }""",
+        world.bus(),
+    )
+    assert left == ["TIMEOUT", engine == "webkit"]
+    works(tab, world)
+
+
 def test_two_buses_on_a_page_do_not_hear_each_other(open_tab: Opener, world: World) -> None:
     code = world.backend.answers()
     tab = open_tab().goto(world.page)

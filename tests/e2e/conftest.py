@@ -58,7 +58,10 @@ def _opener(browser: Opener, *, fresh: bool) -> Iterator[Opener]:
 
     yield open_tab
     wrong = [line for tab in tabs for line in tab.close()]
-    assert not wrong, "errors that the pages did not expect:\n" + "\n".join(wrong)
+    said = [line for tab in tabs for line in tab.lines] if wrong else []
+    assert not wrong, "\n".join(
+        ["errors that the pages did not expect:", *wrong, "all that they said:", *said]
+    )
 
 
 @pytest.fixture

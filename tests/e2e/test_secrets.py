@@ -10,8 +10,15 @@ from tests.e2e.tab import Opener
 from tests.e2e.test_sign_in import REDIRECT
 from tests.e2e.world import World
 
+CODES = {
+    "refused": "REJECTED",
+    "invalid": "BACKEND_INVALID",
+    "unreachable": "BACKEND_UNREACHABLE",
+    "payload": "INVALID_PAYLOAD",
+}
 
-@pytest.mark.parametrize("ending", ["fulfilled", "refused", "invalid", "unreachable", "payload"])
+
+@pytest.mark.parametrize("ending", ["fulfilled", *CODES])
 def test_secrets_stay_where_they_belong(open_tab: Opener, world: World, ending: str) -> None:
     marks = {name: f"{name}-{uuid4().hex}" for name in ("id", "refresh", "verifier", "state")}
     good = SIGNED_IN | {"credentials": {"idToken": marks["id"], "refreshToken": marks["refresh"]}}
@@ -48,6 +55,7 @@ def test_secrets_stay_where_they_belong(open_tab: Opener, world: World, ending: 
     if ending == "fulfilled":
         assert got == {"fulfilled": good}
     else:
+        assert got["code"] == CODES[ending]
         assert not [mark for mark in marks.values() if mark in str(got)]
     everywhere = tab.run(
         """async () => JSON.stringify([

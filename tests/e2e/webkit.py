@@ -17,6 +17,7 @@ from selenium.webdriver import Proxy, Remote, WebKitGTKOptions, WebKitGTKService
 from selenium.webdriver.common.proxy import ProxyType
 from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.remote_connection import RemoteConnection
+from urllib3.exceptions import ReadTimeoutError
 
 from tests.e2e.reports import MARK, Reports
 from tests.e2e.tab import LOADED, unexpected
@@ -31,7 +32,10 @@ MOST_USES = 20
 """A browser is left to so many tabs one after the other: what it keeps of them must not pile up."""
 
 SECONDS = 30
-"""How long a tab waits for a line: as long as Playwright does."""
+"""How long a tab waits for a line, and for its browser: as long as Playwright does."""
+
+STARTS = 3
+"""So often a browser is started before that is given up."""
 
 CALL = """
 const done = arguments[1];
@@ -75,13 +79,7 @@ class WebKitTab:
         options.add_argument("--automation")
         options.add_argument("--javascript-can-open-windows-automatically=true")
         options.add_argument(f"--user-agent={AGENT} {MARK}/{tab}")
-        # In a process group of its own: Ctrl-C is for the tests, which then close the tab.
-        self._service = WebKitGTKService(env=env, popen_kw={"start_new_session": True})
-        self._service.path = shutil.which("WebKitWebDriver") or ""
-        self._service.start()
-        direct = Proxy(raw={"proxyType": ProxyType.DIRECT})
-        config = ClientConfig(self._service.service_url, proxy=direct)
-        self._driver = Remote(RemoteConnection(client_config=config), options=options)
+        self._service, self._driver = _started(options, env)
         self._window = self._driver.current_window_handle
         self.begin()
 
@@ -161,8 +159,7 @@ class WebKitTab:
         with suppress(WebDriverException):
             self._driver.quit()
         self._service.stop()
-        with suppress(ProcessLookupError):  # as it should be; else it hangs
-            os.killpg(self._service.process.pid, signal.SIGKILL)
+        _kill(self._service)  # what hangs
 
     def _cleared(self) -> bool:
         """Leave one empty window; returns whether that went well."""
@@ -206,6 +203,38 @@ class WebKitTab:
             self._driver.switch_to.window(window)
             for _ in self._frames():
                 self._call("() => window[Symbol.for('reported')]?.()")
+
+
+def _started(options: WebKitGTKOptions, env: dict[str, str]) -> tuple[WebKitGTKService, Remote]:
+    """Start a browser; anew if it does not come, as happens about once in a thousand times."""
+    for _ in range(STARTS - 1):
+        with suppress(ReadTimeoutError):
+            return _start(options, env)
+    return _start(options, env)
+
+
+def _start(options: WebKitGTKOptions, env: dict[str, str]) -> tuple[WebKitGTKService, Remote]:
+    # In a process group of its own: Ctrl-C is for the tests, which then close the tab.
+    service = WebKitGTKService(env=env, popen_kw={"start_new_session": True})
+    service.path = shutil.which("WebKitWebDriver") or ""
+    service.start()
+    direct = Proxy(raw={"proxyType": ProxyType.DIRECT})
+    config = ClientConfig(service.service_url, proxy=direct, timeout=SECONDS)
+    try:
+        driver = Remote(RemoteConnection(client_config=config), options=options)
+    except ReadTimeoutError:
+        _kill(service)
+        service.stop()
+        raise
+    config.timeout = None  # the tests have their own
+    return service, driver
+
+
+def _kill(service: WebKitGTKService) -> None:
+    """End whatever a driver has started and left behind, and the driver."""
+    with suppress(ProcessLookupError):
+        os.killpg(service.process.pid, signal.SIGKILL)
+    service.process.wait()
 
 
 class WebKit:

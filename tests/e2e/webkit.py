@@ -200,9 +200,14 @@ class WebKitTab:
         """Wait until all that the pages have said has arrived."""
         self._driver.set_script_timeout(10)
         for window in self._driver.window_handles:
-            self._driver.switch_to.window(window)
-            for _ in self._frames():
-                self._call("() => window[Symbol.for('reported')]?.()")
+            try:
+                self._driver.switch_to.window(window)
+                for _ in self._frames():
+                    self._call("() => window[Symbol.for('reported')]?.()")
+            except WebDriverException:
+                if window in self._driver.window_handles:
+                    raise
+                # A popup that was closing when it was asked.
 
 
 def _started(options: WebKitGTKOptions, env: dict[str, str]) -> tuple[WebKitGTKService, Remote]:

@@ -159,11 +159,9 @@ def test_two_destroyed_while_they_boot_each_go_when_they_are_up(
     got = tab.run(
         """(src) => new Promise((resolve) => {
             const buses = [embed({ src })];
-            const frames = [buses[0].iframe];
-            const there = () => frames.map(({ isConnected }) => isConnected);
+            const there = () => buses.map(({ iframe }) => iframe.isConnected);
             buses[0].on("BUS.LISTENING", () => {
                 buses.push(embed({ src }));
-                frames.push(buses[1].iframe);
                 const at = [there()];
                 for (const bus of buses) bus.destroy();
                 at.push(there());

@@ -211,7 +211,7 @@ class WebKitTab:
 
 
 def _started(options: WebKitGTKOptions, env: dict[str, str]) -> tuple[WebKitGTKService, Remote]:
-    """Start a browser; anew if it does not come, as happens about once in a thousand times."""
+    """Start a browser; anew if it does not come, as was seen once."""
     for _ in range(STARTS - 1):
         with suppress(ReadTimeoutError):
             return _start(options, env)

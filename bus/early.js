@@ -43,7 +43,13 @@
 
   // ---- data to text ------------------------------------------------------------------------
 
-  const FROM_BUS = ["BUS.LISTENING", "BUS.READY", "AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED"];
+  const FROM_BUS = [
+    "BUS.LISTENING",
+    "BUS.READY",
+    "AUTH.TOKEN_REFRESHED",
+    "AUTH.REFRESH_TOKEN_EXPIRED",
+    "AUTH.SESSION_CHANGED",
+  ];
   const isRequestType = (type) =>
     typeof type === "string" &&
     type.length <= 64 &&
@@ -58,7 +64,8 @@
   // `left.bytes` is counted down by what the JSON text has at least, so that a huge value ends
   // the walk early; a cycle ends at MAX_DEPTH.
   const problemIn = (value, path, depth, left) => {
-    const at = () => (path.length > 128 ? `${path.slice(0, 128)}…` : path);
+    // Cut, but not in the middle of a surrogate pair: a sentence must be well-formed as well.
+    const at = () => (path.length > 128 ? `${path.slice(0, 128).replace(/[\ud800-\udbff]$/, "")}…` : path);
     left.bytes -= typeof value === "string" ? value.length + 2 : 1;
     if (left.bytes < 0) return `The message is larger than ${MAX_BYTES} bytes of JSON.`;
     switch (typeof value) {
@@ -154,7 +161,7 @@
   let down = null; // the error that answers everything once the state is "down"
   let python = null; // {receive, alive}
   let count = 0;
-  const open = new Map(); // number -> {source, origin, port, type, id}; until its reply
+  const open = new Map(); // number -> {source, origin, port, type, id, good}; until its reply
   const waiting = new Map(); // number -> [event, text]; until Python serves
 
   const drop = (number) => {
@@ -178,24 +185,34 @@
     post(number, id === undefined ? reply : { ...reply, id });
   };
 
-  const waitsUnder = (id, but) =>
-    id === undefined ? undefined : [...open].find(([number, entry]) => number !== but && entry.id === id)?.[0];
+  // The requests that wait under an id and may take a slot: those that will only be answered
+  // UNKNOWN_TYPE or INVALID_MESSAGE do not. Usually one: see `keep`.
+  const waitUnder = (id) =>
+    id === undefined ? [] : [...waiting.keys()].filter((number) => open.get(number).good && open.get(number).id === id);
 
   // Python is not there yet: keep the message, or answer for Python in the protocol's order.
   const keep = (number, event, { type, id, problem, text }) => {
     if (type === "BUS.CANCEL") {
       const { payload } = event.data;
       const fits = !problem && Object.keys(payload).length === 1;
-      const cancelled = fits ? waitsUnder(payload.id, number) : undefined;
-      if (cancelled) reject(cancelled, "CANCELLED", "The host cancelled the request.");
-      return drop(number);
+      const [first, ...again] = fits ? waitUnder(payload.id) : [];
+      if (first) reject(first, "CANCELLED", "The host cancelled the request.");
+      for (const each of [number, ...again]) drop(each);
+      return;
     }
     const served = types.includes(type);
-    if (served && !problem && waitsUnder(id, number)) {
+    const good = served && !problem;
+    // The same once more is a second delivery. What says something else under that id waits for
+    // Python's judgement: had the first an invalid payload, its id will be free by then.
+    const [first] = good ? waitUnder(id) : [];
+    if (first && (waiting.size >= MAX_WAITING || waiting.get(first)[1] === text)) {
       tell({ event: "dropped", number, reason: "a second delivery" });
       return drop(number);
     }
-    if (waiting.size < MAX_WAITING) return waiting.set(number, [event, text]);
+    if (waiting.size < MAX_WAITING) {
+      open.get(number).good = good;
+      return waiting.set(number, [event, text]);
+    }
     if (!served) return reject(number, "UNKNOWN_TYPE", "This bus does not serve messages of this type.");
     if (problem) return reject(number, "INVALID_MESSAGE", problem);
     reject(number, "OVERLOADED", `${MAX_WAITING} requests wait for Python already.`);
@@ -215,11 +232,10 @@
     if (event.source === window) return; // Pyodide's event loop posts to its own window
     event.stopImmediatePropagation(); // no other listener of this page sees what comes from outside
     const why = refusal(event);
-    if (why) return ignored(why, event.origin);
-    const message = read(event.data, event.ports);
+    const message = why ? null : read(event.data, event.ports);
     if (message === null) {
       for (const port of event.ports) port.close();
-      return ignored("not a request", event.origin);
+      return ignored(why ?? "not a request", event.origin);
     }
     const number = ++count;
     if (event.ports.length > 1) for (const port of event.ports) port.close();

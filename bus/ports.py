@@ -9,9 +9,9 @@ from typing import Protocol
 class Inbound:
     """One message as it came in: the facts that the gate judges, and its text.
 
-    `text` is JSON made where `event.data` was read: `type`, and of `payload` and `id` what was
-    there. Where those were unusable (protocol.md, "Envelope"), `text` has `problem` in place of
-    them, a sentence without any value.
+    `text` is JSON made where `event.data` was read: `type`, then `id` if there was a usable one,
+    then `payload`. Where something was unusable (protocol.md, "Envelope"), `text` has `problem` in
+    place of the payload, a sentence without any value.
     """
 
     number: int

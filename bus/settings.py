@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from bus.oidc_settings import OidcSso
-from bus.setting_types import HttpUrl, Origin, Table, distinct
+from bus.setting_types import FetchedUrl, Origin, Table, distinct
 from bus.urls import origin_of
 
 
@@ -13,7 +13,7 @@ class JsonSso(Table):
     """`[bus.sso]` for a backend that speaks the bus's own contract."""
 
     provider: Literal["json"] = "json"
-    exchange_url: HttpUrl
+    exchange_url: FetchedUrl
     """Where codes are exchanged: an absolute URL, https or loopback."""
 
     @property

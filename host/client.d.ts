@@ -13,7 +13,7 @@ export interface JsonObject {
 export interface SsoPayload {
   /** What the identity provider gave after the redirect. A credential, good for one use. */
   code: string;
-  /** The redirect URL that the code was issued for, character for character: absolute, https (http on a loopback host), no user info, no fragment. */
+  /** The redirect URL that the code was issued for, character for character: absolute, https (http on a loopback host), ASCII, the host as the URL standard serialises it, no user info, no fragment. */
   redirectUrl: string;
   /** The verifier of PKCE (RFC 7636). An OpenID Connect provider requires it. */
   codeVerifier?: string;
@@ -73,6 +73,7 @@ export type BusCode =
   | "INVALID_MESSAGE"
   | "INVALID_PAYLOAD"
   | "UNKNOWN_TYPE"
+  | "NO_SESSION"
   | "ORIGIN_MISMATCH"
   | "BACKEND_UNREACHABLE"
   | "BACKEND_TIMEOUT"
@@ -167,6 +168,8 @@ export interface ReadyPayload {
   protocol: 1;
   /** What stands before the dot in the types that it serves, such as "AUTH". */
   services: string[];
+  /** The types of the requests that this build serves, such as "AUTH.SSO". */
+  types: string[];
 }
 
 /** `BUS.READY`: Python serves. */

@@ -7,7 +7,7 @@ from bus.exchange import Exchange
 from bus.messages import Answer, Sso
 from bus.single_flight import SingleFlight
 
-_Key = tuple[str, str, str]
+_Key = tuple[str, str, str, str]
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Auth:
         asked = request.payload
         if asked.nonce and not self.exchange.uses_nonce:
             raise invalid_field("nonce", "has no use with the provider of this bus")
-        key = (asked.code, asked.redirectUrl, asked.codeVerifier)
+        key = (asked.code, asked.redirectUrl, asked.codeVerifier, asked.nonce)
         if any(other[0] == asked.code and other != key for other in self._flights):
             raise invalid_field("code", "is being exchanged already, with other fields")
         return await self._flights.join(key, lambda: self.exchange(asked))

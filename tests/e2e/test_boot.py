@@ -226,7 +226,12 @@ def test_listening_and_ready_say_what_the_protocol_says(open_tab: Opener, world:
         (
             {
                 "type": "BUS.READY",
-                "payload": {"version": "0.1.0", "protocol": 1, "services": ["AUTH"]},
+                "payload": {
+                    "version": "0.1.0",
+                    "protocol": 1,
+                    "services": ["AUTH"],
+                    "types": ["AUTH.SSO", "BUS.CANCEL"],
+                },
             },
             world.bus_origin,
         ),

@@ -36,6 +36,7 @@ def test_ready_resolves_to_what_the_bus_serves(embedded: Tab) -> None:
         "version": "0.1.0",
         "protocol": 1,
         "services": ["AUTH"],
+        "types": ["AUTH.SSO", "BUS.CANCEL"],
     }
 
 

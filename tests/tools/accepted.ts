@@ -11,9 +11,9 @@ const bus = embed({
   replyPort: false,
   debug: (line) => console.debug(line),
 });
-const { version, protocol, services } = await bus.ready;
+const { version, protocol, services, types } = await bus.ready;
 const one: 1 = protocol;
-console.log(bus.iframe.src, bus.origin, version.length, one, services.join());
+console.log(bus.iframe.src, bus.origin, version.length, one, services.join(), types.includes("AUTH.SSO"));
 const stop: () => void = bus.on("BUS.READY", ({ services }) => console.log(services[0]));
 stop();
 bus.on("CRM.CHANGED", (payload) => console.log(payload));
@@ -70,6 +70,7 @@ export function status(failure: BusError): number | undefined {
       return failure.error.details?.length;
     case "INVALID_MESSAGE":
     case "UNKNOWN_TYPE":
+    case "NO_SESSION":
     case "ORIGIN_MISMATCH":
     case "BACKEND_UNREACHABLE":
     case "BACKEND_TIMEOUT":

@@ -189,6 +189,65 @@ def test_what_is_cancelled_while_it_waits_never_reaches_the_backend(
     assert not world.backend.of(cancelled)
 
 
+def test_only_what_takes_a_slot_is_a_first_delivery(open_tab: Opener, world: World) -> None:
+    """While Python boots as afterwards; each of these would be ignored if it were a second one."""
+    one, two, three = (world.backend.answers() for _ in range(3))
+    never = [world.backend.answers() for _ in range(4)]
+    tab = open_tab().goto(world.page)
+    got = raw_at_load(
+        tab,
+        world.bus(),
+        """async (one, two, three, never, redirectUrl) => {
+            const sso = (id, payload) => rawBus.post({ type: "AUTH.SSO", id, payload });
+            const good = (id, code) => sso(id, { code, redirectUrl });
+            const cancel = (id) => rawBus.post({ type: "BUS.CANCEL", payload: { id } });
+            rawBus.post({ type: "NO.SUCH", id: "1", payload: {} });
+            sso("1", []);
+            sso("1", {});
+            good("1", one);
+            // A cancellation gives up what may take a slot, and frees its id and its code.
+            sso("2", []);
+            good("2", never[0]);
+            cancel("2");
+            good("2", two);
+            // Second deliveries: the same again, and something else.
+            good("3", three);
+            good("3", three);
+            good("3", never[1]);
+            // What is given up takes its second deliveries along.
+            good("4", never[2]);
+            good("4", never[3]);
+            cancel("4");
+            sso("end", {});
+            await Promise.all([...["1", "2", "3"].map((id) => hear((data) =>
+                data?.type === "AUTH.SSO_FULFILLED" && data.id === id)), reply("end")]);
+            sso("after", {});
+            await reply("after");
+            return heard.slice(1).map(({ data }) => [data.id ?? data.type, data.payload.error?.code ?? "good"]);
+        }""",
+        one,
+        two,
+        three,
+        never,
+        REDIRECT,
+    )
+    assert got[:3] == [["2", "CANCELLED"], ["4", "CANCELLED"], ["BUS.READY", "good"]]
+    assert got[3:8] == [
+        ["1", "UNKNOWN_TYPE"],
+        ["1", "INVALID_MESSAGE"],
+        ["1", "INVALID_PAYLOAD"],
+        ["2", "INVALID_MESSAGE"],
+        ["end", "INVALID_PAYLOAD"],
+    ]
+    assert sorted(got[8:]) == [
+        ["1", "good"],
+        ["2", "good"],
+        ["3", "good"],
+        ["after", "INVALID_PAYLOAD"],
+    ]
+    assert not any(world.backend.of(code) for code in never)
+
+
 def test_at_most_64_wait_for_python(open_tab: Opener, world: World) -> None:
     tab = open_tab().goto(world.page)
     got = raw_at_load(

@@ -301,6 +301,26 @@ def test_a_reload_of_the_bus_ends_what_it_was_asked(
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
 
 
+def test_60_that_one_signal_gives_up_make_room_for_60_others(embedded: Tab, world: World) -> None:
+    hanging = [world.backend.hangs() for _ in range(60)]
+    more = [world.backend.answers() for _ in range(60)]
+    embedded.run(
+        """(hanging, more, redirectUrl) => {
+            window.control = new AbortController();
+            window.all = [
+                ...hanging.map((code) => ask({ code, redirectUrl }, { signal: control.signal })),
+                ...more.map((code) => ask({ code, redirectUrl })),
+            ];
+        }""",
+        hanging,
+        more,
+        REDIRECT,
+    )
+    world.backend.wait_for(hanging[0])
+    got = embedded.run("() => { control.abort(); return Promise.all(all); }")
+    assert [each.get("code") for each in got] == ["ABORTED"] * 60 + [None] * 60
+
+
 def test_a_bad_src_is_a_clear_error(embedded: Tab) -> None:
     for src in ("javascript:alert(1)", "data:text/html,x", "http://"):
         got = embedded.run("(src) => { try { embed({ src }); } catch (e) { return e.name; } }", src)

@@ -323,6 +323,7 @@ SILENT = {
     "LISTENING": "({ type: 'BUS.LISTENING', payload: {} })",
     "READY": "({ type: 'BUS.READY', payload: {} })",
     "a pushed type": "({ type: 'AUTH.TOKEN_REFRESHED', payload: {} })",
+    "another pushed type": "({ type: 'AUTH.SESSION_CHANGED', payload: { user: null } })",
     "a dev tool's message": "({ source: 'react-devtools-bridge', payload: { event: 'x' } })",
     "a cancel of nothing": "({ type: 'BUS.CANCEL', payload: { id: 'none' }, id: 'cancel' })",
     "a malformed cancel": "({ type: 'BUS.CANCEL', payload: 'none', id: 'cancel' })",

@@ -140,7 +140,7 @@ def _check_claims(claims: Claims, expected: Expected) -> None:
         raise _refused("it has no subject (sub)")
     if not isinstance(subject, str):
         raise _refused("its subject (sub) is not a string")
-    if len(subject.encode("utf-16-le")) > 2 * MAX_SUB:
+    if len(subject) + sum(character > "\uffff" for character in subject) > MAX_SUB:
         raise _refused(f"its subject (sub) has more than {MAX_SUB} characters")
     if _time(claims, "exp") <= expected.now - expected.skew:
         raise _refused("it has expired (exp), if this machine's clock is right")

@@ -15,7 +15,7 @@ from bus.debug import Debug, current
 from bus.exchange.choice import exchange_for
 from bus.gate import Gate
 from bus.messages import Sso, ready
-from bus.ports import Fetch, FetchFailed, Inbound, Log, NoSuchAlgorithm
+from bus.ports import Fetch, FetchFailed, Inbound, Log, NoSuchAlgorithm, UnusableKey
 from bus.services.auth import Auth
 from bus.settings import Settings
 
@@ -166,21 +166,35 @@ async def verify(algorithm: str, *, jwk: str, signed: bytes, signature: bytes) -
     import js
     from pyodide.ffi import JsException, to_js
 
-    subtle = js.crypto.subtle
+    subtle = getattr(js.crypto, "subtle", None)
+    if subtle is None:  # a page above this one is not a secure context
+        raise NoSuchAlgorithm
     how = js.JSON.parse(to_json(_ALGORITHMS[algorithm]).decode())
+    uses = js.JSON.parse('["verify"]')
     try:
-        uses = js.JSON.parse('["verify"]')
         key = await subtle.importKey("jwk", js.JSON.parse(jwk), how, False, uses)  # noqa: FBT003
+    except JsException as error:
+        raise (NoSuchAlgorithm if error.name == "NotSupportedError" else UnusableKey) from None
+    try:
         return bool(await subtle.verify(how, key, to_js(signature), to_js(signed)))
     except JsException as error:
         if error.name == "NotSupportedError":
             raise NoSuchAlgorithm from None
-        return False  # a key that is none
+        return False  # what cannot be a signature
 
 
+# For importKey and for verify: each passes over what only the other needs. A PSS salt is as long
+# as the hash (RFC 7518, 3.5).
 _ALGORITHMS = {
     "RS256": {"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-256"},
+    "RS384": {"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-384"},
+    "RS512": {"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-512"},
+    "PS256": {"name": "RSA-PSS", "hash": "SHA-256", "saltLength": 32},
+    "PS384": {"name": "RSA-PSS", "hash": "SHA-384", "saltLength": 48},
+    "PS512": {"name": "RSA-PSS", "hash": "SHA-512", "saltLength": 64},
     "ES256": {"name": "ECDSA", "namedCurve": "P-256", "hash": "SHA-256"},
+    "ES384": {"name": "ECDSA", "namedCurve": "P-384", "hash": "SHA-384"},
+    "ES512": {"name": "ECDSA", "namedCurve": "P-521", "hash": "SHA-512"},
     "EdDSA": {"name": "Ed25519"},
 }
 

@@ -196,7 +196,7 @@ async function checked(journey, { state, code, iss, session_state, ...error }) {
   if (journey?.state !== state || Date.now() > journey.began + OLD)
     throw new BusError("STATE_MISMATCH", "The answer belongs to no sign-in that this tab began: begin anew.");
   if (journey.issuer !== undefined && iss !== journey.issuer)
-    throw new BusError("ISSUER_MISMATCH", "The answer does not name the issuer that was asked (iss).");
+    throw new BusError("ISSUER_MISMATCH", `The answer's issuer (iss) is ${iss ? JSON.stringify(iss.slice(0, 256)) : "missing"}, the one asked is ${JSON.stringify(journey.issuer)}.`);
   if (error.error) throw new BusError("PROVIDER_ERROR", "The identity provider refused the sign-in; see error.", { error });
   const { redirectUrl, verifier: codeVerifier, nonce } = journey;
   return { code, redirectUrl, codeVerifier, ...(nonce && { nonce }) };

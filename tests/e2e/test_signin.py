@@ -103,7 +103,9 @@ def test_another_issuer(open_tab: Opener, world: World, iss: str | None) -> None
     tab = open_tab()
     plan = {"code": code} | ({"iss": iss} if iss else {})
     go_and_return(tab, world, options(world, **plan) | {"issuer": "https://id.example"})
-    assert tab.run(FINISH)["code"] == "ISSUER_MISMATCH"
+    got = tab.run(FINISH)
+    assert got["code"] == "ISSUER_MISMATCH"
+    assert all(shown in got["message"] for shown in (iss or "missing", "https://id.example"))
     assert not world.backend.of(code)
 
 

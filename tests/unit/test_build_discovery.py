@@ -129,6 +129,7 @@ def test_nobody_is_asked_where_nothing_is_to_be_found_out():
         (200, DOCUMENT | {"issuer": "https://other.example"}, "character for character"),
         (200, DOCUMENT | {"token_endpoint": None}, "token_endpoint"),
         (200, DOCUMENT | {"jwks_uri": "http://a.example/"}, "jwks_uri"),
+        (200, DOCUMENT | {"id_token_signing_alg_values_supported": ["HS256"]}, "HS256"),
     ],
 )
 def test_each_problem_is_named(status, body, words):

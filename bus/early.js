@@ -280,7 +280,7 @@
   // network that delivers the page may put scripts of its own beside it. In the tree (`make dev`),
   // where nobody does, it stands for all of them.
   const folders = inline
-    ? [address, core.src, main, ...partsOf(dataset.parts)].map((file) => new URL(".", file).href)
+    ? [address, absolute(core.getAttribute("src")), main, ...partsOf(dataset.parts)].map((file) => new URL(".", file).href)
     : [absolute(".")];
   const isOwn = (file) => folders.some((folder) => file.startsWith(folder));
   const hashes = new Map(Object.entries(map.integrity ?? {}).map(([path, hash]) => [absolute(path), hash]));

@@ -132,9 +132,7 @@ OTHERS = ("navigator.locks", "navigator.storage", "navigator.serviceWorker", "do
 
 
 @pytest.mark.parametrize("how", ["read", "used"])
-def test_nothing_that_may_be_refused_is_needed(
-    open_tab: Opener, world: World, how: str
-) -> None:
+def test_nothing_that_may_be_refused_is_needed(open_tab: Opener, world: World, how: str) -> None:
     """Each way for each: one page, and a bus for each interface."""
     src = world.bus("refused", change=with_script(REFUSED))
     tab = open_tab().goto(world.page)
@@ -172,7 +170,9 @@ def test_an_older_browser(open_tab: Opener, world: World) -> None:
 
 def failed(tab: Tab, src: str) -> tuple[Any, list[str]]:
     """Ask a bus that cannot start; returns its error and what the page heard."""
-    got = tab.run("(src) => { embed({ src, timeout: 1e6, replyPort: false }); return ask({}); }", src)
+    got = tab.run(
+        "(src) => { embed({ src, timeout: 1e6, replyPort: false }); return ask({}); }", src
+    )
     return got["error"], tab.run("() => heard.map(({ data }) => data.type)")
 
 
@@ -206,9 +206,7 @@ def test_a_policy_that_forbids_web_assembly(open_tab: Opener, world: World) -> N
 
 
 @contextmanager
-def browser(
-    playwright: Playwright, world: World, engine: str, **options: Any
-) -> Iterator[Tab]:
+def browser(playwright: Playwright, world: World, engine: str, **options: Any) -> Iterator[Tab]:
     with tabs(playwright, engine, world.reports, **options) as open_tab:
         tab = open_tab().goto(world.page)
         yield tab
@@ -229,10 +227,8 @@ def test_web_assembly_is_switched_off(playwright: Playwright, world: World, engi
         assert heard == ["BUS.LISTENING", "AUTH.SSO_REJECTED"]
 
 
-ALL_REFUSED: dict[str, dict[str, Any]] = {
-    "chromium": {"args": ["--test-third-party-cookie-phaseout"]},
-    "firefox": {"firefox_user_prefs": {"network.cookie.cookieBehavior": 1}},
-}
+BLOCKED = {"network.cookie.cookieBehavior": 1}
+"""Firefox: all cookies of other sites, and with them all storage."""
 
 
 @pytest.mark.engines("firefox")
@@ -240,7 +236,7 @@ def test_all_cross_site_cookies_are_blocked(
     playwright: Playwright, world: World, engine: str
 ) -> None:
     """Firefox then refuses storage and BroadcastChannel as well, which is asserted first."""
-    with browser(playwright, world, engine, **ALL_REFUSED[engine]) as tab:
+    with browser(playwright, world, engine, firefox_user_prefs=BLOCKED) as tab:
         tab.run("(src) => raw(src + 'client.js').loaded", world.bus())
         refused = tab.run_in(
             world.bus(),

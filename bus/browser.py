@@ -73,8 +73,14 @@ def start() -> None:
         if event.persisted:
             bus.show()
 
+    def hidden(_: Any) -> None:
+        bus.hide()
+        # Not left to the cancelled tasks: the page is frozen before their turn comes.
+        for controller in tuple(_under_way):
+            controller.abort()
+
     # Proxies of these live as long as the page: the browser holds on to them.
-    js.window.addEventListener("pagehide", create_proxy(lambda _: bus.hide()))
+    js.window.addEventListener("pagehide", create_proxy(hidden))
     js.window.addEventListener("pageshow", create_proxy(shown))
     early.serve(create_proxy(receive), create_proxy(lambda: True), ready())
 
@@ -100,20 +106,37 @@ class EarlyWindow:
         self._early.drop(number)
 
 
-async def fetch(url: str, *, headers: dict[str, str], body: str | None) -> "BrowserBody":
-    """POST or GET with the browser's fetch; see `bus.ports.Fetch`."""
+_under_way: set[Any] = set()
+"""The AbortController of each fetch that ends when the page goes (protocol.md, "Timing")."""
+
+
+async def fetch(
+    url: str, *, headers: dict[str, str], body: str | None, outlives_page: bool = False
+) -> "BrowserBody":
+    """POST or GET with the browser's fetch; see `bus.ports.Fetch`.
+
+    Where it `outlives_page`, it is not aborted when the page is hidden.
+    """
     import js
 
     controller = js.AbortController.new()
     asked = {"method": "GET"} if body is None else {"method": "POST", "body": body}
     options = js.JSON.parse(to_json(_OPTIONS | asked | {"headers": headers}).decode())
     options.signal = controller.signal
+    if not outlives_page:
+        _under_way.add(controller)
     try:
         response = await _settled(js.window, "fetch", url, options)
-    except asyncio.CancelledError:
-        controller.abort()
+    except BaseException:
+        _end(controller)
         raise
     return BrowserBody(response, controller)
+
+
+def _end(controller: Any) -> None:
+    """Abort a fetch, which means nothing where all of it is there or it has failed."""
+    controller.abort()
+    _under_way.discard(controller)
 
 
 _OPTIONS = {
@@ -157,7 +180,7 @@ class BrowserBody:
                 if size > limit:
                     return None
         finally:
-            self._controller.abort()  # means nothing once all is read
+            _end(self._controller)
         return b"".join(chunks)
 
 

@@ -42,6 +42,15 @@ def test_the_client_makes_the_codes_that_the_readme_names() -> None:
     )
 
 
+def test_boot_failed_lists_each_sentence_that_the_early_listener_says() -> None:
+    early = (ROOT / "bus/early.js").read_text(encoding="utf-8")
+    reasons = re.search(r"const REASONS = \{\n(.+?)\n  \};", early, re.S)
+    assert reasons
+    section = ERRORS.split("\n## BOOT_FAILED\n", 1)[1].split("\n## ", 1)[0]
+    listed = re.findall(r"^  \| ([A-Z].+?\.) \|", section, re.M)
+    assert listed == re.findall(r'^    \w+: "(.+)",$', reasons[1], re.M)
+
+
 def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

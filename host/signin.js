@@ -71,7 +71,7 @@ export async function finishSignIn({ bus, timeout, signal }) {
     return null; // what there is to finish is the opener's
   }
   const journey = stored(JOURNEY);
-  const answer = journey && answerTo(journey, location.href);
+  const answer = journey?.redirectUrl && answerTo(journey, location.href);
   if (!answer && !(underWay && Date.now() < underWay.until)) return null;
   if (!bus) throw new TypeError("finishSignIn needs the bus.");
   if (answer) underWay = taken(journey, answer);
@@ -368,7 +368,7 @@ function forget(key, own = false) {
 }
 
 function wash() {
-  used ??= stored(USED) ?? [];
+  used ??= [stored(USED) ?? []].flat();
   if (used.length) guard();
   if (washed(location.href) !== location.href) history.replaceState(history.state, "", location.href);
 }
@@ -401,11 +401,12 @@ function washed(address) {
 }
 
 // The addresses in a history entry's state, where routers keep them as well.
-function washedState(state) {
+function washedState(state, depth = 9) {
   if (typeof state === "string") return washed(state);
-  if (Array.isArray(state)) return state.map(washedState);
+  if (!depth) return state; // it may hold itself
+  if (Array.isArray(state)) return state.map((value) => washedState(value, depth - 1));
   if (state === null || Object.getPrototypeOf(Object(state)) !== Object.prototype) return state;
-  return Object.fromEntries(Object.entries(state).map(([name, value]) => [name, washedState(value)]));
+  return Object.fromEntries(Object.entries(state).map(([name, value]) => [name, washedState(value, depth - 1)]));
 }
 
 // ---- random, encoded (RFC 7636, 4.1 and appendix A) ---------------------------------------------

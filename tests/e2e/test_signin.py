@@ -808,7 +808,7 @@ def test_a_popup_may_pass_through_pages_of_the_app(open_tab: Opener, world: Worl
     got = tab.run(
         """async (options) => {
             pretend();
-            const asked = start({ ...options, authorizeUrl: "/pages/host.html", popup: true, bus });
+            const asked = start({ ...options, authorizeUrl: `${location.origin}/pages/host.html`, popup: true, bus });
             const early = await Promise.race([asked, new Promise((done) => setTimeout(done, 1200, "waits"))]);
             popup.close();
             return [early, (await asked).code];

@@ -253,8 +253,9 @@ async function inPopup(tab, journey, options, signal) {
   const woken = new Promise((resolve) => (wake = resolve)); // timers are slow in a page out of sight
   // Called by finishSignIn in the popup: before its page can go on, and with no listener to overhear.
   const take = (popup, address) => {
-    if (popup === tab) answer ??= answerTo(journey, address);
-    if (popup !== tab || !answer) return null;
+    if (popup !== tab) return null;
+    answer ??= answerTo(journey, address);
+    if (!answer) return null;
     wake();
     return answer.key;
   };

@@ -34,10 +34,10 @@ window.pretend = () => {
   window.bus = {
     request: (type, payload, { signal }) =>
       new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(new BusError("ABORTED", "", { sent: false }));
+        if (signal?.aborted) return reject(new BusError("ABORTED", "", { sent: false }));
         sent.push({ type, payload });
         window.answer = resolve;
-        signal.addEventListener("abort", () => {
+        signal?.addEventListener("abort", () => {
           sent.push("cancelled");
           reject(new BusError("ABORTED", "", { sent: true }));
         });

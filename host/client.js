@@ -51,7 +51,7 @@ export class BusError extends Error {
  * element that gets the iframe. `title`: the iframe's title. `replyPort`: false makes replies come
  * to this window instead of over a port. `debug`: true, or a function that takes a line: says each
  * message's direction, type, id and milliseconds, never its payload.
- * Returns {iframe, origin, ready, request, on, destroy}. Throws TypeError for a bad `src`.
+ * Returns {iframe, origin, timeout, ready, request, on, destroy}. Throws TypeError for a bad `src`.
  */
 export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.body, title = "Single sign-on", replyPort = true, debug }) {
   const url = new URL(src, document.baseURI);
@@ -364,7 +364,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     setTimeout(leave, BOOT);
   };
 
-  return { iframe, origin, ready, request, on, destroy };
+  return { iframe, origin, timeout, ready, request, on, destroy };
 }
 
 // Calls back when what has arrived by now has been heard: an answer that is there wins.

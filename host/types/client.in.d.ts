@@ -23,6 +23,7 @@ export type ClientCode =
   | "BUS_RELOADED"
   | "POPUP_BLOCKED"
   | "POPUP_CLOSED"
+  | "NO_ANSWER"
   | "STATE_MISMATCH"
   | "ISSUER_MISMATCH";
 
@@ -143,6 +144,8 @@ export interface Bus {
   readonly iframe: HTMLIFrameElement;
   /** The origin of the bus. */
   readonly origin: string;
+  /** The default limit of a request, in milliseconds. */
+  readonly timeout: number;
   /** Resolves when Python serves, or rejects with a BusError. Requests may be made before. */
   readonly ready: Promise<ReadyPayload>;
   /** Asks the bus; rejects with a BusError. */

@@ -36,7 +36,7 @@ const signedIn = await startSignIn({
   scope: "openid",
   nonce: true,
   issuer: "https://login.example.com",
-  params: { prompt: "login" },
+  params: { prompt: "login", login_hint: undefined, hd: null },
   popup: true,
   bus,
   signal: aborting.signal,
@@ -63,6 +63,7 @@ export function status(failure: BusError): number | undefined {
     case "BUS_RELOADED":
     case "POPUP_BLOCKED":
     case "POPUP_CLOSED":
+    case "NO_ANSWER":
     case "STATE_MISMATCH":
     case "ISSUER_MISMATCH":
       return failure.meta;

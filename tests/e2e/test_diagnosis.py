@@ -260,12 +260,14 @@ def test_scripts_that_come_with_a_wrong_type(open_tab: Opener, world: World) -> 
     def as_text(folder: Path) -> None:
         headers = folder / "_headers"
         text = headers.read_text()
-        assert "text/javascript" in text
-        headers.write_text(text.replace("text/javascript", "text/plain"))
+        cors = "  Access-Control-Allow-Origin: *\n"
+        assert cors in text
+        headers.write_text(text.replace(cors, f"{cors}  Content-Type: text/plain\n"))
 
     tab = open_tab().goto(world.page)
     tab.expect("MIME type", "text/plain")
     got = diagnosis(tab, world.bus("as text", change=as_text))
+    tab.wait_for_line("MIME type ('text/plain')")
     assert got["code"] == "NOT_ALLOWED"
     assert "its scripts come with a wrong type" in got["message"]
 

@@ -296,67 +296,6 @@ def test_an_event_that_a_script_made(open_tab: Opener, world: World) -> None:
     assert len(world.backend.of(code)) == 1
 
 
-# A host page of the bus's own origin can look into the bus's window; no other page can.
-
-
-@pytest.fixture(scope="module")
-def inside(open_module_tab: Opener, world: World) -> Tab:
-    """A page of the bus's own origin that embeds it, and keeps whatever is posted to its window."""
-    tab = open_module_tab().goto(f"{world.bus_origin}/pages/host.html")
-    src = world.bus("own", allowed_origins=[world.bus_origin])
-    tab.run(
-        """(src) => {
-            window.targets = [];
-            const { postMessage } = window;
-            window.postMessage = (message, target, ...ports) => {
-                targets.push([message.type, target]);
-                postMessage.call(window, message, target, ...ports);
-            };
-            return raw(src).ready;
-        }""",
-        src,
-    )
-    return tab
-
-
-def test_each_message_to_a_window_names_its_origin(inside: Tab, world: World) -> None:
-    """Whatever a window has become meanwhile, a browser delivers only to that origin; to `*`, always."""
-    got = inside.run(
-        """async (code, redirectUrl) => {
-            rawBus.post({ type: "AUTH.SSO", id: "good", payload: { code, redirectUrl } });
-            rawBus.post({ type: "AUTH.SSO", id: "bad", payload: {} });
-            await Promise.all([reply("good"), reply("bad")]);
-            return targets;
-        }""",
-        world.backend.answers(),
-        REDIRECT,
-    )
-    types = ["BUS.LISTENING", "BUS.READY", "AUTH.SSO_FULFILLED", "AUTH.SSO_REJECTED"]
-    assert sorted(got) == sorted([type_, world.bus_origin] for type_ in types)
-
-
-def test_no_other_listener_of_the_bus_page_hears_the_host(inside: Tab, world: World) -> None:
-    got = inside.run(
-        """async (code, redirectUrl) => {
-            const bus = rawBus.frame.contentWindow;
-            const outside = [], own = [];
-            const listen = ({ source, data }) => (source === bus ? own : outside).push(data);
-            for (const capture of [true, false]) bus.addEventListener("message", listen, capture);
-            rawBus.post({ type: "AUTH.SSO", id: "heard", payload: { code, redirectUrl } });
-            rawBus.post("noise");
-            await reply("heard");
-            own.length = 0; // in WebKit, Pyodide's event loop posts to its own window
-            // What comes from the bus's own window they hear, or they would prove nothing.
-            bus.dispatchEvent(new bus.MessageEvent("message", { data: "its own", source: bus }));
-            for (const capture of [true, false]) bus.removeEventListener("message", listen, capture);
-            return [outside, own];
-        }""",
-        world.backend.answers(),
-        REDIRECT,
-    )
-    assert got == [[], ["its own", "its own"]]
-
-
 # -- the gate stands twice, and each time alone ---------------------------------------------------
 
 

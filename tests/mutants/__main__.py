@@ -14,14 +14,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
-from host.build.node import node
+from host.build.node import run_node
 from tests.mutants import Mutant, load
 from tests.mutants.scratch import copy_tree
 
 LIMIT = 900
 """Seconds for the tests of one mutant."""
+HANG = 60
+"""Seconds for one test."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,10 @@ def _syntax(path: Path) -> str | None:
         except SyntaxError as error:
             return f"not Python any more: {error}"
     if path.suffix in (".js", ".mjs"):
-        done = subprocess.run(
-            [node(), "--check", path], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            return f"not JavaScript any more: {done.stderr.splitlines()[-1]}"
+        try:
+            run_node("--check", str(path), cwd=path.parent)
+        except subprocess.CalledProcessError:
+            return "not JavaScript any more; see above"
     return None
 
 
@@ -149,6 +150,7 @@ def run_tests(root: Path, tests: tuple[str, ...], *, engine: str, only: str = ""
     report.unlink(missing_ok=True)
     command = [
         *(sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"),
+        f"--timeout={HANG}",  # what waits for a word that never comes has failed
         *("--engine", engine, f"--junitxml={report}", *(["-k", only] if only else []), *tests),
     ]
     # No compiled files: they are told apart by seconds, and mutants come quicker than that.
@@ -173,7 +175,7 @@ def _outcome(report: Path, output: str) -> Outcome:
     found: dict[str, str] = {}
     why: dict[str, str] = {}
     rank = ["skipped", "passed", "error", "failed"]  # one case that fails is enough
-    for case in ElementTree.parse(report).iter("testcase"):
+    for case in ET.parse(report).iter("testcase"):
         path = case.get("classname", "").replace(".", "/") + ".py"
         name = f"{path}::{case.get('name', '').partition('[')[0]}"
         kinds = {"failure": "failed", "error": "error", "skipped": "skipped"}

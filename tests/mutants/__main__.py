@@ -100,11 +100,12 @@ def _try(root: Path, mutant: Mutant, number: str, engine: str) -> Row:
         else:
             outcome = run_tests(root, mutant.killed_by, engine=engine, only=mutant.only)
             missing = outcome.missing(mutant.killed_by)
-            state = "SURVIVED" if missing else "killed"
+            passed = [name for name in missing if outcome.tests.get(name) == "passed"]
+            state = "SURVIVED" if passed else "NO PROOF" if missing else "killed"
             said = "; ".join(
                 f"{name} {outcome.tests.get(name, 'did not run')}" for name in missing
             ) or " | ".join(outcome.why.values())
-            if missing and all(outcome.tests.get(name) != "passed" for name in missing):
+            if state == "NO PROOF":
                 print(outcome.output[-3000:], file=sys.stderr)
     finally:
         for file, text in kept.items():

@@ -20,10 +20,8 @@ from host.build.node import run_node
 from tests.mutants import Mutant, load
 from tests.mutants.scratch import copy_tree
 
-LIMIT = 300
+LIMIT = 600
 """Seconds for the tests of one mutant."""
-HANG = 60
-"""Seconds for one test."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,6 @@ def _run(root: Path, tests: tuple[str, ...], *, engine: str, only: str) -> Outco
     report.unlink(missing_ok=True)
     command = [
         *(sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"),
-        f"--timeout={HANG}",  # what waits for a word that never comes has failed
         *("--engine", engine, f"--junitxml={report}", *(["-k", only] if only else []), *tests),
     ]
     # No compiled files: they are told apart by seconds, and mutants come quicker than that.

@@ -1,5 +1,7 @@
 """`make mutants` breaks what the tree holds, and each claim in SECURITY.md that names a rule."""
 
+import re
+
 import pytest
 
 from host.build.runtime import ROOT
@@ -29,6 +31,11 @@ def test_there_are_enough():
 def test_each_text_is_there_exactly_once(mutant):
     assert [part.problem() for part in mutant.changes] == [None] * len(mutant.changes)
     assert all(part.before != part.after for part in mutant.changes)
+
+
+@pytest.mark.parametrize("only", sorted({one.only for one in LISTED.mutants if one.only}))
+def test_what_is_selected_is_an_expression_of_pytests(only):
+    assert all(re.fullmatch(r"(not )?[\w.]+", word) for word in re.split(" and | or ", only))
 
 
 @pytest.mark.parametrize("change", LISTED.faster, ids=lambda change: change.before)

@@ -111,6 +111,7 @@ def test_a_redirect_is_not_followed(quick: Tab, world: World, status: int) -> No
     assert found.headers["Access-Control-Allow-Origin"] == world.bus_origin
     world.backend.elsewhere.clear()
     got = ask(quick, world.backend.redirects(status))
+    assert "fulfilled" not in got
     assert (got["code"], got["meta"]) == ("BACKEND_UNREACHABLE", {"source": "bus"})
     assert world.backend.elsewhere == []
 

@@ -16,7 +16,7 @@ VENV := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev build package generate test lint types unit e2e soak prebuilt browsers screenshots bench audit lock clean
+.PHONY: help setup demo dev build package generate test lint types unit e2e soak mutants prebuilt browsers screenshots bench audit lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ e2e: browsers prebuilt ## Run the end-to-end tests in real browsers (ENGINES="fi
 
 soak: browsers prebuilt ## Run the long tests at full length: 2,000 exchanges, 20,000 generated messages
 	@SSO_BUS_SOAK=2000 SSO_BUS_FUZZ_ROUNDS=400 $(VENV)/python -m pytest tests/e2e/test_soak.py tests/e2e/test_fuzz.py -s $(ARGS)
+
+mutants: browsers prebuilt ## Break each rule of SECURITY.md, one at a time: a test must fail (ARGS="-k gate")
+	@$(VENV)/python -m tests.mutants $(ARGS)
 
 # Downloads, snapshot and compression, once, with progress: not inside the first test.
 prebuilt: $(READY)

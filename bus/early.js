@@ -252,7 +252,7 @@
     else if (state === "booting") keep(number, event, message);
     else if (message.type === "BUS.CANCEL") drop(number);
     else reject(number, ...down);
-  });
+  }, true);
 
   // ---- Python's end of it --------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.backend import SIGNED_IN, Backend
@@ -89,16 +90,30 @@ def test_exactly_1_mib_is_read(quick: Tab, world: World) -> None:
     ("plan", "status"),
     [
         (Backend.resets, None),
-        (Backend.redirects, None),
         (Backend.lacks_cors, None),
         (Backend.breaks_off, 200),
     ],
-    ids=["reset", "redirect", "no CORS", "body breaks off"],
+    ids=["reset", "no CORS", "body breaks off"],
 )
 def test_unreachable(quick: Tab, world: World, plan: Any, status: int | None) -> None:
     got = ask(quick, plan(world.backend))
     meta = {"source": "bus"} | ({"status": status} if status else {})
     assert (got["code"], got["meta"]) == ("BACKEND_UNREACHABLE", meta)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(quick: Tab, world: World, status: int) -> None:
+    """What waits behind it is a good answer, which the browser would let the bus read."""
+    url, follow = world.exchange_url, world.backend.redirects(status)
+    headers = {"Origin": world.bus_origin}
+    found = httpx.post(url, json={"code": follow}, headers=headers, follow_redirects=True)
+    assert (found.status_code, found.json()) == (200, SIGNED_IN)
+    assert found.headers["Access-Control-Allow-Origin"] == world.bus_origin
+    world.backend.elsewhere.clear()
+    got = ask(quick, world.backend.redirects(status))
+    assert "fulfilled" not in got
+    assert (got["code"], got["meta"]) == ("BACKEND_UNREACHABLE", {"source": "bus"})
+    assert world.backend.elsewhere == []
 
 
 def test_no_backend_at_all(open_tab: Opener, world: World) -> None:

@@ -18,12 +18,16 @@ def test_links_lead_somewhere(link: str) -> None:
     assert link.startswith("https://") or (ROOT / link).exists()
 
 
-@pytest.mark.parametrize("picture", sorted(set(re.findall(r'(?:src|srcset)="(docs[^"]+)"', README))))
+@pytest.mark.parametrize(
+    "picture", sorted(set(re.findall(r'(?:src|srcset)="(docs[^"]+)"', README)))
+)
 def test_pictures_are_there_and_have_words(picture: str) -> None:
     assert 0 < (ROOT / picture).stat().st_size < 200_000
     assert all("alt=" in image for image in re.findall(r"<img [^>]+>", README))
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"(?:^|`)make ([a-z0-9]+)", README, re.MULTILINE))))
+@pytest.mark.parametrize(
+    "command", sorted(set(re.findall(r"(?:^|`)make ([a-z0-9]+)", README, re.MULTILINE)))
+)
 def test_commands_exist(command: str) -> None:
     assert re.search(rf"^{command}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

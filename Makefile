@@ -79,7 +79,7 @@ browsers: $(READY) ## Find browsers for the tests, or install them
 screenshots: browsers prebuilt ## Take the README's pictures of the inspector anew
 	@$(VENV)/python -m tests.screenshots
 
-bench: browsers ## Measure what the README claims (ARGS="--runs 3")
+bench: browsers ## Measure what docs/architecture.md claims (ARGS="--runs 3")
 	@$(VENV)/python -m tests.bench $(ARGS)
 
 audit: .venv/audit/ready ## Ask for known holes in what is pinned (needs the network)

@@ -125,7 +125,7 @@
     return { ...message, problem, text: JSON.stringify({ ...message, problem }) };
   };
 
-  // ---- what a debug build tells the host (README, "Beyond the protocol") --------------------
+  // ---- what a debug build tells the host (protocol.md, "Debug builds") --------------------
 
   const announce = (message) => {
     for (const origin of allowed) parent.postMessage(message, origin);

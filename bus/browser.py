@@ -76,7 +76,7 @@ def start() -> None:
     def hidden(_: Any) -> None:
         bus.hide()
         # Not left to the cancelled tasks: the page is frozen before their turn comes.
-        for controller in tuple(_under_way):
+        for controller in tuple(_under_way.values()):
             controller.abort()
 
     # Proxies of these live as long as the page: the browser holds on to them.
@@ -106,7 +106,7 @@ class EarlyWindow:
         self._early.drop(number)
 
 
-_under_way: set[Any] = set()
+_under_way: dict[int, Any] = {}  # proxies have no hash: by their `id`
 """The AbortController of each fetch that ends when the page goes (protocol.md, "Timing")."""
 
 
@@ -124,7 +124,7 @@ async def fetch(
     options = js.JSON.parse(to_json(_OPTIONS | asked | {"headers": headers}).decode())
     options.signal = controller.signal
     if not outlives_page:
-        _under_way.add(controller)
+        _under_way[id(controller)] = controller
     try:
         response = await _settled(js.window, "fetch", url, options)
     except BaseException:
@@ -136,7 +136,7 @@ async def fetch(
 def _end(controller: Any) -> None:
     """Abort a fetch, which means nothing where all of it is there or it has failed."""
     controller.abort()
-    _under_way.discard(controller)
+    _under_way.pop(id(controller), None)
 
 
 _OPTIONS = {

@@ -199,7 +199,7 @@ def test_a_policy_that_forbids_web_assembly(open_tab: Opener, world: World) -> N
 
     src = world.bus("strict", change=change, boot_timeout_seconds=300)
     tab = open_tab()
-    tab.expect("ontent")  # the violation
+    tab.expect("WebAssembly", "wasm")  # the violation
     error, heard = failed(tab.goto(world.page), src)
     assert error == boot_failed(
         "A Content-Security-Policy forbids WebAssembly: its script-src lacks 'wasm-unsafe-eval'."

@@ -1,11 +1,11 @@
 """Makes the exchange that the settings ask for."""
 
-from bus.exchange import Exchange
-from bus.exchange.json_backend import JsonExchange
-from bus.exchange.oidc import OidcExchange
-from bus.oidc_settings import OidcSso
-from bus.ports import Fetch, Log, Now, Verify
-from bus.settings import Settings
+from ..ports import Fetch, Log, Now, Verify
+from ..settings import Settings
+from ..settings.oidc import OidcSso
+from . import Exchange
+from .json_backend import JsonExchange
+from .oidc import OidcExchange
 
 
 def exchange_for(

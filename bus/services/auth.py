@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from bus.errors import invalid_field
-from bus.exchange import Exchange
-from bus.messages import Answer, Sso
-from bus.single_flight import SingleFlight
+from ..errors import invalid_field
+from ..exchange import Exchange
+from ..messages import Answer, Sso
+from ..single_flight import SingleFlight
 
 _Key = tuple[str, str, str, str]
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from bus.oidc_settings import OidcSso
-from bus.setting_types import FetchedUrl, Origin, Table, distinct
-from bus.urls import origin_of
+from ..urls import origin_of
+from .oidc import OidcSso
+from .types import FetchedUrl, Origin, Table, distinct
 
 
 class JsonSso(Table):

@@ -1,0 +1,7 @@
+"""What servers and bus share, where the bus is a part of the package."""
+
+from .bus.messages import SERVED
+from .bus.settings import Settings, settings_problems
+from .bus.settings.oidc import OidcSso
+
+__all__ = ["SERVED", "OidcSso", "Settings", "settings_problems"]

@@ -255,7 +255,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     mustBeTime(limit);
     attend();
     if (fault) throw fault;
-    const answer = ask(link, type, payload, limit, signal, replyPort && new MessageChannel());
+    const answer = ask(link, type, payload, limit, signal, replyPort ? new MessageChannel() : null);
     flush();
     look();
     return answer;

@@ -23,7 +23,7 @@ const BOOTING = 3000; // a bus that is not ready by then is asked whether it eve
 const WEBKIT = globalThis.navigator?.vendor?.startsWith("Apple"); // a server that renders pages has none
 const BOOT = 30_000; // milliseconds after which a bus is up or never will be
 
-const INSECURE = /^http:\/\/(?!(localhost|[^:]*\.localhost|127(\.\d+){3}|\[::1\])(:|$))/; // http:, but not on this machine
+const INSECURE = /^http:\/\/(?!(([^:]*\.)?localhost|127(\.\d+){3}|\[::1\])(:|$))/; // http:, but not on this machine
 const SAYABLE = /^https?:\/\/[a-z\d.-]+(:\d+)?$/; // the origins that frame-ancestors can name (CSP 3, host-source)
 
 /**
@@ -58,7 +58,7 @@ export class BusError extends Error {
  * `timeout`, and where there is no page to embed in.
  */
 export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.document?.body, title = "Single sign-on", replyPort = true, debug }) {
-  if (!container) throw new TypeError("The container of the iframe is not there (yet): embed in a browser, after it, in a module script for instance.");
+  if (!container) throw new TypeError("The container of the iframe is not there (yet): embed in a browser, in a module script.");
   mustBeTime(timeout);
   const url = new URL(src, document.baseURI);
   if (!/^https?:$/.test(url.protocol)) throw new TypeError(`src must be an http(s) address, not ${url.protocol}`);
@@ -89,17 +89,13 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
       reportError(error);
     }
   };
-  const say = debug && ((line) => call(debug === true ? (text) => console.debug(text) : debug, `sso-bus: ${line}`));
-  const tell = (way, { type, id }, since) =>
-    say?.(`${way} ${type}${id ? ` ${String(id).slice(0, 8)}` : ""} ${Date.now() - (since ?? born)} ms`);
+  const say = debug === true ? console.debug : debug;
+  const tell = (way, { type, id }, since = born) =>
+    say && call(say, `sso-bus: ${way} ${type}${id ? ` ${String(id).slice(0, 8)}` : ""} ${Date.now() - since} ms`);
 
   const iframe = document.createElement("iframe");
-  iframe.src = url.href;
-  iframe.title = title;
-  iframe.hidden = true;
-  iframe.tabIndex = -1;
-  iframe.setAttribute("aria-hidden", "true");
-  iframe.referrerPolicy = "no-referrer"; // this page's address may hold a code
+  // Without a referrer, because this page's address may hold a code.
+  Object.assign(iframe, { src: url.href, title, hidden: true, tabIndex: -1, ariaHidden: "true", referrerPolicy: "no-referrer" });
 
   const post = (message, ports) => {
     tell("->", message);
@@ -116,68 +112,34 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
   });
   ready.catch(() => {}); // whoever cares awaits it
 
-  const failAll = (error, only = () => true) => {
-    for (const request of [...pending.values()]) if (only(request)) request.fail(error);
+  const failAll = (error, sentOnly) => {
+    for (const request of [...pending.values()]) if (request.sent || !sentOnly) request.fail(error);
   };
-  const isSent = (request) => request.sent;
+  const failWith = (error) => {
+    fault = error;
+    endReady(error);
+    failAll(error);
+  };
   // A frame that was taken out of the page has another window when it is put back.
   const listening = () => spoken?.closed === false;
   const flush = () => {
     if (!listening()) return;
-    let room = MOST - [...pending.values()].filter(isSent).length;
+    let room = MOST - [...pending.values()].filter(({ sent }) => sent).length;
     for (const request of pending.values()) if (!request.sent && room-- > 0) request.send();
   };
 
-  // ---- what is wrong when the bus is silent ------------------------------------------------
+  // ---- when the bus is silent --------------------------------------------------------------
 
-  const conclude = (code, message, evidence) => {
+  const conclude = (error) => {
     if (listening() || destroyed) return;
-    fault = new BusError(code, message, { evidence });
-    console.error(`sso-bus: ${code}: ${message}\n${evidence.map((line) => `- ${line}\n`).join("")}See ${fault.help}`);
-    endReady(fault);
-    failAll(fault);
-  };
-
-  const misconfigured = () => {
-    const { origin: own } = self;
-    const sandbox = iframe.getAttribute("sandbox");
-    const lacks = ["allow-scripts", "allow-same-origin"].filter((word) => sandbox !== null && !iframe.sandbox.contains(word));
-    if (policies.length) return ["This page's own Content-Security-Policy forbids the bus: add its origin to frame-src.", policies];
-    if (lacks.length) return [`The iframe is sandboxed too tightly: add ${lacks.join(" and ")} to its sandbox attribute.`, [`sandbox="${sandbox}"`]];
-    if (own === "null")
-      return ["This page has no origin of its own (sandboxed, data: or file:), so no bus can allow it.", [`self.origin is "${own}"`]];
-    if (!SAYABLE.test(own) || INSECURE.test(own))
-      return ["No bus can allow this page's origin: it must be https: (http: on localhost), with a host name of letters, digits and hyphens.", [`self.origin is "${own}"`]];
-    if (own.startsWith("https:") && INSECURE.test(origin))
-      return ["An https: page cannot embed an http: bus: serve the bus over https:.", [`src is at ${origin}`]];
-    if (elsewhere) return [`src leads to ${elsewhere}: give that address as src.`, [`BUS.LISTENING came from ${elsewhere}, not from ${origin}`]];
+    complain(error);
+    failWith(error);
   };
 
   const diagnose = async (loaded) => {
     const mine = ++turn;
-    const wrong = misconfigured();
-    if (wrong) return conclude("MISCONFIGURED", ...wrong);
-    const evidence = [loaded ? "the iframe's page has loaded" : "the iframe has not loaded"];
-    evidence.push(`no BUS.LISTENING came from ${origin} in ${Date.now() - born} ms`);
-    if (!navigator.onLine) evidence.push("the browser says that it is offline");
-    let [up, asked] = [true, "a request to it was answered, so it is up"];
-    try {
-      await fetch(url, { mode: "no-cors", cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" });
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve)); // a policy's violation is told after the failure
-      [up, asked] = [false, "a request to it failed"];
-      if (policies.connect) [up, asked] = [null, "this page's connect-src forbids to ask whether it is up"];
-      else if (self.crossOriginIsolated) [up, asked] = [null, "a request to it failed, or this page's Cross-Origin-Embedder-Policy forbids it"];
-    }
-    if (mine !== turn) return;
-    evidence.push(asked);
-    const nobody = navigator.onLine ? "the bus is down, the address is wrong, or a blocker is in the way (an extension, a proxy)" : "the browser is offline";
-    if (up === false) return conclude("BUS_UNREACHABLE", `Nobody answers at ${url.href}: ${nobody}.`, evidence);
-    if (!loaded) return; // it may only be slow
-    const refused = known
-      ? "The iframe shows no bus any more."
-      : `The bus at ${origin} has not spoken to this page. If it never does, it probably does not allow this page's origin: add ${self.origin} to allowed_origins in its settings. If it does for others, a blocker is in the way (an extension, a proxy).`;
-    conclude("NOT_ALLOWED", `${refused} Or there is no bus at ${url.href}, or its scripts come with a wrong type${up ? "" : ", or it is down"}.`, evidence);
+    const error = misconfiguration(iframe, origin, policies, elsewhere) ?? (await silence(url, loaded, born, policies, known));
+    if (error && mine === turn) conclude(error);
   };
 
   const onViolation = ({ effectiveDirective, blockedURI, disposition }) => {
@@ -199,7 +161,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     setTimeout(() => mine === turn && diagnose(true), GRACE);
   };
 
-  const reloaded = () => failAll(new BusError("BUS_RELOADED", "The bus was reloaded or left its page before it answered."), isSent);
+  const reloaded = () => failAll(new BusError("BUS_RELOADED", "The bus was reloaded or left its page before it answered."), true);
 
   // ---- what arrives --------------------------------------------------------------------------
 
@@ -236,6 +198,13 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
   };
 
   const unheard = () => (iframe.isConnected ? `: ${origin} has said nothing` : ": its iframe is not in the page");
+  const unsent = () => (listening() ? ": too many requests before it" : unheard());
+  const onDead = (error) => {
+    if (!dead) complain(error);
+    dead = true;
+    endReady(error);
+  };
+  const link = { pending, post, tell, flush, unsent, onDead }; // what a request needs of this bus
 
   // Has the iframe gone, with a part of the page that was replaced for instance, or come back?
   const attend = () => {
@@ -244,9 +213,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     if (attached) return void (fault?.code === "DESTROYED" && (fault = null));
     spoken = null;
     expected = false;
-    fault = new BusError("DESTROYED", "The bus's iframe was removed from the page.");
-    endReady(fault);
-    failAll(fault);
+    failWith(new BusError("DESTROYED", "The bus's iframe was removed from the page."));
   };
 
   // Timers stand still while a computer sleeps, so time limits go by the clock.
@@ -268,8 +235,8 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
   const onPageShow = ({ persisted }) => {
     // Back from the back-forward cache: the bus says PAGE_HIDDEN itself, if it can.
     const before = [...pending.values()];
-    const error = () => new BusError("PAGE_HIDDEN", "The page was put into the back-forward cache before the answer came.");
-    if (persisted) setTimeout(() => before.forEach((request) => request.giveUp(error())), LOOK);
+    const error = new BusError("PAGE_HIDDEN", "The page was put into the back-forward cache before the answer came.");
+    if (persisted) setTimeout(() => before.forEach((request) => request.giveUp(error)), LOOK);
   };
 
   addEventListener("message", onMessage);
@@ -278,72 +245,21 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
   document.addEventListener("visibilitychange", look);
   iframe.addEventListener("load", onLoad);
   container.append(iframe);
-  if (misconfigured()) diagnose();
+  if (misconfiguration(iframe, origin, policies, elsewhere)) diagnose();
   look();
 
   /** Sends a request. Resolves to the payload of its reply, or rejects with a BusError. */
-  const request = (type, payload = {}, { timeout: limit = timeout, signal } = {}) =>
-    new Promise((resolve, reject) => {
-      if (destroyed) return reject(new BusError("DESTROYED", "The bus was destroyed."));
-      const aborted = () => new BusError("ABORTED", "The request was aborted.", { cause: signal.reason });
-      if (signal?.aborted) return reject(aborted());
-      mustBeTime(limit);
-      attend();
-      if (fault) return reject(fault);
-
-      const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-      const channel = replyPort ? new MessageChannel() : null;
-      const began = Date.now();
-      const end = (finish, value) => {
-        if (!pending.delete(id)) return;
-        flush();
-        signal?.removeEventListener("abort", onAbort);
-        channel?.port1.close();
-        finish(value);
-      };
-      const entry = {
-        sent: false,
-        until: began + limit,
-        send() {
-          entry.sent = true;
-          try {
-            post({ type, payload, id }, channel ? [channel.port2] : []);
-          } catch (error) {
-            end(reject, error); // a payload that cannot be posted at all: DataCloneError
-          }
-        },
-        settle(reply) {
-          if (reply?.type !== `${type}_FULFILLED` && reply?.type !== `${type}_REJECTED`) return;
-          tell("<-", reply, began);
-          if (reply.type.endsWith("_FULFILLED")) return end(resolve, reply.payload);
-          const error = errorOf(reply);
-          if (/^(BOOT_FAILED|RUNTIME_DIED)$/.test(error.code)) {
-            if (!dead) console.error(`sso-bus: ${error.code}: ${error.message} The bus's own console lines say why. See ${error.help}`);
-            dead = true;
-            endReady(error);
-          }
-          end(reject, error);
-        },
-        fail: (error) => {
-          tell("xx", { type: `${type} ${error.code}`, id }, began);
-          const { code, message, evidence, cause } = error; // of its own: others may not have been sent
-          end(reject, new BusError(code, message, { evidence, cause, sent: entry.sent }));
-        },
-        giveUp(error) {
-          // Before it was sent there is nothing to cancel; later, BUS.CANCEL has no reply of its own.
-          if (!pending.has(id)) return;
-          if (entry.sent) post({ type: "BUS.CANCEL", payload: { id } });
-          entry.fail(error);
-        },
-        expire: () => entry.giveUp(new BusError("TIMEOUT", `No answer within ${limit} ms${entry.sent ? "" : listening() ? ": too many requests before it" : unheard()}.`)),
-      };
-      const onAbort = () => entry.giveUp(aborted());
-      signal?.addEventListener("abort", onAbort);
-      pending.set(id, entry);
-      if (channel) channel.port1.onmessage = ({ data }) => entry.settle(data);
-      flush();
-      look();
-    });
+  const request = async (type, payload = {}, { timeout: limit = timeout, signal } = {}) => {
+    if (destroyed) throw new BusError("DESTROYED", "The bus was destroyed.");
+    if (signal?.aborted) throw aborted(signal);
+    mustBeTime(limit);
+    attend();
+    if (fault) throw fault;
+    const answer = ask(link, type, payload, limit, signal, replyPort ? new MessageChannel() : null);
+    flush();
+    look();
+    return answer;
+  };
 
   /** Calls `callback(payload)` for each pushed message of a type. Returns what unsubscribes it. */
   const on = (type, callback) => {
@@ -365,30 +281,90 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     removeEventListener("pageshow", onPageShow);
     document.removeEventListener("securitypolicyviolation", onViolation);
     document.removeEventListener("visibilitychange", look);
-    const error = new BusError("DESTROYED", "The bus was destroyed.");
-    endReady(error);
-    failAll(error);
+    failWith(new BusError("DESTROYED", "The bus was destroyed."));
     listeners.clear();
-    if (up || !WEBKIT || !iframe.isConnected) return iframe.remove();
-    iframe.hidden = true;
-    const leave = () => {
-      removeEventListener("message", onUp);
-      iframe.remove();
-    };
-    // An event has no source any more when another listener has removed the frame that it came from.
-    const onUp = ({ source, data }) => {
-      if (source && source === iframe.contentWindow && data?.type === "BUS.READY") leave();
-    };
-    addEventListener("message", onUp);
-    setTimeout(leave, BOOT);
+    if (up || !WEBKIT || !iframe.isConnected) iframe.remove();
+    else removeWhenUp(iframe);
   };
 
   return { iframe, origin, timeout, ready, request, on, destroy };
 }
 
+function removeWhenUp(iframe) {
+  iframe.hidden = true;
+  const leave = () => {
+    removeEventListener("message", onUp);
+    iframe.remove();
+  };
+  // An event has no source any more when another listener has removed the frame that it came from.
+  const onUp = ({ source, data }) => {
+    if (source && source === iframe.contentWindow && data?.type === "BUS.READY") leave();
+  };
+  addEventListener("message", onUp);
+  setTimeout(leave, BOOT);
+}
+
+// ---- the life of a request --------------------------------------------------------------------
+
+// Waits among `pending` until it is sent, and ends by its reply, a failure, its limit or its signal.
+function ask(link, type, payload, limit, signal, channel) {
+  return new Promise((resolve, reject) => {
+    const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const began = Date.now();
+    const end = (finish, value) => {
+      if (!link.pending.delete(id)) return;
+      link.flush();
+      signal?.removeEventListener("abort", onAbort);
+      channel?.port1.close();
+      finish(value);
+    };
+    const entry = {
+      sent: false,
+      until: began + limit,
+      send() {
+        entry.sent = true;
+        try {
+          link.post({ type, payload, id }, channel ? [channel.port2] : []);
+        } catch (error) {
+          end(reject, error); // a payload that cannot be posted at all: DataCloneError
+        }
+      },
+      settle(reply) {
+        const fulfilled = reply?.type === `${type}_FULFILLED`;
+        if (!fulfilled && reply?.type !== `${type}_REJECTED`) return;
+        link.tell("<-", reply, began);
+        if (fulfilled) return end(resolve, reply.payload);
+        const error = errorOf(reply);
+        if (/^(BOOT_FAILED|RUNTIME_DIED)$/.test(error.code)) link.onDead(error);
+        end(reject, error);
+      },
+      fail({ code, message, evidence, cause }) {
+        link.tell("xx", { type: `${type} ${code}`, id }, began);
+        // An error of its own, since others may not have been sent.
+        end(reject, new BusError(code, message, { evidence, cause, sent: entry.sent }));
+      },
+      giveUp(error) {
+        // Before it was sent there is nothing to cancel; later, BUS.CANCEL has no reply of its own.
+        if (!link.pending.has(id)) return;
+        if (entry.sent) link.post({ type: "BUS.CANCEL", payload: { id } });
+        entry.fail(error);
+      },
+      expire: () => entry.giveUp(new BusError("TIMEOUT", `No answer within ${limit} ms${entry.sent ? "" : link.unsent()}.`)),
+    };
+    const onAbort = () => entry.giveUp(aborted(signal));
+    signal?.addEventListener("abort", onAbort);
+    link.pending.set(id, entry);
+    if (channel) channel.port1.onmessage = ({ data }) => entry.settle(data);
+  });
+}
+
+function aborted({ reason }) {
+  return new BusError("ABORTED", "The request was aborted.", { cause: reason });
+}
+
 // A time limit that is none would be asked after without a pause.
 function mustBeTime(limit) {
-  if (typeof limit !== "number" || Number.isNaN(limit)) throw new TypeError("timeout must be a number of milliseconds.");
+  if (typeof limit !== "number" || isNaN(limit)) throw new TypeError("timeout must be a number of milliseconds.");
 }
 
 // Calls back when what has arrived by now has been heard: an answer that is there wins.
@@ -405,4 +381,51 @@ function errorOf({ payload, meta }) {
   const error = payload?.error;
   if (meta?.source === "bus") return new BusError(error.code, error.message, { error, meta, sent: true });
   return new BusError("REJECTED", "The backend rejected the request.", { error, meta, sent: true });
+}
+
+// ---- what is wrong when the bus is silent -----------------------------------------------------
+
+function complain({ code, message, evidence = [], help }) {
+  console.error(`sso-bus: ${code}: ${message}\n${evidence.map((line) => `- ${line}\n`).join("")}See ${help}`);
+}
+
+// What this page can know for certain, as a BusError; or undefined.
+function misconfiguration(iframe, origin, policies, elsewhere) {
+  const found = (message, ...evidence) => new BusError("MISCONFIGURED", message, { evidence });
+  const { origin: own } = self;
+  const sandbox = iframe.getAttribute("sandbox");
+  const lacks = ["allow-scripts", "allow-same-origin"].filter((word) => sandbox !== null && !iframe.sandbox.contains(word));
+  if (policies.length) return found("This page's own Content-Security-Policy forbids the bus: add its origin to frame-src.", ...policies);
+  if (lacks.length) return found(`The iframe is sandboxed too tightly: add ${lacks.join(" and ")} to its sandbox attribute.`, `sandbox="${sandbox}"`);
+  if (own === "null")
+    return found("This page has no origin of its own (sandboxed, data: or file:), so no bus can allow it.", `self.origin is "${own}"`);
+  if (!SAYABLE.test(own) || INSECURE.test(own))
+    return found("This page's origin is not https: (http: on localhost) with a plain host name, so no bus can allow it.", `self.origin is "${own}"`);
+  if (own.startsWith("https:") && INSECURE.test(origin))
+    return found("An https: page cannot embed an http: bus: serve the bus over https:.", `src is at ${origin}`);
+  if (elsewhere) return found(`src leads to ${elsewhere}: give that address as src.`, `BUS.LISTENING came from ${elsewhere}`);
+}
+
+// What it can gather, likewise; undefined where the bus may only be slow.
+async function silence(url, loaded, born, policies, known) {
+  const evidence = [loaded ? "the iframe's page has loaded" : "the iframe has not loaded", `no BUS.LISTENING came from ${url.origin} in ${Date.now() - born} ms`];
+  let up = true;
+  let asked = "a request to it was answered, so it is up";
+  try {
+    await fetch(url, { mode: "no-cors", cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" });
+  } catch {
+    await new Promise((resolve) => setTimeout(resolve)); // a policy's violation is told after the failure
+    up = policies.connect || self.crossOriginIsolated ? null : false;
+    asked = policies.connect
+      ? "this page's connect-src forbids to ask whether it is up"
+      : `a request to it failed${up === null ? ", or this page's Cross-Origin-Embedder-Policy forbids it" : ""}`;
+  }
+  evidence.push(asked);
+  const nobody = navigator.onLine ? "the bus is down, the address is wrong, or a blocker is in the way (an extension, a proxy)" : "the browser is offline";
+  if (up === false) return new BusError("BUS_UNREACHABLE", `Nobody answers at ${url.href}: ${nobody}.`, { evidence });
+  if (!loaded) return; // it may only be slow
+  const refused = known
+    ? "The iframe shows no bus any more."
+    : `The bus at ${url.origin} has not spoken to this page. If it never does, it probably does not allow it: add ${self.origin} to allowed_origins in its settings. If it does for others, a blocker is in the way (an extension, a proxy).`;
+  return new BusError("NOT_ALLOWED", `${refused} Or there is no bus at ${url.href}, or its scripts come with a wrong type${up ? "" : ", or it is down"}.`, { evidence });
 }

@@ -191,21 +191,21 @@ LISTED = [
 ]
 EMBED_AS = """(src, origins) => Promise.all(origins.map((origin) => {
     Object.defineProperty(self, "origin", { value: origin, configurable: true });
-    return embed({ src }).ready.then(() => origin, ({ code, message, evidence }) => [code, message, ...evidence]);
+    return embed({ src }).ready.catch(({ code, message, evidence }) => [code, message, evidence[0]]);
 }))"""
 
 
 def test_this_pages_origin_is_one_that_no_bus_can_allow(open_tab: Opener, world: World) -> None:
     """Told at once; a page of such an origin is hard to come by, so this one says that it is one."""
     tab = open_tab().goto(world.page)
-    got = tab.run(EMBED_AS, world.bus(), UNLISTED)
+    got = tab.run(EMBED_AS, f"{world.bus_origin}/nothing/", UNLISTED)
     for origin, (code, message, evidence) in zip(UNLISTED, got, strict=True):
         assert code == "MISCONFIGURED", origin
-        assert message.startswith("No bus can allow this page's origin")
+        assert "so no bus can allow it" in message
         assert evidence == f'self.origin is "{origin}"'
-    # The same with origins that one can.
-    tab.goto(world.page)
-    assert tab.run(EMBED_AS, world.bus(), LISTED) == LISTED
+    # The same with origins that one can: what is wrong is looked for, and it is something else.
+    got = tab.run(EMBED_AS, f"{world.bus_origin}/nothing/", LISTED)
+    assert [code for code, _, _ in got] == ["NOT_ALLOWED"] * len(LISTED)
 
 
 def test_a_bus_that_spoke_before_is_not_said_to_be_forbidden(
@@ -266,8 +266,11 @@ def test_scripts_that_come_with_a_wrong_type(open_tab: Opener, world: World) -> 
 
     tab = open_tab().goto(world.page)
     tab.expect("MIME type", "text/plain")
-    got = diagnosis(tab, world.bus("as text", change=as_text))
-    tab.wait_for_line("MIME type ('text/plain')")
+    src = world.bus("as text", change=as_text)
+    [script] = world.buses.folders["as text"].glob("bus-*/early.js")
+    type_ = "(url) => fetch(url).then(({ headers }) => headers.get('content-type'))"
+    assert tab.run(type_, f"{src}{script.parent.name}/early.js").startswith("text/plain")
+    got = diagnosis(tab, src)
     assert got["code"] == "NOT_ALLOWED"
     assert "its scripts come with a wrong type" in got["message"]
 

@@ -15,8 +15,11 @@ from tests.e2e.test_boot import boot_failed
 from tests.e2e.test_sign_in import ask
 from tests.e2e.world import World
 
-BEACON = '<script defer src="https://static.cloudflareinsights.com/beacon.min.js"></script>'
-"""What a content delivery network adds to pages; the bus's policy forbids it."""
+BEACONS = (
+    '<script defer src="https://static.cloudflareinsights.com/beacon.min.js"></script>',
+    '<script src="./missing.js"></script>',
+)
+"""What a content delivery network adds to pages: the bus's policy forbids the one, the other fails."""
 
 FOREIGN = r"""
 // As an extension's script in the page, or one that a network has added: runs before all others.
@@ -79,14 +82,14 @@ for (const [what, how] of new URLSearchParams(location.search)) {
 """
 
 
-def with_script(text: str, *more: str) -> Callable[[Path], None]:
-    """Put a script in front of all others of the page, as a file beside it, and more elements."""
+def with_script(script: str, *more: str) -> Callable[[Path], None]:
+    """Put a script in front of all others of the page, as a file beside it, and more at the end."""
 
     def change(folder: Path) -> None:
-        (folder / "foreign.js").write_text(text)
+        (folder / "foreign.js").write_text(script)
         page = folder / "index.html"
-        added = '<script src="./foreign.js"></script>' + "".join(more)
-        page.write_text(page.read_text().replace("<title>", added + "<title>", 1))
+        text = page.read_text().replace("<title>", '<script src="./foreign.js"></script><title>', 1)
+        page.write_text(text.replace("</body>", "".join(more) + "</body>", 1))
         for packed in folder.glob("index.html.*"):
             packed.unlink()
 
@@ -99,7 +102,7 @@ def signs_in(tab: Tab, world: World, src: str) -> None:
 
 
 def test_what_is_not_the_bus_s_may_fail(open_tab: Opener, world: World) -> None:
-    src = world.bus("foreign", change=with_script(FOREIGN, BEACON))
+    src = world.bus("foreign", change=with_script(FOREIGN, *BEACONS))
     tab = open_tab()
     tab.expect("")  # whatever the foreign scripts come to
     tab.goto(world.page)

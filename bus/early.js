@@ -371,12 +371,12 @@
   };
   const onError = (event) => {
     const { target, filename, message, reason, isTrusted } = event;
-    if (state === "booting" && isTrusted) {
+    if (state === "booting") {
       if (target !== window) {
         if (ownElements.has(target)) fail("file", `${name(target.src ?? target.href)} could not be loaded.`);
         else log("ignored: an element that is not the bus's could not be loaded");
       } else if (event.type === "error") {
-        if (isOwn(String(filename))) fail("script", message);
+        if (isTrusted && isOwn(filename)) fail("script", message);
         else log("ignored: a script that is not the bus's failed");
       } else if (isOwnError(reason)) fail("script", reason.message);
       else log("ignored: a promise was rejected that is not the bus's");

@@ -28,7 +28,7 @@ export async function loadPyodide(options = {}) {
   try {
     return await stock(options);
   } catch (error) {
-    void (`Pyodide: ${firstLine(error)}`);
+    fail(`Pyodide: ${firstLine(error)}`);
     throw error;
   }
 }

@@ -362,8 +362,10 @@
   // this one, whose fetch is everybody's; what the bus awaits of it is looked at where it is awaited.
   const isOwnError = (error) => {
     try {
-      const stack = error.stack.replace(String(error.message), ""); // Chromium has the message in it
-      const place = stack.split("\n").find((line) => /:\d+:\d+\)?$/.test(line));
+      const { stack } = error;
+      const head = `${error.name}: ${error.message}`; // which Chromium has in the stack
+      const places = stack.startsWith(head) ? stack.slice(head.length) : stack;
+      const place = places.split("\n").find((line) => /:\d+:\d+\)?$/.test(line));
       return !place.includes(address) && folders.some((folder) => place.includes(folder));
     } catch {
       return false; // null, or something else without a stack
@@ -502,14 +504,6 @@
     try {
       const { hooks } = await import(core.src);
       hooks.worker.onBeforeRunAsync.clear();
-      hooks.main.onReady.add((python) => {
-        const { runAsync } = python;
-        python.runAsync = (...args) => {
-          const run = runAsync(...args);
-          run.catch((error) => fail("script", `main.py: ${error.type ?? error.name}`));
-          return run;
-        };
-      });
       script.addEventListener("py:done", () => fail("script", "main.py ended without starting the bus."));
       document.head.append(script);
     } catch (error) {

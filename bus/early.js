@@ -378,8 +378,10 @@
   // this one, whose fetch is everybody's; what the bus awaits of it is looked at where it is awaited.
   const isOwnError = (error) => {
     try {
-      const stack = error.stack.replace(String(error.message), ""); // Chromium has the message in it
-      const place = stack.split("\n").find((line) => /:\d+:\d+\)?$/.test(line));
+      const { stack } = error;
+      const head = `${error.name}: ${error.message}`; // which Chromium has in the stack
+      const places = stack.startsWith(head) ? stack.slice(head.length) : stack;
+      const place = places.split("\n").find((line) => /:\d+:\d+\)?$/.test(line));
       return !place.includes(address) && folders.some((folder) => place.includes(folder));
     } catch {
       return false; // null, or something else without a stack
@@ -387,12 +389,12 @@
   };
   const onError = (event) => {
     const { target, filename, message, reason, isTrusted } = event;
-    if (state === "booting" && isTrusted) {
+    if (state === "booting") {
       if (target !== window) {
         if (ownElements.has(target)) fail("file", `${name(target.src ?? target.href)} could not be loaded.`);
         else log("ignored: an element that is not the bus's could not be loaded");
       } else if (event.type === "error") {
-        if (isOwn(String(filename))) fail("script", message);
+        if (isTrusted && isOwn(filename)) fail("script", message);
         else log("ignored: a script that is not the bus's failed");
       } else if (isOwnError(reason)) fail("script", reason.message);
       else log("ignored: a promise was rejected that is not the bus's");
@@ -438,7 +440,9 @@
     const made = instantiateStreaming.call(WebAssembly, source, ...more);
     const failed = async (error) => {
       const { url } = await source;
-      if (isOwn(url)) fail("webAssembly", error.message);
+      // WebKit's policy lets that least module pass.
+      const reason = error.message.includes("wasm-unsafe-eval") ? "policy" : "webAssembly";
+      if (isOwn(url)) fail(reason, error.message);
     };
     made.catch(failed).catch(() => {}); // the latter where there was no answer: that is fetch's to tell
     return made;
@@ -516,14 +520,6 @@
     try {
       const { hooks } = await import(core.src);
       hooks.worker.onBeforeRunAsync.clear();
-      hooks.main.onReady.add((python) => {
-        const { runAsync } = python;
-        python.runAsync = (...args) => {
-          const run = runAsync(...args);
-          run.catch((error) => fail("script", `main.py: ${error.type ?? error.name}`));
-          return run;
-        };
-      });
       script.addEventListener("py:done", () => fail("script", "main.py ended without starting the bus."));
       document.head.append(script);
     } catch (error) {

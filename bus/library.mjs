@@ -16,7 +16,7 @@ export function withLibrary(create, { path, library, core }) {
       let place;
       settings.dynamicLibraries = [path];
       settings.instantiateWasm = function (imports, done) {
-        if (core) handCompiled(core, reject);
+        if (core) handCompiled(core, imports, reject);
         return stock.call(this, imports, async (instance, module) => {
           try {
             const compiled = await library;
@@ -98,10 +98,12 @@ function importAndExport(signatures) {
   return new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flat()));
 }
 
-// Lets Pyodide's own instantiateWasm, which also knows which imports this engine needs, use a module compiled already.
-function handCompiled(core, reject) {
+// Lets Pyodide's own instantiateWasm, which also knows which imports this engine needs, use a module compiled already. It is
+// known by its `imports`: somebody else's script may ask in the same moment.
+function handCompiled(core, imports, reject) {
   const own = Object.getOwnPropertyDescriptor(WebAssembly, "instantiateStreaming");
-  WebAssembly.instantiateStreaming = async (_response, imports) => {
+  WebAssembly.instantiateStreaming = async (...asked) => {
+    if (asked[1] !== imports) return own.value.apply(WebAssembly, asked);
     Object.defineProperty(WebAssembly, "instantiateStreaming", own);
     try {
       const module = await core;

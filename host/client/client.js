@@ -25,6 +25,7 @@ const BOOT = 30_000; // milliseconds after which a bus is up or never will be
 
 const INSECURE = /^http:\/\/(?!(([^:]*\.)?localhost|127(\.\d+){3}|\[::1\])(:|$))/; // http:, but not on this machine
 const SAYABLE = /^https?:\/\/[a-z\d.-]+(:\d+)?$/; // the origins that frame-ancestors can name (CSP 3, host-source)
+let guide = "errors.html"; // of the bus that was embedded last: each bus serves one
 
 /**
  * Why a request failed.
@@ -33,7 +34,7 @@ const SAYABLE = /^https?:\/\/[a-z\d.-]+(:\d+)?$/; // the origins that frame-ance
  * `error`: what the reply held: the backend's JSON unchanged, or the bus's {code, message, details}.
  * `meta`: {source: "backend" | "bus", status?}, where there was a reply. `evidence`: what a
  * diagnosis rests on, as sentences. `sent`: whether the bus may have got the request. `help`: the
- * section of the guide about this code.
+ * address of the section about this code, on a page that the bus serves.
  */
 export class BusError extends Error {
   constructor(code, message, { error, meta, evidence, cause, sent = false } = {}) {
@@ -44,7 +45,7 @@ export class BusError extends Error {
     this.meta = meta;
     this.evidence = evidence;
     this.sent = sent;
-    this.help = `docs/errors.md#${code.toLowerCase()}`;
+    this.help = `${guide}#${code.toLowerCase()}`;
   }
 }
 
@@ -62,6 +63,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
   mustBeTime(timeout);
   const url = new URL(src, document.baseURI);
   if (!/^https?:$/.test(url.protocol)) throw new TypeError(`src must be an http(s) address, not ${url.protocol}`);
+  guide = new URL("errors.html", url).href;
   const { origin } = url;
   const listeners = new Map(); // type -> set of callbacks
   const pending = new Map(); // id -> request

@@ -67,6 +67,7 @@ def headers(
         },
         "/": REVALIDATE,
         "/index.html": REVALIDATE,
+        "/errors.html": REVALIDATE,
         "/sbom.cdx.json": REVALIDATE,
         **{f"/{name}/*": IMMUTABLE for name in hashed},
     }

@@ -13,6 +13,7 @@ from bus.settings import Settings
 from host.server.integrity import early_script, import_map, integrity_of, script_source
 from host.server.page import PARTS_MARK, PRELOAD_MARK, fill_page
 from host.server.policy import headers, headers_file
+from host.tools import guide
 from host.tools.compress import compress_folder
 from host.tools.discovery import with_connect_origins
 from host.tools.nginx import nginx_file
@@ -96,6 +97,7 @@ def write_parts(root: Path, say: Callable[[str], None]) -> Parts:
     config = json.dumps({"interpreter": f"./{bus}/interpreter.mjs", "plugins": PLUGINS_OFF})
     integrity = integrity_of(root)
     (root / "sbom.cdx.json").write_text(sbom(runtime), encoding="utf-8")
+    (root / guide.NAME).write_text(guide.guide_page(), encoding="utf-8")
     replacements = {
         '<script src="./bus/early.js"': early_script(f"./{bus}/early.js", integrity),
         "./bus/main.py": f"./{bus}/main.py",

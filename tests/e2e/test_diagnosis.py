@@ -36,7 +36,7 @@ def diagnosis(tab: Tab, src: str, script: str = DIAGNOSE) -> dict[str, Any]:
     """Embed a bus that will be silent; returns what `ready` and each request is rejected with."""
     got: dict[str, Any] = tab.run(script, src)
     assert got["asked"] == [got["code"]] * 2
-    assert got["help"] == f"docs/errors.md#{got['code'].lower()}"
+    assert got["help"].endswith(f"errors.html#{got['code'].lower()}")
     line = tab.wait_for_line(f"sso-bus: {got['code']}: ")
     assert got["message"] in line
     assert got["help"] in line
@@ -339,16 +339,17 @@ def test_python_that_cannot_start_fails_ready_though_nobody_asked(
 
     tab = open_tab().goto(world.page)
     tab.expect("404", "Failed to fetch", "WebAssembly", "pyodide")
+    src = world.bus("without python", change=without_python)
     got = tab.run(
-        "(src) => embed({ src }).ready.catch(({ code, meta, help }) => ({ code, meta, help }))",
-        world.bus("without python", change=without_python),
+        "(src) => embed({ src }).ready.catch(({ code, meta, help }) => ({ code, meta, help }))", src
     )
-    assert got == {
-        "code": "BOOT_FAILED",
-        "meta": {"source": "bus"},
-        "help": "docs/errors.md#boot_failed",
-    }
+    help_ = f"{src}errors.html#boot_failed"
+    assert got == {"code": "BOOT_FAILED", "meta": {"source": "bus"}, "help": help_}
     tab.wait_for_line("sso-bus: BOOT_FAILED: ")
+    # The bus serves the page that `help` leads to, with a section for the code.
+    assert (
+        tab.goto(help_).run("() => document.querySelector(':target').textContent") == "BOOT_FAILED"
+    )
 
 
 def test_a_bus_that_is_only_slow_is_waited_for(open_tab: Opener, world: World) -> None:

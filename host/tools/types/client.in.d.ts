@@ -41,7 +41,7 @@ export interface ProviderError {
 }
 
 interface Failure extends Error {
-  /** The section of the guide about this code. */
+  /** The address of the section about this code, on a page that the bus serves: `errors.html`. */
   readonly help: string;
   /** Whether the bus may have got the request: a code may be used up then. */
   readonly sent: boolean;

@@ -82,7 +82,13 @@ def test_what_never_changes_is_immutable_and_the_page_is_asked_for_anew():
         }
     )
     page = {"Cache-Control": "no-cache"}
-    assert rules["/"] == rules["/index.html"] == rules["/sbom.cdx.json"] == page
+    assert (
+        rules["/"]
+        == rules["/index.html"]
+        == rules["/errors.html"]
+        == rules["/sbom.cdx.json"]
+        == page
+    )
     assert "Cache-Control" not in rules["/*"]
     # The page itself holds the settings, and is for nobody to read.
     assert "Access-Control-Allow-Origin" not in rules["/*"] | rules["/"] | rules["/index.html"]

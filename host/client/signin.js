@@ -20,7 +20,6 @@ const HANDED = 5000; // so long a popup waits to be closed
 const LONG = 2 ** 31 - 1; // the longest time limit that timers know, 24 days
 const UNSENT = 600_000; // so long a code that was not sent may be asked with (RFC 6749, 4.1.2: its life)
 const OLD = 3_600_000; // an answer that comes later belongs to nothing any more
-const ABORTED = "The sign-in was aborted.";
 const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
 // The parameters of an answer (RFC 6749, 4.1.2; RFC 9207): three of an error's, three others, and then
 // what some providers add to them.
@@ -154,7 +153,7 @@ function share(exchange, limit, until, signal) {
         exchange.answer.then(resolve, gone);
       });
     };
-    const onAbort = () => leave("ABORTED", ABORTED, signal.reason);
+    const onAbort = () => leave("ABORTED", "The sign-in was aborted.", signal.reason);
     const timer = setTimeout(() => leave("TIMEOUT", `No answer within ${limit} ms.`), until - Date.now());
     signal?.addEventListener("abort", onAbort);
     if (signal?.aborted) onAbort();
@@ -267,7 +266,7 @@ async function inPopup(tab, journey, options, signal) {
       const seen = answerOf(tab, journey);
       answer ??= seen;
       if (answer) return checked(journey, answer);
-      if (signal?.aborted) throw new BusError("ABORTED", ABORTED, { cause: signal.reason });
+      if (signal?.aborted) throw new BusError("ABORTED", "The sign-in was aborted.", { cause: signal.reason });
       if (tab.closed) throw new BusError("POPUP_CLOSED", "The sign-in window was closed.");
       since = seen === null ? Math.min(since, Date.now()) : Infinity;
       if (Date.now() > since + BACK)
@@ -371,7 +370,7 @@ function forget(key, own) {
 
 function wash() {
   used ??= [stored(USED) ?? []].flat();
-  if (used.length) guard();
+  if (used.length && !guarded) guard();
   try {
     const clean = washed(location.href);
     if (clean !== location.href) history.replaceState(washedState(history.state), "", clean);
@@ -380,7 +379,6 @@ function wash() {
 
 // Routers keep the address that a page began with, and write it back: when they start, or much later.
 function guard() {
-  if (guarded) return;
   guarded = true;
   for (const name of ["pushState", "replaceState"]) {
     const plain = history[name];
@@ -440,4 +438,4 @@ function washedState(state) {
 const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
 
 const base64url = (bytes) =>
-  btoa(String.fromCharCode(...bytes)).replace(/[+/=]/g, (sign) => ({ "+": "-", "/": "_" })[sign] ?? "");
+  btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");

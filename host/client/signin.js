@@ -17,7 +17,7 @@ const WAITING = "sso-bus.waiting"; // a property of a window that waits for popu
 const LOOK = 50; // how often that window looks at its popup
 const BACK = 500; // so long a popup may be back at this origin without an answer
 const HANDED = 5000; // so long a popup waits to be closed
-const LONG = 2 ** 31 - 1; // the time limit of an exchange whose callers each have their own; timers know no longer one
+const LONG = 2 ** 31 - 1; // the longest time limit that timers know, 24 days
 const UNSENT = 600_000; // so long a code that was not sent may be asked with (RFC 6749, 4.1.2: its life)
 const OLD = 3_600_000; // an answer that comes later belongs to nothing any more
 const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
@@ -44,10 +44,10 @@ export function startSignIn({ popup = false, bus, timeout, signal, features = "p
   const journey = newJourney(options);
   if (!popup) return leave(journey, options);
   if (!bus) throw new TypeError("A sign-in by popup needs the bus.");
-  limitOf(timeout);
+  const limit = limitOf(timeout ?? bus.timeout);
   const tab = opened(features); // now: a browser allows it in the click alone
   if (!tab) return Promise.reject(new BusError("POPUP_BLOCKED", "The browser blocked the sign-in window."));
-  return inPopup(tab, journey, options, signal).then((payload) => bus.request("AUTH.SSO", payload, { timeout, signal }));
+  return inPopup(tab, journey, options, signal).then((payload) => bus.request("AUTH.SSO", payload, { timeout: limit, signal }));
 }
 
 /**
@@ -62,7 +62,7 @@ export function startSignIn({ popup = false, bus, timeout, signal, features = "p
  * a bus of his own. In a popup it gives the answer to the page that waits for it, which closes the popup.
  */
 export async function finishSignIn({ bus, timeout, signal }) {
-  limitOf(timeout);
+  const limit = limitOf(timeout ?? bus?.timeout);
   wash(); // what was taken before is no answer any more
   const key = handedOver();
   if (key) {
@@ -75,7 +75,7 @@ export async function finishSignIn({ bus, timeout, signal }) {
   if (!answer && !(underWay && Date.now() < underWay.until)) return null;
   if (!bus) throw new TypeError("finishSignIn needs the bus.");
   if (answer) underWay = taken(journey, answer);
-  return join(underWay, bus, limitOf(timeout ?? bus.timeout ?? DEFAULT_TIMEOUT), signal);
+  return join(underWay, bus, limit, signal);
 }
 
 // ---- one exchange for all who ask ---------------------------------------------------------------
@@ -154,17 +154,16 @@ function share(exchange, limit, until, signal) {
       });
     };
     const onAbort = () => leave("ABORTED", "The sign-in was aborted.", signal.reason);
-    const timer = setTimeout(() => leave("TIMEOUT", `No answer within ${limit} ms.`), Math.min(until - Date.now(), LONG));
+    const timer = setTimeout(() => leave("TIMEOUT", `No answer within ${limit} ms.`), until - Date.now());
     signal?.addEventListener("abort", onAbort);
     if (signal?.aborted) onAbort();
     else exchange.answer.finally(stop).then(resolve, reject);
   });
 }
 
-function limitOf(timeout) {
-  if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0))
-    throw new TypeError("timeout must be a number of milliseconds.");
-  return timeout;
+function limitOf(timeout = DEFAULT_TIMEOUT) {
+  if (!(typeof timeout === "number" && timeout >= 0)) throw new TypeError("timeout must be a number of milliseconds.");
+  return Math.min(timeout, LONG);
 }
 
 const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
@@ -176,16 +175,15 @@ function newJourney({ authorizeUrl, clientId, redirectUrl, issuer, nonce }) {
   if (!clientId) throw new TypeError("clientId is missing.");
   const redirect = addressOf("redirectUrl", redirectUrl, location.href);
   if (redirect.origin !== location.origin)
-    throw new TypeError(`redirectUrl must be a page of this origin, ${location.origin}, where the sign-in is finished.`);
+    throw new TypeError(`redirectUrl must be a page of this origin, ${location.origin}.`);
   // As a string it is what was registered, so it stays as it was given, character for character.
   const exact = typeof redirectUrl === "string" && redirectUrl.startsWith(location.origin) ? redirectUrl : redirect.href;
   if (!/^[!-[\]-~]{1,2048}$/.test(exact))
-    throw new TypeError("redirectUrl must be at most 2,048 characters of ASCII, without spaces and backslashes.");
+    throw new TypeError("redirectUrl must be at most 2,048 ASCII characters, without spaces and backslashes.");
   const taken = ANSWER.find((name) => redirect.searchParams.has(name));
-  if (taken) throw new TypeError(`redirectUrl must not have ${taken}, a parameter of the provider's answers.`);
-  if (!crypto.subtle) throw new TypeError("A sign-in needs a secure context: serve this page over https:.");
-  const elsewhere = authorize.origin !== location.origin;
-  return { state: random(), verifier: random(), began: Date.now(), redirectUrl: exact, issuer, nonce: nonce ? random() : undefined, elsewhere };
+  if (taken) throw new TypeError(`redirectUrl must not have the parameter ${taken}: answers do.`);
+  if (!crypto.subtle) throw new TypeError("A sign-in needs https: (or localhost).");
+  return { state: random(), verifier: random(), began: Date.now(), redirectUrl: exact, issuer, nonce: nonce ? random() : undefined, elsewhere: authorize.origin !== location.origin };
 }
 
 // An address that a user's browser may be sent to with a sign-in's secrets (RFC 6749, 3.1 and 3.1.2).
@@ -213,7 +211,7 @@ async function leave(journey, options) {
   try {
     sessionStorage.setItem(JOURNEY, JSON.stringify(journey));
   } catch (cause) {
-    throw new BusError("MISCONFIGURED", "This page may keep nothing in session storage, so it could not finish a sign-in by redirect: use a popup.", { evidence: [cause.message], cause });
+    throw new BusError("MISCONFIGURED", "The browser refuses this page session storage, which a sign-in by redirect needs: use a popup.", { evidence: [cause.message], cause });
   }
   underWay = null; // the user wants a new one
   return new Promise((_, reject) => {
@@ -268,15 +266,13 @@ async function inPopup(tab, journey, options, signal) {
       const seen = answerOf(tab, journey);
       answer ??= seen;
       if (answer) return checked(journey, answer);
-      signal?.throwIfAborted();
-      if (tab.closed) throw new BusError("POPUP_CLOSED", "The sign-in window was closed before it was done.");
+      if (signal?.aborted) throw new BusError("ABORTED", "The sign-in was aborted.", { cause: signal.reason });
+      if (tab.closed) throw new BusError("POPUP_CLOSED", "The sign-in window was closed.");
       since = seen === null ? Math.min(since, Date.now()) : Infinity;
       if (Date.now() > since + BACK)
-        throw new BusError("NO_ANSWER", "The sign-in window is back without an answer. Let the page at redirectUrl call finishSignIn before all else.");
+        throw new BusError("NO_ANSWER", "The sign-in window came back without an answer: the page at redirectUrl must call finishSignIn first.");
       await Promise.race([woken, pause(LOOK)]);
     }
-  } catch (error) {
-    throw error === signal?.reason ? new BusError("ABORTED", "The sign-in was aborted.", { cause: error }) : error;
   } finally {
     waiting.delete(take);
     signal?.removeEventListener("abort", wake);
@@ -319,12 +315,14 @@ function answerTo(journey, address) {
   const [, , query, , fragment] = PARTS.exec(address);
   for (const text of [query, fragment]) {
     const params = new URLSearchParams(text);
-    const read = (names) => Object.fromEntries(names.filter((name) => params.get(name)).map((name) => [name, params.get(name)]));
-    const error = params.get("error") && read(ANSWER.slice(0, 3));
-    const answer = { ...read(ANSWER.slice(3, 6)), error, here: isAt(journey, address), key: keyOf(text) };
-    answer.twice = ANSWER.some((name) => params.getAll(name).length > 1);
-    if (!error && !(answer.code && answer.state)) continue;
-    if (answer.state === journey.state || (answer.here && !isOld(journey))) return answer;
+    const answer = { refusal: {}, here: isAt(journey, address), key: keyOf(text) };
+    ANSWER.forEach((name, index) => {
+      const [value, ...more] = params.getAll(name);
+      if (value) (index < 3 ? answer.refusal : answer)[name] = value;
+      if (more.length) answer.twice = true;
+    });
+    const whole = answer.refusal.error || (answer.code && answer.state);
+    if (whole && (answer.state === journey.state || (answer.here && !isOld(journey)))) return answer;
   }
   return null;
 }
@@ -340,13 +338,13 @@ function isAt({ redirectUrl }, address) {
 const isOld = ({ began }) => Date.now() > began + OLD;
 
 // What to ask the bus with. Somebody else's answer must not sign this user in (RFC 6749, 10.12).
-function checked(journey, { state, code, iss, error, here, twice }) {
+function checked(journey, { state, code, iss, refusal, here, twice }) {
   // No parameter may be there twice (RFC 6749, 3.1).
   if (!here || twice || isOld(journey) || (state && state !== journey.state))
     throw new BusError("STATE_MISMATCH", here ? "The answer belongs to no sign-in that this tab began." : "The answer came to another page than redirectUrl.");
   if (journey.issuer !== undefined && iss !== journey.issuer && (state || iss))
-    throw new BusError("ISSUER_MISMATCH", `The answer's issuer (iss) is ${iss ? JSON.stringify(iss.slice(0, 256)) : "missing"}, the one asked is ${JSON.stringify(journey.issuer)}.`);
-  if (error) throw new BusError("PROVIDER_ERROR", "The identity provider refused the sign-in; see error.", { error });
+    throw new BusError("ISSUER_MISMATCH", `The answer's issuer (iss) is ${iss ? JSON.stringify(iss.slice(0, 256)) : "missing"}, not ${JSON.stringify(journey.issuer)}.`);
+  if (refusal.error) throw new BusError("PROVIDER_ERROR", "The identity provider refused the sign-in; see error.", { error: refusal });
   const { redirectUrl, verifier: codeVerifier, nonce } = journey;
   return { code, redirectUrl, codeVerifier, ...(nonce && { nonce }) };
 }
@@ -354,37 +352,47 @@ function checked(journey, { state, code, iss, error, here, twice }) {
 // ---- the address, clean for good ----------------------------------------------------------------
 
 let guarded = false;
-let used = null; // the keys of the answers that were taken
+let used = null; // the keys of the answers that were taken; of this tab's own sign-ins, their beginnings
 
-// What tells an answer apart: how its state begins, or all of it.
-const keyOf = (text) => new URLSearchParams(text).get("state")?.slice(0, KEY) || text;
+// What tells an answer apart: its state, or all of it.
+const keyOf = (text) => new URLSearchParams(text).get("state") || text;
 
-// Takes an answer out of the address bar, and keeps it out.
-function forget(key, own = false) {
-  used.push(key);
+const isUsed = (text) => [keyOf(text), keyOf(text).slice(0, KEY)].some((key) => used.includes(key));
+
+// Takes an answer out of the address bar, and keeps it out; for longer than this page if it was `own`.
+function forget(key, own) {
+  used.push(own ? key.slice(0, KEY) : key);
   try {
-    if (own) sessionStorage.setItem(USED, JSON.stringify(used.slice(-MOST)));
+    if (own) sessionStorage.setItem(USED, JSON.stringify([...(stored(USED) ?? []), key.slice(0, KEY)].slice(-MOST)));
   } catch {} // this page alone remembers
   wash();
 }
 
 function wash() {
   used ??= [stored(USED) ?? []].flat();
-  if (used.length) guard();
-  if (washed(location.href) !== location.href) history.replaceState(history.state, "", location.href);
+  if (used.length && !guarded) guard();
+  try {
+    const clean = washed(location.href);
+    if (clean !== location.href) history.replaceState(washedState(history.state), "", clean);
+  } catch {} // a browser allows so many of these in a time, and a sign-in need not fail for it
 }
 
 // Routers keep the address that a page began with, and write it back: when they start, or much later.
 function guard() {
-  if (guarded) return;
   guarded = true;
   for (const name of ["pushState", "replaceState"]) {
     const plain = history[name];
-    history[name] = function (state, title, url) {
-      const { href } = new URL(url ?? location.href, document.baseURI);
-      const clean = washed(href);
-      return plain.call(this, washedState(state), title, clean === href ? url : clean);
+    const clean = function (...args) {
+      try {
+        const { href } = new URL(args[2] || location.href, document.baseURI);
+        if (washed(href) !== href) args[2] = washed(href);
+      } catch {} // what is wrong with them is for the browser to say
+      if (args.length) args[0] = washedState(args[0]);
+      return plain.apply(this, args);
     };
+    try {
+      history[name] = clean;
+    } catch {} // frozen by somebody: the events are left
   }
   for (const type of ["popstate", "hashchange"]) addEventListener(type, wash, true);
   globalThis.navigation?.addEventListener("currententrychange", wash);
@@ -393,7 +401,7 @@ function guard() {
 function washed(address) {
   const [, ...parts] = PARTS.exec(address);
   for (const at of [1, 3]) {
-    if (!used.includes(keyOf(parts[at]))) continue;
+    if (!isUsed(parts[at])) continue;
     const stays = (pair) => !ANSWER.includes([...new URLSearchParams(pair).keys()][0]);
     parts[at] = parts[at].split("&").filter(stays).join("&");
     if (!parts[at]) parts[at - 1] = parts[at - 1].replace(/[?#]$/, "");
@@ -401,13 +409,28 @@ function washed(address) {
   return parts.join("");
 }
 
-// The addresses in a history entry's state, where routers keep them as well.
-function washedState(state, depth = 9) {
-  if (typeof state === "string") return washed(state);
-  if (!depth) return state; // it may hold itself
-  if (Array.isArray(state)) return state.map((value) => washedState(value, depth - 1));
-  if (state === null || Object.getPrototypeOf(Object(state)) !== Object.prototype) return state;
-  return Object.fromEntries(Object.entries(state).map(([name, value]) => [name, washedState(value, depth - 1)]));
+// A history entry's state, where routers keep addresses as well: a copy if it holds an answer, else as it is.
+function washedState(state) {
+  try {
+    const copy = [structuredClone(state)];
+    const seen = new Set(); // it may hold itself
+    let changed = false;
+    const visit = (holder) => {
+      if (seen.has(holder)) return;
+      seen.add(holder);
+      for (const [name, value] of Object.entries(holder)) {
+        if (typeof value === "string" && washed(value) !== value) {
+          holder[name] = washed(value);
+          changed = true;
+        }
+        if (value instanceof Object && !ArrayBuffer.isView(value)) visit(value);
+      }
+    };
+    visit(copy);
+    return changed ? copy[0] : state;
+  } catch {
+    return state; // what cannot be kept is for the browser to say
+  }
 }
 
 // ---- random, encoded (RFC 7636, 4.1 and appendix A) ---------------------------------------------

@@ -266,6 +266,134 @@ def test_the_address_stays_clean(open_tab: Opener, world: World) -> None:
     ]
 
 
+def test_the_history_takes_and_refuses_what_it_did_before(open_tab: Opener, world: World) -> None:
+    """A router must not notice that it is watched: not in what is kept, returned or thrown."""
+    tab = open_tab()
+    go_and_return(tab, world, options(world, code="x"), bus=False)
+    got = tab.run(
+        """() => {
+            const around = { list: [, "a?b=1"], map: new Map([["state", 1]]), code: "code=1" };
+            Object.assign(around, { around, same: around.list });
+            const { pushState } = history;
+            const calls = [
+                () => history.pushState(),
+                () => history.pushState({}),
+                () => history.pushState({ call() {} }, ""),
+                () => history.replaceState(new Proxy({ a: 1 }, {}), ""),
+                () => history.replaceState({}, "", "http://["),
+                () => history.replaceState({}, "", "https://elsewhere.example/"),
+                () => history.replaceState({}, "", { toString() { throw new RangeError("mine"); } }),
+                () => history.replaceState({}, "", Symbol("x")),
+                () => history.pushState.call({}, {}, ""),
+                () => history.replaceState("text", "", ""),
+                () => history.replaceState(undefined, "", null),
+                () => history.replaceState(around, "", "?tenant=7&state=Ohio&scope=all#a?hd=1"),
+            ];
+            const outcomes = () => calls.map((call) => {
+                try {
+                    const returned = String(call());
+                    const { state } = history;
+                    const kept = state?.around === state && state?.same === state?.list && [...(state?.map ?? [])].length;
+                    return [returned, kept, 0 in (state?.list ?? []), state?.list?.length, state?.list?.[1], location.href];
+                } catch (error) {
+                    return [error.name, location.href];
+                }
+            });
+            const { href } = location;
+            history.replaceState(null, "", "?tenant=7");
+            const before = JSON.stringify(outcomes());
+            history.replaceState(null, "", href);
+            finish({ bus });
+            if (history.pushState === pushState) return ["nobody watches"];
+            history.replaceState(null, "", href);
+            const clean = location.search;
+            return [clean, before, JSON.stringify(outcomes())];
+        }"""
+    )
+    clean, before, after = got
+    assert clean == "?tenant=7"
+    assert after == before
+    assert "SecurityError" in before
+
+
+def test_a_state_that_holds_the_answer_loses_only_that(open_tab: Opener, world: World) -> None:
+    """Also one that holds itself again and again, and one that no walk could get through."""
+    tab = open_tab()
+    go_and_return(tab, world, options(world, code="x"), bus=False)
+    got = tab.run(
+        """() => {
+            const { href } = location;
+            finish({ bus });
+            const state = { at: href, bytes: new Uint8Array(3), on: new Date(7), set: new Set([1]) };
+            state.all = Array.from({ length: 30 }, () => state); // as many ways through it as stars
+            state.toString = "mine";
+            const given = JSON.stringify(Object.keys(state));
+            history.replaceState(state, "", href);
+            const kept = history.state;
+            let deep = { at: href };
+            for (let n = 0; n < 500; n++) deep = { deep };
+            history.replaceState(deep, "");
+            return [
+                kept.at.replace(location.origin, ""),
+                kept.all.every((one) => one === kept),
+                [kept.bytes.length, kept.on.getTime(), kept.set.has(1)],
+                state.at === href,
+                given === JSON.stringify(Object.keys(state)),
+                location.search,
+                JSON.stringify(history.state).includes("code="),
+            ];
+        }"""
+    )
+    assert got == [
+        "/pages/signin.html?tenant=7",
+        True,
+        [3, 7, True],
+        True,
+        True,
+        "?tenant=7",
+        False,
+    ]
+
+
+@pytest.mark.engines("chromium")
+def test_a_history_that_cannot_be_watched_or_written_ends_no_sign_in(
+    open_tab: Opener, world: World
+) -> None:
+    """Others freeze it, and browsers allow so many changes in a time."""
+    tab = open_tab()
+    go_and_return(tab, world, options(world, code="x"), bus=False)
+    got = tab.run(
+        """async () => {
+            for (const name of ["pushState", "replaceState"])
+                Object.defineProperty(history, name, { value() { throw new DOMException("Too many", "SecurityError"); } });
+            const asked = finish({ bus });
+            while (!sent.length) await null;
+            answer("session");
+            return [await asked, sent[0].payload.code];
+        }"""
+    )
+    assert got == [{"fulfilled": "session"}, "x"]
+
+
+@pytest.mark.engines("chromium")
+def test_states_that_begin_alike_are_told_apart(open_tab: Opener, world: World) -> None:
+    """As those of other flows do that are signed tokens: only this tab's own may be cut."""
+    tab = open_tab().goto(page(world))
+    tab.run("(options) => { start(options); }", options(world, stay="1"))
+    tab.wait_for_line("at the provider")
+    alike = "eyJhbGciOiJIUzI1NiJ9eyJhbGci"
+    tab.goto(f"{page(world)}?tenant=7&code=a&state={alike}.1")
+    tab.run(PRETEND)
+    assert tab.run(FINISH)["code"] == "STATE_MISMATCH"
+    assert tab.run("() => location.search") == "?tenant=7"
+    for number, left in ((1, ""), (2, f"?code=a&state={alike}.2")):
+        tab.run(
+            "(query) => history.replaceState(null, '', location.pathname + query)",
+            f"?code=a&state={alike}.{number}",
+        )
+        assert tab.run("() => location.search") == left
+
+
 def test_a_used_address_that_is_loaded_again(open_tab: Opener, world: World) -> None:
     tab = open_tab()
     go_and_return(tab, world, options(world, code="x"), bus=False)

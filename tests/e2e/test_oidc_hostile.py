@@ -76,11 +76,12 @@ def test_a_key_that_is_written_in_its_own_way(ask: Ask, hostile: HostileProvider
     assert ask(token)["fulfilled"]["currentUser"]["sub"] == "MARK-sub"
 
 
-def test_a_key_that_is_none(ask: Ask, hostile: HostileProvider) -> None:
+def test_a_key_that_is_none(ask: Ask, hostile: HostileProvider, engine: str) -> None:
     token = hostile.plan(lambda i: hostile.id_token(i, key="ES256", kid="off the curve"))
     got = ask(token)
     assert got["code"] == "ID_TOKEN_INVALID"
-    assert "cannot import" in got["message"]
+    # WebKitGTK imports a point that is not on the curve; nothing verifies with it.
+    assert ("signature is wrong" if engine == "webkit" else "cannot import") in got["message"]
 
 
 WRONG: dict[str, tuple[Callable[[HostileProvider], Callable[[str], str]], str]] = {

@@ -177,9 +177,9 @@ def counted(raw: Tab, world: World) -> Tab:
     raw.run_in(
         world.bus(),
         """() => {
-            window.closed = 0;
+            window.closedPorts = 0;
             const { get } = Object.getOwnPropertyDescriptor(MessageEvent.prototype, "ports");
-            const close = function () { window.closed++; MessagePort.prototype.close.call(this); };
+            const close = function () { window.closedPorts++; MessagePort.prototype.close.call(this); };
             Object.defineProperty(MessageEvent.prototype, "ports", { get() {
                 const ports = get.call(this);
                 for (const port of ports) Object.defineProperty(port, "close", { value: close, configurable: true });
@@ -191,9 +191,9 @@ def counted(raw: Tab, world: World) -> Tab:
 
 
 def closed_after(tab: Tab, world: World, script: str) -> int:
-    tab.run_in(world.bus(), "() => { window.closed = 0; }")
+    tab.run_in(world.bus(), "() => { window.closedPorts = 0; }")
     tab.run(script)
-    found: int = tab.run_in(world.bus(), "() => closed")
+    found: int = tab.run_in(world.bus(), "() => closedPorts")
     return found
 
 

@@ -19,6 +19,7 @@ CORE = (
     "attacks.test_volume",
     "test_boot",
     "test_debug",
+    "test_foreign",
     "test_gate",
     "test_lifecycle",
     "test_policy",

@@ -17,6 +17,7 @@ from tests.unit.fakes import (
     json_exchange,
     sso,
 )
+from tests.wire import assert_from_bus
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +33,10 @@ class Told:
 
     @property
     def reports(self):
-        return [json.loads(text) for text in self.texts]
+        found = [json.loads(text) for text in self.texts]
+        for report in found:  # as the early listener posts it
+            assert_from_bus(json.dumps({"type": "BUS.DEBUG", "payload": {"at": 1, **report}}))
+        return found
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,10 @@ def ends_in(name: str, line: str) -> Callable[[Path], None]:
 FAILURES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     # What a missing module is called differs from engine to engine.
     "no boot.js": (without("boot.js"), FILE, "boot.js could not be loaded"),
-    "boot.js that cannot be read": (damaged("boot.js", b"broken ="), SCRIPT, "SyntaxError"),
+    "boot.js that cannot be read": (
+        damaged("boot.js", b"let broken; let broken;"),
+        *(SCRIPT, "broken"),
+    ),
     "boot.js with an error": (damaged("boot.js", b"throw new Error('broken')"), SCRIPT, "broken"),
     "no core.js": (without("core.js"), FILE, "core.js"),
     "no main.py": (without("main.py"), FILE, "main.py could not be fetched"),
@@ -78,7 +81,7 @@ def test_a_boot_that_fails_answers_at_once(
     tab = open_tab()
     tab.expect(
         *("broken", "imported module", "ailed to fetch", "error loading", "Importing"),
-        *("NetworkError", "Load failed"),
+        *("NetworkError", "Load failed", "boot.js"),
     )
     tab.goto(world.page)
     # Three wait while it fails, one comes later; the limit is five minutes: nobody waits for that.

@@ -81,7 +81,7 @@ def test_a_boot_that_fails_answers_at_once(
     tab = open_tab()
     tab.expect(
         *("broken", "imported module", "ailed to fetch", "error loading", "Importing"),
-        *("NetworkError", "Load failed", "boot.js"),
+        *("NetworkError", "Load failed", "boot.js", "nosniff"),
     )
     tab.goto(world.page)
     # Three wait while it fails, one comes later; the limit is five minutes: nobody waits for that.

@@ -63,7 +63,8 @@
   // this one, whose fetch is everybody's; what the bus awaits of it is looked at where it is awaited.
   const isOwnError = (error) => {
     try {
-      const stack = error.stack.replace(String(error.message), ""); // Chromium has the message in it
+      // Chromium has the message in it; elsewhere, what looks like it is a part of an address.
+      const stack = /^\s+at /m.test(error.stack) ? error.stack.replace(String(error.message), "") : error.stack;
       const place = stack.split("\n").find((line) => /:\d+:\d+\)?$/.test(line));
       return !place.includes(address) && folders.some((folder) => place.includes(folder));
     } catch {

@@ -151,4 +151,4 @@ class Bus:
 
     def _ignore(self, number: int, why: str) -> None:
         self.log(f"ignored: {why}")
-        self.window.drop(number)
+        self.window.drop(number, why)

@@ -15,7 +15,7 @@ from .debug import Debug, current
 from .exchange.choice import exchange_for
 from .gate import Gate
 from .messages import Sso, ready
-from .ports import Fetch, FetchFailed, Inbound, Log, NoSuchAlgorithm, UnusableKey
+from .ports import Fetch, FetchFailed, Inbound, NoSuchAlgorithm, UnusableKey
 from .services.auth import Auth
 from .settings import Settings
 
@@ -32,17 +32,16 @@ def start() -> None:
     pyodide_js._api.on_fatal = early.died  # noqa: SLF001 - there is no public way
     settings = Settings.model_validate_json(early.settings)
 
-    log: Log = _log
     asks: Fetch = fetch
     debug = Debug(early.tell, time.time) if early.debug else None
     if debug:
-        log, asks = debug.log(log), debug.fetch(asks)
-    exchange = exchange_for(settings, fetch=asks, verify=verify, now=time.time, log=log)
+        asks = debug.fetch(asks)
+    exchange = exchange_for(settings, fetch=asks, verify=verify, now=time.time, log=_log)
     bus = Bus(
         gate=Gate(frozenset(settings.allowed_origins)),
         handlers={Sso: Auth(exchange).sso},
         window=EarlyWindow(early),
-        log=log,
+        log=_log,
         report=report,
     )
     loop = asyncio.get_event_loop()
@@ -101,9 +100,9 @@ class EarlyWindow:
         """Send the reply to message `number`."""
         self._early.reply(number, text)
 
-    def drop(self, number: int) -> None:
-        """Forget message `number`."""
-        self._early.drop(number)
+    def drop(self, number: int, reason: str = "") -> None:
+        """Forget message `number`; a debug build tells the host the reason, if there is one."""
+        self._early.drop(number, reason)
 
 
 _under_way: dict[int, Any] = {}  # proxies have no hash: by their `id`

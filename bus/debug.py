@@ -7,31 +7,22 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import count
 
-from .ports import Body, Fetch, Log, Now
+from .ports import Body, Fetch, Now
 
 current: ContextVar[int | None] = ContextVar("current", default=None)
 """The early listener's number for the message that is being worked on."""
 
-_IGNORED = "ignored: "
-
 
 @dataclass(frozen=True)
 class Debug:
-    """Stands between the bus and what it gets as arguments, and tells the host what passes."""
+    """Stands between the bus and the backend, and tells the host what passes.
+
+    What becomes of each message is told where it ends (bus/early.js).
+    """
 
     tell: Callable[[str], None]
     """Gets one report, as JSON."""
     now: Now
-
-    def log(self, log: Log) -> Log:
-        """Return a log that also tells the host why a message is met with silence."""
-
-        def both(line: str) -> None:
-            log(line)
-            if line.startswith(_IGNORED):
-                self.report("dropped", reason=line.removeprefix(_IGNORED))
-
-        return both
 
     def fetch(self, fetch: Fetch) -> Fetch:
         """Return a fetch that tells the host of each call, when it begins and when it ends."""

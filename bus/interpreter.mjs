@@ -11,8 +11,8 @@ const folder = at(PARTS.folder); // with pyodide.mjs and what Pyodide looks for 
 const mark = (name) => performance.mark(`sso-bus:${name}`);
 const output = { stdout: console.log, stderr: console.error }; // until PyScript says where it wants it
 
-// From the early listener.
-const { parts, fail } = globalThis.ssoBus;
+const { fail } = globalThis.ssoBus; // early.js
+const { parts } = globalThis.ssoBoot; // boot.js
 
 mark("interpreter");
 const restored = restore();
@@ -28,7 +28,7 @@ export async function loadPyodide(options = {}) {
   try {
     return await stock(options);
   } catch (error) {
-    fail(`Pyodide: ${firstLine(error)}`);
+    fail("script", `Pyodide: ${firstLine(error)}`);
     throw error;
   }
 }

@@ -7,5 +7,5 @@ try:
 
     start()
 except BaseException as error:
-    ssoBus.fail(f"main.py: {type(error).__name__}")
+    ssoBus.fail("script", f"main.py: {type(error).__name__}")
     raise

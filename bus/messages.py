@@ -1,4 +1,8 @@
-"""Every message that the bus takes or sends (protocol.md, "Envelope" and "Messages")."""
+"""Every message that the bus takes or sends (protocol.md, "Envelope" and "Messages").
+
+What it takes has its models here. What it sends is made here as text; the models of that stand beside
+these in host/tools/types/messages.py, which does not ship: they would make the snapshot 2 % larger.
+"""
 
 import json
 import re
@@ -156,6 +160,7 @@ FROM_BUS: Final = frozenset(
         "AUTH.SESSION_CHANGED",
     }
 )
+"""What only the bus sends, and unasked; the early listener gets them with the settings as well."""
 _REPLY = ("_FULFILLED", "_REJECTED")
 _TYPE = re.compile(r"[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*")
 # How the early listener's text begins, whatever follows: the type, then the id if it was usable.

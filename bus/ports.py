@@ -30,8 +30,12 @@ class Window(Protocol):
     def post(self, number: int, text: str) -> None:
         """Send the reply `text` (JSON) to message `number`: to its port, else to its window."""
 
-    def drop(self, number: int) -> None:
-        """Forget message `number` without a reply, and close its port."""
+    def drop(self, number: int, reason: str = "") -> None:
+        """Forget message `number` without a reply, and close its port.
+
+        `reason` is a text of the bus's own that says why it is met with silence; a debug build tells
+        the host (protocol.md, "Debug builds"). A cancellation has none: it was obeyed.
+        """
 
 
 class Body(Protocol):

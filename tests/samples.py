@@ -271,11 +271,63 @@ def _ready(**payload: Any) -> dict[str, Any]:
     }
 
 
+def _report(event: str, **facts: Any) -> dict[str, Any]:
+    return {"type": "BUS.DEBUG", "payload": {"event": event, "at": 1_700_000_000_000} | facts}
+
+
+_ACCEPTED = _report("accepted", number=1, type="A.B", origin=URL, port=True, state="booting")
+_DROPPED = _report("dropped", reason="not a request")
+_REPLIED = _report("replied", number=1, type="A.B_REJECTED", origin=URL, port=False, source="bus")
+_BACKEND = _report("backend", number=1, call=1, method="GET", url=URL)
+
+
+def _with(message: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    return message | {"payload": message["payload"] | facts}
+
+
+_DEBUG = Samples(
+    accepted=_texts(
+        _ACCEPTED,
+        *(_with(_ACCEPTED, state=state, id="1", bytes=1) for state in ("serving", "down")),
+        *(_with(_DROPPED, **facts) for facts in ({}, {"number": 2}, {"origin": URL}, {"more": 3})),
+        _REPLIED,
+        *(_with(_REPLIED, code=code, id="1") for code in CODES),
+        _with(_REPLIED, source="backend", status=200),
+        _BACKEND,
+        _with(_BACKEND, method="POST", ms=0, outcome="answered", status=200),
+        *(_with(_BACKEND, ms=9, outcome=outcome) for outcome in ("failed", "aborted")),
+        _with(_BACKEND, more=[1]),
+    ),
+    refused=_texts(
+        {"type": "BUS.DEBUG"},
+        _report("other"),
+        *(_with(one, at=at) for one in (_ACCEPTED, _DROPPED) for at in ("1", None, 1.5)),
+        *(
+            _with(one, number=number)
+            for one in (_ACCEPTED, _REPLIED, _BACKEND)
+            for number in (0, None, "1")
+        ),
+        _with(_ACCEPTED, state="dead"),
+        _with(_ACCEPTED, port=1),
+        _with(_ACCEPTED, id=""),
+        _with(_DROPPED, reason=None),
+        _with(_DROPPED, more=0),
+        _with(_REPLIED, code="NO_SUCH"),
+        _with(_REPLIED, source="host"),
+        _with(_REPLIED, status=99),
+        _with(_BACKEND, method="PUT"),
+        _with(_BACKEND, outcome="lost"),
+        _with(_BACKEND, ms=-1),
+    ),
+    only_the_model_refuses=[],
+)
+
 SAMPLES = {
     "AUTH.SSO": _SSO,
     "AUTH.SSO_FULFILLED": _FULFILLED,
     "AUTH.SSO_REJECTED": _REJECTED,
     "BUS.CANCEL": _CANCEL,
+    "BUS.DEBUG": _DEBUG,
     "BUS.LISTENING": Samples(
         accepted=_texts({"type": "BUS.LISTENING", "payload": {"protocol": 1}}),
         refused=_texts(

@@ -150,6 +150,92 @@ export interface CancelRequest {
   payload: CancelPayload;
 }
 
+export type Report =
+  | ReportAccepted
+  | ReportDropped
+  | ReportReplied
+  | ReportBackend;
+
+/** The gate let a request in. */
+export interface ReportAccepted {
+  type: string;
+  id?: string;
+  /** When, in milliseconds since the epoch. */
+  at: number;
+  event: "accepted";
+  /** The bus's count of messages; all reports on this one have it. */
+  number: number;
+  /** Where it came from. */
+  origin: string;
+  /** Whether a port for the reply came along. */
+  port: boolean;
+  /** How long its JSON is in UTF-8; not there if it is not JSON-shaped. */
+  bytes?: number;
+  /** What Python does: a message that comes while it is booting is kept. */
+  state: "booting" | "serving" | "down";
+}
+
+/** A call to the backend begins; and again, with how it ended, when it is over. */
+export interface ReportBackend {
+  /** When, in milliseconds since the epoch. */
+  at: number;
+  event: "backend";
+  /** Of the message that it is for. */
+  number: number;
+  /** The bus's count of calls. */
+  call: number;
+  method: "GET" | "POST";
+  /** Without its query. */
+  url: string;
+  /** How long it took, in milliseconds. */
+  ms?: number;
+  /** How it ended; not there when it begins. */
+  outcome?: "answered" | "failed" | "aborted";
+  /** The HTTP status, where a response was received. */
+  status?: number;
+}
+
+/** A message is met with silence. */
+export interface ReportDropped {
+  /** When, in milliseconds since the epoch. */
+  at: number;
+  event: "dropped";
+  /** A sentence of the bus's own, without anything of the message. */
+  reason: string;
+  /** Of a message that was accepted before. */
+  number?: number;
+  /** Where it came from, if it was not accepted. */
+  origin?: string;
+  /** In place of both: so many more, for that reason, than were reported one by one. */
+  more?: number;
+}
+
+/** A reply goes out. */
+export interface ReportReplied {
+  /** The reply's own, such as "AUTH.SSO_FULFILLED". */
+  type: string;
+  id?: string;
+  /** When, in milliseconds since the epoch. */
+  at: number;
+  event: "replied";
+  number: number;
+  /** Where it goes to. */
+  origin: string;
+  /** Whether it goes over the request's port. */
+  port: boolean;
+  source: "backend" | "bus";
+  /** The backend's HTTP status, where a response was received. */
+  status?: number;
+  /** Of an error that is the bus's own. */
+  code?: BusCode;
+}
+
+/** `BUS.DEBUG`: what a debug build decides and does. Facts alone: no code, no token, no payload. */
+export interface Debug {
+  type: "BUS.DEBUG";
+  payload: Report;
+}
+
 /** Which protocol this bus speaks. */
 export interface ListeningPayload {
   protocol: 1;
@@ -187,6 +273,7 @@ export interface Requests {
 export interface Pushes {
   "BUS.LISTENING": ListeningPayload;
   "BUS.READY": ReadyPayload;
+  "BUS.DEBUG": Report;
 }
 
 /** What a sign-in gives: an ID token and a refresh token, or the token of a legacy user. */

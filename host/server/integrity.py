@@ -1,7 +1,7 @@
 """Hashes of all that the page loads, so that a browser runs exactly what was built (SRI).
 
 Modules are checked by the browser itself, by the import map's "integrity" (HTML Living Standard,
-"import maps"; older engines ignore it); what else holds code is checked where early.js fetches it.
+"import maps"; older engines ignore it); what else holds code is checked where boot.js fetches it.
 """
 
 import json
@@ -37,8 +37,8 @@ def script_source(text: str) -> str:
     return f"'{sri(text.encode())}'"
 
 
-def early_script(address: str, integrity: dict[str, str]) -> str:
-    """Return the start of the element of the page's first script.
+def script_element(address: str, integrity: dict[str, str]) -> str:
+    """Return the start of the element of a script that the page itself names.
 
     `crossorigin` is for a page whose own origin is opaque: only what may be read can be compared.
     """

@@ -6,7 +6,7 @@ from typing import Final
 
 from .integrity import import_map, script_source
 from .policy import content_security_policy
-from .shared import SERVED, Settings
+from .shared import FROM_BUS, SERVED, Settings
 
 SETTINGS_BLOCK: Final = '<script type="application/json" id="bus-settings">{}</script>'
 PARTS_MARK: Final = 'data-parts=""'
@@ -20,7 +20,11 @@ def settings_block(settings: Settings, *, debug: bool = False) -> str:
 
     `debug`: the bus tells its host what it decides (protocol.md, "Debug builds").
     """
-    data: dict[str, object] = {"settings": settings.model_dump(mode="json"), "types": SERVED}
+    data: dict[str, object] = {
+        "settings": settings.model_dump(mode="json"),
+        "types": SERVED,
+        "fromBus": sorted(FROM_BUS),
+    }
     if debug:
         data["debug"] = True
     # "<" as an escape, so that no setting can end the script element.

@@ -10,7 +10,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from bus.settings import Settings
-from host.server.integrity import early_script, import_map, integrity_of, script_source
+from host.server.integrity import import_map, integrity_of, script_element, script_source
 from host.server.page import PARTS_MARK, PRELOAD_MARK, fill_page
 from host.server.policy import headers, headers_file
 from host.tools import guide
@@ -26,6 +26,12 @@ PLUGINS_OFF = [
     "!codemirror", "!deprecations-manager", "!donkey", "!error", "!py-editor", "!py-game", "!py-terminal",
 ]  # fmt: skip
 """PyScript's plugins: all off. They would be fetched, and the bus page has nothing to show."""
+
+FIRST_SCRIPT = """\
+<!-- The build makes one file of the first two. -->
+    <script src="./bus/requests.js"></script>
+    <script src="./bus/early.js\""""
+"""In the tree they are two; one file is there sooner, and nothing waits longer than the host."""
 
 Files = dict[str, bytes]
 
@@ -99,7 +105,8 @@ def write_parts(root: Path, say: Callable[[str], None]) -> Parts:
     (root / "sbom.cdx.json").write_text(sbom(runtime), encoding="utf-8")
     (root / guide.NAME).write_text(guide.guide_page(), encoding="utf-8")
     replacements = {
-        '<script src="./bus/early.js"': early_script(f"./{bus}/early.js", integrity),
+        FIRST_SCRIPT: script_element(f"./{bus}/early.js", integrity),
+        '<script src="./bus/boot.js"': script_element(f"./{bus}/boot.js", integrity),
         "./bus/main.py": f"./{bus}/main.py",
         "./.runtime/pyscript/core.js": f"./{pyscript}/core.js",
         "./pyscript.toml": config.replace('"', "&quot;"),
@@ -145,9 +152,10 @@ def _bus_parts(python: str, pyodide: Path, snapshot: Path) -> Files:
         **snapshot_meta(snapshot),
     }
     return {
+        "early.js": (BUS / "requests.js").read_bytes() + (BUS / "early.js").read_bytes(),
         **{
             name: (BUS / name).read_bytes()
-            for name in ("early.js", "interpreter.mjs", "library.mjs", "main.py")
+            for name in ("boot.js", "interpreter.mjs", "library.mjs", "main.py")
         },
         "parts.mjs": f"export const PARTS = Object.freeze({json.dumps(parts)});\n".encode(),
         "bus.zip": bus_zip(),

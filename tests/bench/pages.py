@@ -46,6 +46,7 @@ def make_floor(folder: Path) -> None:
         "parts.mjs",
         "main.py",
         "early.js",
+        "boot.js",
         "core.js",
     )
     plain = [find(folder, name) for name in names] + [core.relative_to(folder).as_posix()]

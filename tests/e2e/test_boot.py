@@ -33,6 +33,12 @@ def ends_in(name: str, line: str) -> Callable[[Path], None]:
 
 FAILURES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     # What a missing module is called differs from engine to engine.
+    "no boot.js": (without("boot.js"), FILE, "boot.js could not be loaded"),
+    "boot.js that cannot be read": (
+        damaged("boot.js", b"let broken; let broken;"),
+        *(SCRIPT, "broken"),
+    ),
+    "boot.js with an error": (damaged("boot.js", b"throw new Error('broken')"), SCRIPT, "broken"),
     "no core.js": (without("core.js"), FILE, "core.js"),
     "no main.py": (without("main.py"), FILE, "main.py could not be fetched"),
     "no wasm file": (
@@ -75,7 +81,7 @@ def test_a_boot_that_fails_answers_at_once(
     tab = open_tab()
     tab.expect(
         *("broken", "imported module", "ailed to fetch", "error loading", "Importing"),
-        *("NetworkError", "Load failed"),
+        *("NetworkError", "Load failed", "boot.js", "nosniff"),
     )
     tab.goto(world.page)
     # Three wait while it fails, one comes later; the limit is five minutes: nobody waits for that.
@@ -344,7 +350,7 @@ def test_in_a_tab_the_bus_tells_a_person_what_it_is(open_tab: Opener, world: Wor
     assert tab.run("() => document.querySelector('h1').checkVisibility()")
     assert "hidden frame" in tab.run("() => document.querySelector('main').innerText")
     loaded = [path.rsplit("/", 1)[1] for path in world.buses.asked[before:]]
-    assert set(loaded) - {"favicon.ico"} == {"", "early.js"}  # no Python for nobody
+    assert set(loaded) - {"favicon.ico"} == {"", "early.js", "boot.js"}  # no Python for nobody
 
 
 def test_a_runtime_that_dies_is_noticed(open_tab: Opener, world: World) -> None:

@@ -9,6 +9,7 @@ from tests.e2e.support.asking import REDIRECT
 from tests.e2e.support.attackers import attacker
 from tests.e2e.support.tab import Opener, Tab
 from tests.e2e.support.world import World, without_frame_ancestors
+from tests.wire import assert_from_bus
 
 
 def debug_bus(world: World) -> str:
@@ -38,6 +39,8 @@ def reports(tab: Tab, script: str, *args: Any) -> list[dict[str, Any]]:
         }}""",
         *args,
     )
+    for report in found:
+        assert_from_bus(json.dumps({"type": "BUS.DEBUG", "payload": report}))
     return found
 
 

@@ -33,7 +33,7 @@ MODULES = ["core.js", "interpreter.mjs", "parts.mjs", "pyodide.asm.mjs"]
 
 @pytest.mark.parametrize(
     "names",
-    [*([name] for name in MODULES), ["main.py"], ["snapshot.bin", "bus.zip"]],
+    [["boot.js"], *([name] for name in MODULES), ["main.py"], ["snapshot.bin", "bus.zip"]],
     ids=" and ".join,
 )
 def test_a_file_that_was_tampered_with_ends_the_boot(
@@ -63,7 +63,7 @@ def test_it_is_the_hashes_that_tell(open_tab: Opener, world: World) -> None:
     """All of these files tampered with, and no hashes: the bus works, so nothing else noticed."""
 
     def change(folder: Path) -> None:
-        tampered(*MODULES, "main.py", "early.js")(folder)
+        tampered(*MODULES, "main.py", "early.js", "boot.js")(folder)
         without_hashes(folder)
 
     tab = open_tab().goto(world.page)

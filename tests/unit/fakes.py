@@ -39,12 +39,15 @@ class FakeWindow:
     def __init__(self):
         self.posts: dict[int, list[str]] = {}
         self.drops: list[int] = []
+        self.reasons: list[str] = []
 
     def post(self, number, text):
         self.posts.setdefault(number, []).append(text)
 
-    def drop(self, number):
+    def drop(self, number, reason=""):
         self.drops.append(number)
+        if reason:
+            self.reasons.append(reason)
 
 
 class FakeClock:

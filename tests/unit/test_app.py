@@ -91,7 +91,8 @@ async def test_strangers_are_met_with_silence(world, facts, message):
     assert await world.ask(message, **facts) is None
     assert world.window.posts == {}
     assert world.fetch.calls == []
-    assert len(world.lines) == 1
+    [reason] = world.window.reasons
+    assert world.lines == [f"ignored: {reason}"]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,14 @@ async def test_strangers_are_met_with_silence(world, facts, message):
 async def test_what_is_no_request_is_met_with_silence(world, type_):
     assert await world.ask(sso("MARK-id") | {"type": type_}) is None
     assert world.fetch.calls == []
-    assert len(world.lines) == 1
+    assert world.window.reasons == ["not a request"]
+    assert world.lines == ["ignored: not a request"]
+
+
+async def test_a_cancellation_is_obeyed_and_no_reason_is_told(world):
+    assert await world.ask(cancel("1")) is None
+    assert len(world.window.drops) == 1
+    assert world.window.reasons == world.lines == []
 
 
 @pytest.mark.parametrize("type_", ["A.B", "A1_.B2_", "A." + "B" * 62, "AUTH.SSO_", "AUTH.REJECTED"])

@@ -28,7 +28,14 @@ _CHANNELS: Final[dict[str, tuple[str | None, str, str, tuple[str, ...]]]] = {
         "window.parent",
         "The window that embeds the bus",
         "Where the bus posts what it has to say unasked, and the replies to requests that carried no port. The host is to check source and origin of what it hears here.",
-        ("BUS.LISTENING", "BUS.READY", "AUTH.SSO_FULFILLED", "AUTH.SSO_REJECTED", "OTHER_REJECTED"),
+        (
+            "BUS.LISTENING",
+            "BUS.READY",
+            "BUS.DEBUG",
+            "AUTH.SSO_FULFILLED",
+            "AUTH.SSO_REJECTED",
+            "OTHER_REJECTED",
+        ),
     ),
     "replyPort": (
         None,
@@ -43,7 +50,15 @@ _REPLIES: Final = {
     "OTHER": ("refuse", "Refuse what the bus does not serve", ("OTHER_REJECTED",)),
 }
 _ID: Final = ("components", "correlationIds", "id")
-_ANNOUNCED: Final = {"BUS.LISTENING": "announceListening", "BUS.READY": "announceReady"}
+_ONCE: Final = "Once to each allowed origin"
+_ANNOUNCED: Final = {
+    "BUS.LISTENING": ("announceListening", _ONCE),
+    "BUS.READY": ("announceReady", _ONCE),
+    "BUS.DEBUG": (
+        "report",
+        "A debug build alone: to each allowed origin, for each decision and call",
+    ),
+}
 
 
 def asyncapi() -> dict[str, Any]:
@@ -98,8 +113,8 @@ def _operations() -> dict[str, Any]:
                 }
             }
     found["cancel"] = _operation("receive", "busWindow", "BUS.CANCEL", "Give up a request")
-    for type_, name in _ANNOUNCED.items():
-        found[name] = _operation("send", "hostWindow", type_, "Once to each allowed origin")
+    for type_, (name, title) in _ANNOUNCED.items():
+        found[name] = _operation("send", "hostWindow", type_, title)
     return found
 
 

@@ -32,7 +32,7 @@ def _messages() -> str:
         named |= schema.pop("$defs", {}) | {name: schema}
     types = {message.type: message for message in MESSAGES}
     answered = [types[type_] for type_ in SERVED if f"{type_}_FULFILLED" in types]
-    pushed = [types[type_] for type_ in ("BUS.LISTENING", "BUS.READY")]
+    pushed = [types[type_] for type_ in ("BUS.LISTENING", "BUS.READY", "BUS.DEBUG")]
     return "\n".join(
         chain(
             (_declared(name, schema) for name, schema in named.items()),
@@ -89,6 +89,8 @@ def _type(schema: dict[str, Any] | str) -> str:
         return f'"{const}"' if isinstance(const, str) else str(const)
     if "anyOf" in schema:
         return " | ".join(_type(member) for member in schema["anyOf"])
+    if "enum" in schema:
+        return " | ".join(_type(member) for member in schema["enum"])
     if "type" not in schema:
         return "JsonValue"
     if schema["type"] == "array":

@@ -6,16 +6,19 @@ from host.demo.pages.words import REASONS, duration, explained, outcome, story, 
 from host.tools.paths import ROOT
 
 # Where the bus decides: what it says there has to be explained.
-DECIDE = [(ROOT / "bus" / name).read_text("utf-8") for name in ("early.js", "gate.py", "app.py")]
+DECIDE = [
+    (ROOT / "bus" / name).read_text("utf-8")
+    for name in ("early.js", "requests.js", "gate.py", "app.py")
+]
 
 
 def test_every_reason_of_the_bus_is_explained():
-    early, gate, app = DECIDE
+    early, requests, gate, app = DECIDE
     said = set(
-        re.findall(r'return "([a-z][a-z ]+)"', early.split("// ---- data to text")[0] + gate)
+        re.findall(r'return "([a-z][a-z ]+)"', early.split("// ---- what a debug build")[0] + gate)
     )
     said |= set(re.findall(r'ignored\((?:why \?\? )?"([^"]+)"', early)) | set(
-        re.findall(r'reason: "([^"]+)"', early)
+        re.findall(r'reason: "([^"]+)"', requests)
     )
     said |= set(re.findall(r'_ignore\([^,]+, "([^"]+)"', app))
     assert len(said) == 5

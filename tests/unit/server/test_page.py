@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bus.messages import SERVED
+from bus.messages import FROM_BUS, SERVED
 from bus.settings import Settings
 from host.server.integrity import script_source
 from host.server.page import (
@@ -61,6 +61,7 @@ def test_the_settings_are_read_back_as_they_were(page):
     data = json.loads(page.scripts[0])
     assert Settings.model_validate(data["settings"]) == SETTINGS
     assert data["types"] == list(SERVED)
+    assert data["fromBus"] == sorted(FROM_BUS)
 
 
 def test_a_debug_build_is_one_only_if_it_was_asked_for(page):
@@ -74,7 +75,9 @@ def test_no_setting_ends_the_script_element(page):
         None,
         "./.runtime/pyscript/core.js",
         "./bus/main.py",
+        "./bus/requests.js",
         "./bus/early.js",
+        "./bus/boot.js",
     ]
     assert "<" not in settings_block(SETTINGS).removeprefix("<script").removesuffix("</script>")
 
@@ -116,8 +119,8 @@ def test_the_page_runs_no_script_of_its_own_text(page):
 
 
 def test_replacements(page):
-    filled = fill_page(PAGE, SETTINGS, {"./bus/early.js": "./bus-123/early.js"})
-    assert Reader(filled).all("script")[3]["src"] == "./bus-123/early.js"
+    filled = fill_page(PAGE, SETTINGS, {"./bus/boot.js": "./bus-123/boot.js"})
+    assert Reader(filled).all("script")[-1]["src"] == "./bus-123/boot.js"
 
 
 @pytest.mark.parametrize("mark", [SETTINGS_BLOCK, POLICY_MARK, INTEGRITY_MARK])

@@ -84,7 +84,7 @@ def test_the_built_folder(runtime, out):
     } <= plain
     assert {
         f"{bus}/{name}"
-        for name in ("early.js", "interpreter.mjs", "parts.mjs", "main.py", "bus.zip")
+        for name in ("early.js", "boot.js", "interpreter.mjs", "parts.mjs", "main.py", "bus.zip")
     } <= plain
     headers = files["_headers"].decode()
     assert [f"/{folder}/*" in headers.splitlines() for folder in (bus, pyscript, python)] == [
@@ -96,9 +96,20 @@ def test_all_that_the_page_names_is_there(runtime, out):
     files = build(out)
     head = files["index.html"].decode().split("<body>")[0]
     named = re.findall(r"\./([\w./-]+)", re.sub(r"<script type=.importmap.*?</script>", "", head))
-    # core, interpreter, main.py, early.js; the big parts; and what is preloaded
-    assert len(named) == 4 + 3 + 7
+    # core, interpreter, main.py, early.js, boot.js; the big parts; and what is preloaded
+    assert len(named) == 5 + 3 + 7
     assert set(named) <= files.keys()
+
+
+def test_the_first_script_is_one_file(runtime, out):
+    """What listens waits for one file only; in the tree it is two."""
+    files = build(out)
+    [early] = [data for name, data in files.items() if name.endswith("/early.js")]
+    assert early.decode() == "".join(
+        (ROOT / "bus" / name).read_text("utf-8") for name in ("requests.js", "early.js")
+    )
+    assert not [name for name in files if "requests.js" in name]
+    assert b"requests.js" not in files["index.html"]
 
 
 def test_the_page_holds_the_hash_of_each_file_with_code(runtime, out):
@@ -113,8 +124,10 @@ def test_the_page_holds_the_hash_of_each_file_with_code(runtime, out):
     }
     # Where an element loads one, it names the hash itself.
     loads = re.findall(r'<(script|link)[^>]* (?:src|href)="([^"]+)" integrity="([^"]+)"', page)
-    assert [kind for kind, _, _ in loads] == ["script"]
-    assert loads[-1][1].endswith("/early.js")
+    assert [(kind, address.rsplit("/", 1)[1]) for kind, address, _ in loads] == [
+        ("script", "early.js"),
+        ("script", "boot.js"),
+    ]
     assert all(hashes[address] == of for _, address, of in loads)
     # Both policies let the map in, or browsers would pass over it.
     text = re.search(r'<script type="importmap">(.*?)</script>', page)[1]

@@ -89,7 +89,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
       reportError(error);
     }
   };
-  const say = debug && ((line) => call(debug === true ? (text) => console.debug(text) : debug, `sso-bus: ${line}`));
+  const say = debug ? (line) => call(debug === true ? (text) => console.debug(text) : debug, `sso-bus: ${line}`) : null;
   const tell = (way, { type, id }, since) =>
     say?.(`${way} ${type}${id ? ` ${String(id).slice(0, 8)}` : ""} ${Date.now() - (since ?? born)} ms`);
 

@@ -10,14 +10,17 @@
   const MAX_WAITING = 64;
   const MAX_BYTES = 65536;
   const MAX_DEPTH = 64;
-  const { dataset, src: address } = document.currentScript;
-  const { settings, types, debug = false } = JSON.parse(document.getElementById("bus-settings").textContent);
+  const { dataset, src: address } = /** @type {any} */ (document.currentScript);
+  /** @type {(id: string) => any} */
+  const byId = (id) => document.getElementById(id);
+  const { settings, types, debug = false } = JSON.parse(byId("bus-settings").textContent);
   const allowed = new Set(settings.allowed_origins);
   const parent = window.parent;
   // Browsers from before 2023 lack the one or both: they get an answer as well, if it is BOOT_FAILED.
+  // biome-ignore lint/suspicious/noPrototypeBuiltins: what stands in for hasOwn cannot call it
   Object.hasOwn ??= (object, key) => Object.prototype.hasOwnProperty.call(object, key);
   String.prototype.isWellFormed ??= function () {
-    return !/\p{Surrogate}/u.test(this);
+    return !/\p{Surrogate}/u.test(String(this));
   };
   const hasOwn = Object.hasOwn;
   const log = (line) => console.debug(`sso-bus: ${line}`);
@@ -25,7 +28,7 @@
   if (parent === window) {
     // Opened in a tab: tell a person what this is, and answer nobody.
     document.addEventListener("DOMContentLoaded", () => {
-      document.querySelector("main").hidden = false;
+      /** @type {HTMLElement} */ (document.querySelector("main")).hidden = false;
     });
     return;
   }
@@ -103,10 +106,14 @@
     return null;
   };
 
+  /** @typedef {{type: string, id?: string, problem: string | null, text: string, bytes?: number}} Message */
   // A message that got past the gate, as {type, id, problem, text}; or null if it is no request.
+  /** @type {(data: any, ports: readonly MessagePort[]) => Message | null} */
   const read = (data, ports) => {
     if (!isPlain(data) || !hasOwn(data, "type") || !isRequestType(data.type)) return null;
+    /** @type {{type: string, id?: string}} */
     const message = { type: data.type };
+    /** @type {string | null} */
     let problem = null;
     if (hasOwn(data, "id")) {
       const { id } = data;
@@ -163,7 +170,9 @@
   // ---- messages and their one reply --------------------------------------------------------
 
   let state = "booting"; // then "serving" or "down"
+  /** @type {any} */
   let down = null; // the error that answers everything once the state is "down"
+  /** @type {any} */
   let python = null; // {receive, alive}
   let count = 0;
   const open = new Map(); // number -> {source, origin, port, type, id, good}; until its reply
@@ -196,6 +205,7 @@
     id === undefined ? [] : [...waiting.keys()].filter((number) => open.get(number).good && open.get(number).id === id);
 
   // Python is not there yet: keep the message, or answer for Python in the protocol's order.
+  /** @type {(number: number, event: MessageEvent, message: Message) => any} */
   const keep = (number, event, { type, id, problem, text }) => {
     if (type === "BUS.CANCEL") {
       const { payload } = event.data;
@@ -287,7 +297,7 @@
   const absolute = (address) => new URL(address, document.baseURI).href;
   const { config, preload } = dataset;
   const inline = config.startsWith("{");
-  const from = (id) => document.getElementById(id).content.firstElementChild;
+  const from = (id) => byId(id).content.firstElementChild;
   const core = from("bus-core");
   const script = from("bus-main");
   const main = absolute(script.getAttribute("src"));
@@ -368,6 +378,7 @@
   // What is the bus's own and does not load or throws ends the boot at once. What else runs in this
   // page and fails does not: extensions bring scripts, and so do networks that deliver pages.
   // Afterwards, an error may mean that Python has died.
+  /** @type {(url: any) => string} */
   const name = (url) => String(url?.url ?? url).replace(/^.*\//, "");
   const ownElements = new WeakSet();
   const append = (element) => {
@@ -405,6 +416,7 @@
   // So does a part that is not there: without this, a missing file leaves Pyodide waiting forever.
   const begun = new Map(); // address -> promise of the answer, for the first to ask
   window.fetch = async (...args) => {
+    /** @type {any[]} */
     const [what] = args;
     const url = absolute(what?.url ?? what);
     if (state !== "booting" || !isOwn(url)) return fetch(...args);

@@ -100,10 +100,11 @@ function importAndExport(signatures) {
 
 // Lets Pyodide's own instantiateWasm, which also knows which imports this engine needs, use a module compiled already.
 function handCompiled(core, reject) {
-  const own = Object.getOwnPropertyDescriptor(WebAssembly, "instantiateStreaming");
+  const own = /** @type {PropertyDescriptor} */ (Object.getOwnPropertyDescriptor(WebAssembly, "instantiateStreaming"));
   WebAssembly.instantiateStreaming = async (_response, imports) => {
     Object.defineProperty(WebAssembly, "instantiateStreaming", own);
     try {
+      /** @type {WebAssembly.Module} */
       const module = await core;
       return { module, instance: await WebAssembly.instantiate(module, imports) };
     } catch (error) {

@@ -8,6 +8,8 @@
 // exact origin as target; replies come over a port of their own, so that no other listener of the
 // host page sees the credentials. All times are milliseconds.
 
+/** @import {BackendMeta, Bus, BusMeta, EmbedOptions, ErrorCode, RequestOptions} from "./client.js" */
+
 /** The default limit for a request, in milliseconds. */
 export const DEFAULT_TIMEOUT = 60_000;
 
@@ -36,6 +38,11 @@ const SAYABLE = /^https?:\/\/[a-z\d.-]+(:\d+)?$/; // the origins that frame-ance
  * section of the guide about this code.
  */
 export class BusError extends Error {
+  /**
+   * @param {ErrorCode} code
+   * @param {string} message
+   * @param {{error?: any, meta?: BackendMeta | BusMeta, evidence?: string[], cause?: unknown, sent?: boolean}} more
+   */
   constructor(code, message, { error, meta, evidence, cause, sent = false } = {}) {
     super(message, { cause });
     this.name = "BusError";
@@ -56,6 +63,8 @@ export class BusError extends Error {
  * message's direction, type, id and milliseconds, never its payload.
  * Returns {iframe, origin, timeout, ready, request, on, destroy}. Throws TypeError for a bad `src` or
  * `timeout`, and where there is no page to embed in.
+ * @param {EmbedOptions} options
+ * @returns {Bus}
  */
 export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.document?.body, title = "Single sign-on", replyPort = true, debug }) {
   if (!container) throw new TypeError("The container of the iframe is not there (yet): embed in a browser, after it, in a module script for instance.");
@@ -65,6 +74,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
   const { origin } = url;
   const listeners = new Map(); // type -> set of callbacks
   const pending = new Map(); // id -> request
+  /** @type {string[] & {connect?: boolean}} */
   const policies = []; // what this page's own policy has forbidden
   const born = Date.now();
   let attached = false; // the iframe is in the page
@@ -74,6 +84,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
   let loadedAt = -Infinity; // when the last load event was that came before a LISTENING
   let settled = false; // `ready` is
   let up = false; // Python serves in this document
+  /** @type {BusError | null} */
   let fault = null; // the diagnosis, until a LISTENING proves it wrong
   let destroyed = false;
   let dead = false; // the bus has said that its Python is
@@ -90,6 +101,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     }
   };
   const say = debug ? (line) => call(debug === true ? (text) => console.debug(text) : debug, `sso-bus: ${line}`) : null;
+  /** @type {(way: string, message: {type: string, id?: string}, since?: number) => void} */
   const tell = (way, { type, id }, since) =>
     say?.(`${way} ${type}${id ? ` ${String(id).slice(0, 8)}` : ""} ${Date.now() - (since ?? born)} ms`);
 
@@ -106,6 +118,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     iframe.contentWindow?.postMessage(message, origin, ports);
   };
 
+  /** @type {(error: BusError | null, value?: any) => void} */
   let endReady;
   const ready = new Promise((resolve, reject) => {
     endReady = (error, value) => {
@@ -116,6 +129,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
   });
   ready.catch(() => {}); // whoever cares awaits it
 
+  /** @type {(error: BusError, only?: (request: any) => boolean) => void} */
   const failAll = (error, only = () => true) => {
     for (const request of [...pending.values()]) if (only(request)) request.fail(error);
   };
@@ -130,6 +144,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
 
   // ---- what is wrong when the bus is silent ------------------------------------------------
 
+  /** @type {(code: ErrorCode, message: string, evidence: string[]) => void} */
   const conclude = (code, message, evidence) => {
     if (listening() || destroyed) return;
     fault = new BusError(code, message, { evidence });
@@ -138,6 +153,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     failAll(fault);
   };
 
+  /** @type {() => [string, string[]] | undefined} */
   const misconfigured = () => {
     const { origin: own } = self;
     const sandbox = iframe.getAttribute("sandbox");
@@ -153,6 +169,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     if (elsewhere) return [`src leads to ${elsewhere}: give that address as src.`, [`BUS.LISTENING came from ${elsewhere}, not from ${origin}`]];
   };
 
+  /** @type {(loaded?: boolean) => Promise<void>} */
   const diagnose = async (loaded) => {
     const mine = ++turn;
     const wrong = misconfigured();
@@ -160,6 +177,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     const evidence = [loaded ? "the iframe's page has loaded" : "the iframe has not loaded"];
     evidence.push(`no BUS.LISTENING came from ${origin} in ${Date.now() - born} ms`);
     if (!navigator.onLine) evidence.push("the browser says that it is offline");
+    /** @type {[boolean | null, string]} */
     let [up, asked] = [true, "a request to it was answered, so it is up"];
     try {
       await fetch(url, { mode: "no-cors", cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" });
@@ -281,11 +299,12 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
   if (misconfigured()) diagnose();
   look();
 
-  /** Sends a request. Resolves to the payload of its reply, or rejects with a BusError. */
+  // Sends a request. Resolves to the payload of its reply, or rejects with a BusError.
+  /** @type {(type: string, payload?: object, options?: RequestOptions) => Promise<any>} */
   const request = (type, payload = {}, { timeout: limit = timeout, signal } = {}) =>
     new Promise((resolve, reject) => {
       if (destroyed) return reject(new BusError("DESTROYED", "The bus was destroyed."));
-      const aborted = () => new BusError("ABORTED", "The request was aborted.", { cause: signal.reason });
+      const aborted = () => new BusError("ABORTED", "The request was aborted.", { cause: signal?.reason });
       if (signal?.aborted) return reject(aborted());
       mustBeTime(limit);
       attend();

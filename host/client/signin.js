@@ -7,6 +7,9 @@
 // What a sign-in needs until its answer comes (state, verifier, nonce) is kept in this tab's session
 // storage for a redirect, in this page's memory for a popup, and deleted when the answer is taken.
 // All times are milliseconds.
+
+/** @import {Bus, BusError as Failure, SignedIn} from "./client.js" */
+/** @import {FinishOptions, PopupOptions, SignInOptions} from "./signin.js" */
 import { BusError, DEFAULT_TIMEOUT } from "./client.js";
 
 const JOURNEY = "sso-bus.journey"; // session storage: the one redirect that this tab has under way
@@ -26,6 +29,7 @@ const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
 const ANSWER = "error error_description error_uri code state iss error_subcode session_state scope authuser prompt hd client_info".split(" ");
 // An address: what is before the query, the query, what is between, and the fragment's own parameters,
 // as in #code=…, #/code=… and #/callback?code=….
+/** @type {{exec: (address: string) => any}} */
 const PARTS = /^([^?#]*\??)([^#]*)((?:#(?:[^?=&]*\?|\/)?)?)(.*)$/s;
 
 /**
@@ -39,6 +43,8 @@ const PARTS = /^([^?#]*\??)([^#]*)((?:#(?:[^?=&]*\?|\/)?)?)(.*)$/s;
  * `bus.request("AUTH.SSO", …, {timeout, signal})`; it is rejected with POPUP_BLOCKED, POPUP_CLOSED,
  * NO_ANSWER, and what `finishSignIn` is rejected with. `features`: the window's (HTML, window.open).
  * Throws TypeError for options that cannot work.
+ * @param {SignInOptions & Partial<Omit<PopupOptions, "popup">> & {popup?: boolean}} options
+ * @returns {Promise<any>}
  */
 export function startSignIn({ popup = false, bus, timeout, signal, features = "popup,width=480,height=640", ...options }) {
   const journey = newJourney(options);
@@ -60,6 +66,8 @@ export function startSignIn({ popup = false, bus, timeout, signal, features = "p
  * Called again meanwhile, as by effects that run twice, it joins the exchange under way; `timeout` and
  * `signal` are each caller's own. A code that was not sent yet is there for whoever asks next, through
  * a bus of his own. In a popup it gives the answer to the page that waits for it, which closes the popup.
+ * @param {FinishOptions} options
+ * @returns {Promise<SignedIn | null>}
  */
 export async function finishSignIn({ bus, timeout, signal }) {
   limitOf(timeout);
@@ -80,12 +88,14 @@ export async function finishSignIn({ bus, timeout, signal }) {
 
 // ---- one exchange for all who ask ---------------------------------------------------------------
 
+/** @type {{until: number, payload?: any, failure?: Failure, exchange?: any} | null} */
 let underWay = null; // the sign-in whose answer was taken: {payload or failure, until, exchange}
 
 function taken(journey, answer) {
   const own = answer.state === journey.state;
   if (own) sessionStorage.removeItem(JOURNEY); // an answer counts once; another's leaves it as it is
   forget(answer.key, own);
+  /** @type {NonNullable<typeof underWay>} */
   const sign = { until: Date.now() + UNSENT };
   try {
     sign.payload = checked(journey, answer);
@@ -171,6 +181,7 @@ const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
 
 // ---- the journey ------------------------------------------------------------------------------
 
+/** @type {(options: SignInOptions) => any} */
 function newJourney({ authorizeUrl, clientId, redirectUrl, issuer, nonce }) {
   const authorize = addressOf("authorizeUrl", authorizeUrl);
   if (!clientId) throw new TypeError("clientId is missing.");
@@ -230,7 +241,7 @@ async function leave(journey, options) {
 // What this tab's session storage holds, or null, also where there is none.
 function stored(name) {
   try {
-    return JSON.parse(sessionStorage.getItem(name));
+    return JSON.parse(/** @type {string} */ (sessionStorage.getItem(name)));
   } catch {
     return null;
   }
@@ -248,7 +259,9 @@ function opened(features) {
 }
 
 async function inPopup(tab, journey, options, signal) {
+  /** @type {Answer | null | undefined} */
   let answer = null;
+  /** @type {any} */
   let wake;
   const woken = new Promise((resolve) => (wake = resolve)); // timers are slow in a page out of sight
   // Called by finishSignIn in the popup: before its page can go on, and with no listener to overhear.
@@ -314,6 +327,8 @@ function handedOver() {
  * The answer to a journey that an address holds, in its query or fragment (RFC 6749, 4.1.2), or null.
  * It has the journey's state, or has come to its redirect URL while it is under way: with another
  * state, or as an error without one, which some providers send.
+ * @typedef {{code?: string, state?: string, iss?: string, error?: any, here?: boolean, key: string, twice?: boolean}} Answer
+ * @returns {Answer | null}
  */
 function answerTo(journey, address) {
   const [, , query, , fragment] = PARTS.exec(address);
@@ -321,6 +336,7 @@ function answerTo(journey, address) {
     const params = new URLSearchParams(text);
     const read = (names) => Object.fromEntries(names.filter((name) => params.get(name)).map((name) => [name, params.get(name)]));
     const error = params.get("error") && read(ANSWER.slice(0, 3));
+    /** @type {Answer} */
     const answer = { ...read(ANSWER.slice(3, 6)), error, here: isAt(journey, address), key: keyOf(text) };
     answer.twice = ANSWER.some((name) => params.getAll(name).length > 1);
     if (!error && !(answer.code && answer.state)) continue;
@@ -340,6 +356,7 @@ function isAt({ redirectUrl }, address) {
 const isOld = ({ began }) => Date.now() > began + OLD;
 
 // What to ask the bus with. Somebody else's answer must not sign this user in (RFC 6749, 10.12).
+/** @type {(journey: any, answer: Answer) => any} */
 function checked(journey, { state, code, iss, error, here, twice }) {
   // No parameter may be there twice (RFC 6749, 3.1).
   if (!here || twice || isOld(journey) || (state && state !== journey.state))
@@ -354,6 +371,7 @@ function checked(journey, { state, code, iss, error, here, twice }) {
 // ---- the address, clean for good ----------------------------------------------------------------
 
 let guarded = false;
+/** @type {any} */
 let used = null; // the keys of the answers that were taken
 
 // What tells an answer apart: how its state begins, or all of it.

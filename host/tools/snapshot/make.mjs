@@ -233,6 +233,6 @@ const meta = {
   memory: snapshot.length - headerBytes(snapshot),
   modules: compiled.modules,
 };
-writeFileSync(args.meta, JSON.stringify(meta) + "\n");
+writeFileSync(args.meta, `${JSON.stringify(meta)}\n`);
 console.log(`${basename(args.out)}: ${file.length} bytes, ${runs.length} runs, ${compiled.modules.length} modules, table ${tableLength}`);
 process.exit(0); // Pyodide leaves handles open

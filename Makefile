@@ -16,7 +16,7 @@ VENV := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev build package generate test lint types unit e2e soak mutants prebuilt browsers screenshots bench audit lock clean
+.PHONY: help setup demo dev build package generate test lint types format unit e2e soak mutants prebuilt browsers screenshots bench audit lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -51,9 +51,15 @@ test: lint types unit e2e ## Run everything: lint, types, unit tests, end-to-end
 lint: $(READY)
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
+	@$(VENV)/python -m tests.javascript lint
 
 types: $(READY)
 	@$(VENV)/mypy
+	@$(VENV)/python -m tests.javascript types
+
+format: $(READY) ## Lay out Python and JavaScript as `make lint` wants them
+	@$(VENV)/ruff format .
+	@$(VENV)/python -m tests.javascript format
 
 unit: $(READY) ## Run the unit tests on CPython, with coverage
 	@$(VENV)/coverage run -m pytest tests/unit

@@ -9,7 +9,7 @@
   // Not in a frame, or without an origin (early.js has said so); or early.js is not there.
   if (!globalThis.ssoBus) return;
   const { fail, isBooting, look } = globalThis.ssoBus;
-  const { dataset, src: address } = document.currentScript;
+  const { dataset, src: address } = /** @type {any} */ (document.currentScript);
   const log = (line) => console.debug(`sso-bus: ${line}`);
 
   // ---- what is the bus's own, and its hashes ------------------------------------------------
@@ -20,7 +20,7 @@
   const absolute = (address) => new URL(address, document.baseURI).href;
   const { config, preload } = dataset;
   const inline = config.startsWith("{");
-  const from = (id) => document.getElementById(id).content.firstElementChild;
+  const from = (id) => /** @type {any} */ (document.getElementById(id)).content.firstElementChild;
   const core = from("bus-core");
   const script = from("bus-main");
   const main = absolute(script.getAttribute("src"));
@@ -29,7 +29,9 @@
   // network that delivers the page may put scripts of its own beside it. In the tree (`make dev`),
   // where nobody does, it stands for all of them.
   const folders = inline
-    ? [address, absolute(core.getAttribute("src")), main, ...partsOf(dataset.parts)].map((file) => new URL(".", file).href)
+    ? [address, absolute(core.getAttribute("src")), main, ...partsOf(dataset.parts)].map(
+        (file) => new URL(".", file).href,
+      )
     : [absolute(".")];
   const isOwn = (file) => folders.some((folder) => file.startsWith(folder));
   const hashes = new Map(Object.entries(map.integrity ?? {}).map(([path, hash]) => [absolute(path), hash]));
@@ -92,6 +94,7 @@
   // So does a part that is not there: without this, a missing file leaves Pyodide waiting forever.
   const begun = new Map(); // address -> promise of the answer, for the first to ask
   window.fetch = async (...args) => {
+    /** @type {any[]} */
     const [what] = args;
     const url = absolute(what?.url ?? what);
     if (!isBooting() || !isOwn(url)) return fetch(...args);
@@ -160,7 +163,13 @@
   };
   const database = { transaction: () => ({ objectStore: () => store }), close() {} };
   standIn("indexedDB", { open: () => request(database) });
-  standIn("BroadcastChannel", class { postMessage() {} close() {} });
+  standIn(
+    "BroadcastChannel",
+    class {
+      postMessage() {}
+      close() {}
+    },
+  );
 
   // PyScript looks for its config when it is imported, and must find the script only after the
   // hook is gone that composes worker code with Function(…), which the page's policy forbids.

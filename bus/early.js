@@ -9,7 +9,7 @@
 
 (() => {
   const { read, queue } = globalThis.ssoRequests;
-  const block = JSON.parse(document.getElementById("bus-settings").textContent);
+  const block = JSON.parse(/** @type {any} */ (document.getElementById("bus-settings")).textContent);
   const { settings, types, fromBus, debug = false } = block;
   const allowed = new Set(settings.allowed_origins);
   const parent = window.parent;
@@ -18,7 +18,7 @@
   if (parent === window) {
     // Opened in a tab: tell a person what this is, and answer nobody.
     document.addEventListener("DOMContentLoaded", () => {
-      document.querySelector("main").hidden = false;
+      /** @type {any} */ (document.querySelector("main")).hidden = false;
     });
     return;
   }
@@ -77,7 +77,9 @@
   // ---- messages and their one reply --------------------------------------------------------
 
   let state = "booting"; // then "serving" or "down"
+  /** @type {any} */
   let down = null; // the error that answers everything once the state is "down"
+  /** @type {any} */
   let python = null; // {receive, alive}
   let count = 0;
   const open = new Map(); // number -> {source, origin, port, type, id}; until its reply
@@ -119,26 +121,30 @@
     }
   };
 
-  addEventListener("message", (event) => {
-    if (event.source === window) return; // Pyodide's event loop posts to its own window
-    event.stopImmediatePropagation(); // no other listener of this page sees what comes from outside
-    const why = refusal(event);
-    const message = why ? null : read(event.data, event.ports.length, fromBus);
-    if (message === null) {
-      for (const port of event.ports) port.close();
-      return ignored(why ?? "not a request", event.origin);
-    }
-    const number = ++count;
-    if (event.ports.length > 1) for (const port of event.ports) port.close();
-    const port = event.ports.length === 1 ? event.ports[0] : null;
-    const { type, id, bytes } = message;
-    open.set(number, { source: event.source, origin: event.origin, port, type, id });
-    tell({ event: "accepted", number, type, id, origin: event.origin, port: Boolean(port), bytes, state });
-    if (state === "serving") deliver(number, event, message.text);
-    else if (state === "booting") waiting.add(number, message, event).forEach(settle);
-    else if (message.type === "BUS.CANCEL") drop(number);
-    else reject(number, ...down);
-  }, true);
+  addEventListener(
+    "message",
+    (event) => {
+      if (event.source === window) return; // Pyodide's event loop posts to its own window
+      event.stopImmediatePropagation(); // no other listener of this page sees what comes from outside
+      const why = refusal(event);
+      const message = why ? null : read(event.data, event.ports.length, fromBus);
+      if (message === null) {
+        for (const port of event.ports) port.close();
+        return ignored(why ?? "not a request", event.origin);
+      }
+      const number = ++count;
+      if (event.ports.length > 1) for (const port of event.ports) port.close();
+      const port = event.ports.length === 1 ? event.ports[0] : null;
+      const { type, id, bytes } = message;
+      open.set(number, { source: event.source, origin: event.origin, port, type, id });
+      tell({ event: "accepted", number, type, id, origin: event.origin, port: Boolean(port), bytes, state });
+      if (state === "serving") deliver(number, event, message.text);
+      else if (state === "booting") waiting.add(number, message, event).forEach(settle);
+      else if (message.type === "BUS.CANCEL") drop(number);
+      else reject(number, ...down);
+    },
+    true,
+  );
 
   // ---- Python's end of it --------------------------------------------------------------------
 
@@ -192,7 +198,7 @@
   addEventListener(
     "error",
     ({ target, filename, message, isTrusted }) => {
-      const boot = document.getElementById("bus-boot");
+      const boot = /** @type {any} */ (document.getElementById("bus-boot"));
       if (!isTrusted || !boot) return;
       if (target === boot) fail("file", "boot.js could not be loaded.");
       else if (target === window && filename === boot.src) fail("script", message);

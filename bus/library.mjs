@@ -66,7 +66,8 @@ function placeTogether(table) {
   const { set } = WebAssembly.Table.prototype;
   const waiting = [];
   table.set = (index, value) => {
-    if (typeof value?.sig === "string") waiting.push([index, value]); // Emscripten's mark: result and parameters
+    if (typeof value?.sig === "string")
+      waiting.push([index, value]); // Emscripten's mark: result and parameters
     else set.call(table, index, value);
   };
   return () => {
@@ -94,18 +95,23 @@ function importAndExport(signatures) {
   const type = ([result, ...parameters]) => [0x60, ...list(parameters), ...list(result === "v" ? "" : result)];
   const imported = (sig, n) => [...text(""), ...text(`${n}`), 0, ...leb(kinds.indexOf(sig))];
   const exported = (_, n) => [...text(`${n}`), 0, ...leb(n)];
-  const sections = [section(1, kinds.map(type)), section(2, signatures.map(imported)), section(7, signatures.map(exported))];
+  const sections = [
+    section(1, kinds.map(type)),
+    section(2, signatures.map(imported)),
+    section(7, signatures.map(exported)),
+  ];
   return new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flat()));
 }
 
 // Lets Pyodide's own instantiateWasm, which also knows which imports this engine needs, use a module compiled already. It is
 // known by its `imports`: somebody else's script may ask in the same moment.
 function handCompiled(core, imports, reject) {
-  const own = Object.getOwnPropertyDescriptor(WebAssembly, "instantiateStreaming");
+  const own = /** @type {PropertyDescriptor} */ (Object.getOwnPropertyDescriptor(WebAssembly, "instantiateStreaming"));
   WebAssembly.instantiateStreaming = async (...asked) => {
     if (asked[1] !== imports) return own.value.apply(WebAssembly, asked);
     Object.defineProperty(WebAssembly, "instantiateStreaming", own);
     try {
+      /** @type {WebAssembly.Module} */
       const module = await core;
       return { module, instance: await WebAssembly.instantiate(module, imports) };
     } catch (error) {

@@ -9,9 +9,10 @@
   const MAX_BYTES = 65536;
   const MAX_DEPTH = 64;
   // Browsers from before 2023 lack the one or both: they get an answer as well, if it is BOOT_FAILED.
+  // biome-ignore lint/suspicious/noPrototypeBuiltins: what stands in for hasOwn cannot call it
   Object.hasOwn ??= (object, key) => Object.prototype.hasOwnProperty.call(object, key);
   String.prototype.isWellFormed ??= function () {
-    return !/\p{Surrogate}/u.test(this);
+    return !/\p{Surrogate}/u.test(String(this));
   };
   const hasOwn = Object.hasOwn;
 
@@ -70,7 +71,9 @@
   // where there is no problem; or null if it is no request. `ports` is how many came along.
   const read = (data, ports, fromBus) => {
     if (!isPlain(data) || !hasOwn(data, "type") || !isRequestType(data.type, fromBus)) return null;
+    /** @type {{type: string, id?: string}} */
     const message = { type: data.type };
+    /** @type {string | null} */
     let problem = null;
     if (hasOwn(data, "id")) {
       const { id } = data;

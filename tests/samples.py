@@ -26,6 +26,10 @@ def _texts(*values: Any) -> list[str]:
     return [value if isinstance(value, str) else json.dumps(value) for value in values]
 
 
+def _any(*values: Any) -> tuple[Any, ...]:
+    return values
+
+
 def _sso(**payload: Any) -> dict[str, Any]:
     return {"type": "AUTH.SSO", "payload": {"code": "c", "redirectUrl": URL} | payload}
 
@@ -91,7 +95,7 @@ _SSO = Samples(
             for verifier in ("", "v" * 42, "v" * 129, "v" * 43 + "\n", "\n" + "v" * 43, "v" * 42 + "+", "v" * 42 + "\u00e9",
                              1, None)
         ),
-        *(_sso(nonce=nonce) for nonce in ("", "n" * 256, 1, None, [])),
+        *(_sso(nonce=nonce) for nonce in _any("", "n" * 256, 1, None, [])),
         *(_sso(**{key: "x"}) for key in ("redirectURL", "Code", "", "type", "id")),
     ),
     only_the_model_refuses=_texts(
@@ -172,7 +176,7 @@ _FULFILLED = Samples(
         _fulfilled(currentUser={"a": [None, 0.1, {"": True}]}, company={"\u2028": 1e308}),
         *(
             _fulfilled(credentials=credentials)
-            for credentials in (
+            for credentials in _any(
                 {"legacy_token": "c"},
                 {"legacy_token": "c", "idToken": None},
                 _MIGRATED | {"legacy_token": None},
@@ -188,15 +192,15 @@ _FULFILLED = Samples(
         *(_fulfilled() | {"meta": {"source": "backend", "status": status}} for status in (99, 600, "200", None)),
         *(
             _fulfilled(credentials=credentials)
-            for credentials in (
+            for credentials in _any(
                 None, "token", [], {}, {"idToken": "a"}, {"refreshToken": "b"}, {"idToken": "a", "refreshToken": ""},
                 {"idToken": 1, "refreshToken": "b"}, {"legacy_token": ""}, {"legacy_token": None}, {"legacyToken": "c"},
                 _MIGRATED | {"legacy_token": "c"}, _MIGRATED | {"legacy_token": ""},
                 {"legacy_token": "c", "idToken": "a"}, {"legacy_token": "c", "refreshToken": ""},
             )
         ),
-        *(_fulfilled(currentUser=value) for value in (None, [], "x", 1)),
-        *(_fulfilled(company=value) for value in (None, [], "x", 1)),
+        *(_fulfilled(currentUser=value) for value in _any(None, [], "x", 1)),
+        *(_fulfilled(company=value) for value in _any(None, [], "x", 1)),
     ),
     only_the_model_refuses=[],
 )  # fmt: skip
@@ -241,7 +245,9 @@ _REJECTED = Samples(
         *_right,
         *(
             _rejected("AUTH.SSO_REJECTED", error, source="backend", status=400)
-            for error in (None, False, 0, -1.5, "no", [], {}, {"code": "X", "nested": {"a": []}})
+            for error in _any(
+                None, False, 0, -1.5, "no", [], {}, {"code": "X", "nested": {"a": []}}
+            )
         ),
     ),
     refused=_texts(

@@ -8,6 +8,8 @@
 // exact origin as target; replies come over a port of their own, so that no other listener of the
 // host page sees the credentials. All times are milliseconds.
 
+/** @import {BackendMeta, Bus, BusMeta, EmbedOptions, ErrorCode, RequestOptions} from "./client.js" */
+
 /** The default limit for a request, in milliseconds. */
 export const DEFAULT_TIMEOUT = 60_000;
 
@@ -37,6 +39,11 @@ let guide = "errors.html"; // of the bus that was embedded last: each bus serves
  * address of the section about this code, on a page that the bus serves.
  */
 export class BusError extends Error {
+  /**
+   * @param {ErrorCode} code
+   * @param {string} message
+   * @param {{error?: any, meta?: BackendMeta | BusMeta, evidence?: string[], cause?: unknown, sent?: boolean}} more
+   */
   constructor(code, message, { error, meta, evidence, cause, sent = false } = {}) {
     super(message, { cause });
     this.name = "BusError";
@@ -57,9 +64,19 @@ export class BusError extends Error {
  * message's direction, type, id and milliseconds, never its payload.
  * Returns {iframe, origin, timeout, ready, request, on, destroy}. Throws TypeError for a bad `src` or
  * `timeout`, and where there is no page to embed in.
+ * @param {EmbedOptions} options
+ * @returns {Bus}
  */
-export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.document?.body, title = "Single sign-on", replyPort = true, debug }) {
-  if (!container) throw new TypeError("The container of the iframe is not there (yet): embed in a browser, in a module script.");
+export function embed({
+  src,
+  timeout = DEFAULT_TIMEOUT,
+  container = globalThis.document?.body,
+  title = "Single sign-on",
+  replyPort = true,
+  debug,
+}) {
+  if (!container)
+    throw new TypeError("The container of the iframe is not there (yet): embed in a browser, in a module script.");
   mustBeTime(timeout);
   const url = new URL(src, document.baseURI);
   if (!/^https?:$/.test(url.protocol)) throw new TypeError(`src must be an http(s) address, not ${url.protocol}`);
@@ -67,6 +84,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
   const { origin } = url;
   const listeners = new Map(); // type -> set of callbacks
   const pending = new Map(); // id -> request
+  /** @type {string[] & {connect?: boolean}} */
   const policies = []; // what this page's own policy has forbidden
   const born = Date.now();
   let attached = false; // the iframe is in the page
@@ -76,6 +94,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
   let loadedAt = -Infinity; // when the last load event was that came before a LISTENING
   let settled = false; // `ready` is
   let up = false; // Python serves in this document
+  /** @type {BusError | null} */
   let fault = null; // the diagnosis, until a LISTENING proves it wrong
   let destroyed = false;
   let dead = false; // the bus has said that its Python is
@@ -92,18 +111,27 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     }
   };
   const say = debug === true ? console.debug : debug;
+  /** @type {(way: string, message: {type: string, id?: string}, since?: number) => void} */
   const tell = (way, { type, id }, since = born) =>
     say && call(say, `sso-bus: ${way} ${type}${id ? ` ${String(id).slice(0, 8)}` : ""} ${Date.now() - since} ms`);
 
   const iframe = document.createElement("iframe");
   // Without a referrer, because this page's address may hold a code.
-  Object.assign(iframe, { src: url.href, title, hidden: true, tabIndex: -1, ariaHidden: "true", referrerPolicy: "no-referrer" });
+  Object.assign(iframe, {
+    src: url.href,
+    title,
+    hidden: true,
+    tabIndex: -1,
+    ariaHidden: "true",
+    referrerPolicy: "no-referrer",
+  });
 
   const post = (message, ports) => {
     tell("->", message);
     iframe.contentWindow?.postMessage(message, origin, ports);
   };
 
+  /** @type {(error: BusError | null, value?: any) => void} */
   let endReady;
   const ready = new Promise((resolve, reject) => {
     endReady = (error, value) => {
@@ -138,9 +166,11 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     failWith(error);
   };
 
+  /** @type {(loaded?: boolean) => Promise<void>} */
   const diagnose = async (loaded) => {
     const mine = ++turn;
-    const error = misconfiguration(iframe, origin, policies, elsewhere) ?? (await silence(url, loaded, born, policies, known));
+    const error =
+      misconfiguration(iframe, origin, policies, elsewhere) ?? (await silence(url, loaded, born, policies, known));
     if (error && mine === turn) conclude(error);
   };
 
@@ -163,7 +193,8 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     setTimeout(() => mine === turn && diagnose(true), GRACE);
   };
 
-  const reloaded = () => failAll(new BusError("BUS_RELOADED", "The bus was reloaded or left its page before it answered."), true);
+  const reloaded = () =>
+    failAll(new BusError("BUS_RELOADED", "The bus was reloaded or left its page before it answered."), true);
 
   // ---- what arrives --------------------------------------------------------------------------
 
@@ -228,7 +259,12 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
     if (late.length) afterMessages(() => late.forEach((request) => request.expire()));
     if (!turn && now >= born + SILENT) diagnose(false);
     if (now >= born + timeout)
-      endReady(new BusError("TIMEOUT", `The bus was not ready within ${timeout} ms${listening() ? ": it listens, but its Python has not started" : unheard()}.`));
+      endReady(
+        new BusError(
+          "TIMEOUT",
+          `The bus was not ready within ${timeout} ms${listening() ? ": it listens, but its Python has not started" : unheard()}.`,
+        ),
+      );
     const next = Math.min(settled ? Infinity : born + timeout, ...[...pending.values()].map(({ until }) => until));
     if (settled && !pending.size) return;
     timer = setTimeout(look, Math.min(LOOK, Math.max(1, next - now)));
@@ -250,7 +286,8 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.d
   if (misconfiguration(iframe, origin, policies, elsewhere)) diagnose();
   look();
 
-  /** Sends a request. Resolves to the payload of its reply, or rejects with a BusError. */
+  // Sends a request. Resolves to the payload of its reply, or rejects with a BusError.
+  /** @type {(type: string, payload?: object, options?: RequestOptions) => Promise<any>} */
   const request = async (type, payload = {}, { timeout: limit = timeout, signal } = {}) => {
     if (destroyed) throw new BusError("DESTROYED", "The bus was destroyed.");
     if (signal?.aborted) throw aborted(signal);
@@ -311,7 +348,9 @@ function removeWhenUp(iframe) {
 // Waits among `pending` until it is sent, and ends by its reply, a failure, its limit or its signal.
 function ask(link, type, payload, limit, signal, channel) {
   return new Promise((resolve, reject) => {
-    const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+      byte.toString(16).padStart(2, "0"),
+    ).join("");
     const began = Date.now();
     const end = (finish, value) => {
       if (!link.pending.delete(id)) return;
@@ -351,7 +390,8 @@ function ask(link, type, payload, limit, signal, channel) {
         if (entry.sent) link.post({ type: "BUS.CANCEL", payload: { id } });
         entry.fail(error);
       },
-      expire: () => entry.giveUp(new BusError("TIMEOUT", `No answer within ${limit} ms${entry.sent ? "" : link.unsent()}.`)),
+      expire: () =>
+        entry.giveUp(new BusError("TIMEOUT", `No answer within ${limit} ms${entry.sent ? "" : link.unsent()}.`)),
     };
     const onAbort = () => entry.giveUp(aborted(signal));
     signal?.addEventListener("abort", onAbort);
@@ -366,7 +406,8 @@ function aborted({ reason }) {
 
 // A time limit that is none would be asked after without a pause.
 function mustBeTime(limit) {
-  if (typeof limit !== "number" || isNaN(limit)) throw new TypeError("timeout must be a number of milliseconds.");
+  if (typeof limit !== "number" || Number.isNaN(limit))
+    throw new TypeError("timeout must be a number of milliseconds.");
 }
 
 // Calls back when what has arrived by now has been heard: an answer that is there wins.
@@ -396,21 +437,39 @@ function misconfiguration(iframe, origin, policies, elsewhere) {
   const found = (message, ...evidence) => new BusError("MISCONFIGURED", message, { evidence });
   const { origin: own } = self;
   const sandbox = iframe.getAttribute("sandbox");
-  const lacks = ["allow-scripts", "allow-same-origin"].filter((word) => sandbox !== null && !iframe.sandbox.contains(word));
-  if (policies.length) return found("This page's own Content-Security-Policy forbids the bus: add its origin to frame-src.", ...policies);
-  if (lacks.length) return found(`The iframe is sandboxed too tightly: add ${lacks.join(" and ")} to its sandbox attribute.`, `sandbox="${sandbox}"`);
+  const lacks = ["allow-scripts", "allow-same-origin"].filter(
+    (word) => sandbox !== null && !iframe.sandbox.contains(word),
+  );
+  if (policies.length)
+    return found("This page's own Content-Security-Policy forbids the bus: add its origin to frame-src.", ...policies);
+  if (lacks.length)
+    return found(
+      `The iframe is sandboxed too tightly: add ${lacks.join(" and ")} to its sandbox attribute.`,
+      `sandbox="${sandbox}"`,
+    );
   if (own === "null")
-    return found("This page has no origin of its own (sandboxed, data: or file:), so no bus can allow it.", `self.origin is "${own}"`);
+    return found(
+      "This page has no origin of its own (sandboxed, data: or file:), so no bus can allow it.",
+      `self.origin is "${own}"`,
+    );
   if (!SAYABLE.test(own) || INSECURE.test(own))
-    return found("This page's origin is not https: (http: on localhost) with a plain host name, so no bus can allow it.", `self.origin is "${own}"`);
+    return found(
+      "This page's origin is not https: (http: on localhost) with a plain host name, so no bus can allow it.",
+      `self.origin is "${own}"`,
+    );
   if (own.startsWith("https:") && INSECURE.test(origin))
     return found("An https: page cannot embed an http: bus: serve the bus over https:.", `src is at ${origin}`);
-  if (elsewhere) return found(`src leads to ${elsewhere}: give that address as src.`, `BUS.LISTENING came from ${elsewhere}`);
+  if (elsewhere)
+    return found(`src leads to ${elsewhere}: give that address as src.`, `BUS.LISTENING came from ${elsewhere}`);
 }
 
 // What it can gather, likewise; undefined where the bus may only be slow.
 async function silence(url, loaded, born, policies, known) {
-  const evidence = [loaded ? "the iframe's page has loaded" : "the iframe has not loaded", `no BUS.LISTENING came from ${url.origin} in ${Date.now() - born} ms`];
+  const evidence = [
+    loaded ? "the iframe's page has loaded" : "the iframe has not loaded",
+    `no BUS.LISTENING came from ${url.origin} in ${Date.now() - born} ms`,
+  ];
+  /** @type {boolean | null} */
   let up = true;
   let asked = "a request to it was answered, so it is up";
   try {
@@ -423,11 +482,17 @@ async function silence(url, loaded, born, policies, known) {
       : `a request to it failed${up === null ? ", or this page's Cross-Origin-Embedder-Policy forbids it" : ""}`;
   }
   evidence.push(asked);
-  const nobody = navigator.onLine ? "the bus is down, the address is wrong, or a blocker is in the way (an extension, a proxy)" : "the browser is offline";
+  const nobody = navigator.onLine
+    ? "the bus is down, the address is wrong, or a blocker is in the way (an extension, a proxy)"
+    : "the browser is offline";
   if (up === false) return new BusError("BUS_UNREACHABLE", `Nobody answers at ${url.href}: ${nobody}.`, { evidence });
   if (!loaded) return; // it may only be slow
   const refused = known
     ? "The iframe shows no bus any more."
     : `The bus at ${url.origin} has not spoken to this page. If it never does, it probably does not allow it: add ${self.origin} to allowed_origins in its settings. If it does for others, a blocker is in the way (an extension, a proxy).`;
-  return new BusError("NOT_ALLOWED", `${refused} Or there is no bus at ${url.href}, or its scripts come with a wrong type${up ? "" : ", or it is down"}.`, { evidence });
+  return new BusError(
+    "NOT_ALLOWED",
+    `${refused} Or there is no bus at ${url.href}, or its scripts come with a wrong type${up ? "" : ", or it is down"}.`,
+    { evidence },
+  );
 }

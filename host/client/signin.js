@@ -7,6 +7,9 @@
 // What a sign-in needs until its answer comes (state, verifier, nonce) is kept in this tab's session
 // storage for a redirect, in this page's memory for a popup, and deleted when the answer is taken.
 // All times are milliseconds.
+
+/** @import {Bus, BusError as Failure, SignedIn} from "./client.js" */
+/** @import {FinishOptions, PopupOptions, SignInOptions} from "./signin.js" */
 import { BusError, DEFAULT_TIMEOUT } from "./client.js";
 
 const JOURNEY = "sso-bus.journey"; // session storage: the one redirect that this tab has under way
@@ -23,9 +26,13 @@ const OLD = 3_600_000; // an answer that comes later belongs to nothing any more
 const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
 // The parameters of an answer (RFC 6749, 4.1.2; RFC 9207): three of an error's, three others, and then
 // what some providers add to them.
-const ANSWER = "error error_description error_uri code state iss error_subcode session_state scope authuser prompt hd client_info".split(" ");
+const ANSWER =
+  "error error_description error_uri code state iss error_subcode session_state scope authuser prompt hd client_info".split(
+    " ",
+  );
 // An address: what is before the query, the query, what is between, and the fragment's own parameters,
 // as in #code=…, #/code=… and #/callback?code=….
+/** @type {{exec: (address: string) => any}} */
 const PARTS = /^([^?#]*\??)([^#]*)((?:#(?:[^?=&]*\?|\/)?)?)(.*)$/s;
 
 /**
@@ -39,15 +46,26 @@ const PARTS = /^([^?#]*\??)([^#]*)((?:#(?:[^?=&]*\?|\/)?)?)(.*)$/s;
  * `bus.request("AUTH.SSO", …, {timeout, signal})`; it is rejected with POPUP_BLOCKED, POPUP_CLOSED,
  * NO_ANSWER, and what `finishSignIn` is rejected with. `features`: the window's (HTML, window.open).
  * Throws TypeError for options that cannot work.
+ * @param {SignInOptions & Partial<Omit<PopupOptions, "popup">> & {popup?: boolean}} options
+ * @returns {Promise<any>}
  */
-export function startSignIn({ popup = false, bus, timeout, signal, features = "popup,width=480,height=640", ...options }) {
+export function startSignIn({
+  popup = false,
+  bus,
+  timeout,
+  signal,
+  features = "popup,width=480,height=640",
+  ...options
+}) {
   const journey = newJourney(options);
   if (!popup) return leave(journey, options);
   if (!bus) throw new TypeError("A sign-in by popup needs the bus.");
   const limit = limitOf(timeout ?? bus.timeout);
   const tab = opened(features); // now: a browser allows it in the click alone
   if (!tab) return Promise.reject(new BusError("POPUP_BLOCKED", "The browser blocked the sign-in window."));
-  return inPopup(tab, journey, options, signal).then((payload) => bus.request("AUTH.SSO", payload, { timeout: limit, signal }));
+  return inPopup(tab, journey, options, signal).then((payload) =>
+    bus.request("AUTH.SSO", payload, { timeout: limit, signal }),
+  );
 }
 
 /**
@@ -60,6 +78,8 @@ export function startSignIn({ popup = false, bus, timeout, signal, features = "p
  * Called again meanwhile, as by effects that run twice, it joins the exchange under way; `timeout` and
  * `signal` are each caller's own. A code that was not sent yet is there for whoever asks next, through
  * a bus of his own. In a popup it gives the answer to the page that waits for it, which closes the popup.
+ * @param {FinishOptions} options
+ * @returns {Promise<SignedIn | null>}
  */
 export async function finishSignIn({ bus, timeout, signal }) {
   const limit = limitOf(timeout ?? bus?.timeout);
@@ -80,12 +100,14 @@ export async function finishSignIn({ bus, timeout, signal }) {
 
 // ---- one exchange for all who ask ---------------------------------------------------------------
 
+/** @type {{until: number, payload?: any, failure?: Failure, exchange?: any} | null} */
 let underWay = null; // the sign-in whose answer was taken: {payload or failure, until, exchange}
 
 function taken(journey, answer) {
   const own = answer.state === journey.state;
   if (own) sessionStorage.removeItem(JOURNEY); // an answer counts once; another's leaves it as it is
   forget(answer.key, own);
+  /** @type {NonNullable<typeof underWay>} */
   const sign = { until: Date.now() + UNSENT };
   try {
     sign.payload = checked(journey, answer);
@@ -161,6 +183,7 @@ function share(exchange, limit, until, signal) {
   });
 }
 
+/** @param {number} timeout */
 function limitOf(timeout = DEFAULT_TIMEOUT) {
   if (!(typeof timeout === "number" && timeout >= 0)) throw new TypeError("timeout must be a number of milliseconds.");
   return Math.min(timeout, LONG);
@@ -170,6 +193,7 @@ const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
 
 // ---- the journey ------------------------------------------------------------------------------
 
+/** @type {(options: SignInOptions) => any} */
 function newJourney({ authorizeUrl, clientId, redirectUrl, issuer, nonce }) {
   const authorize = addressOf("authorizeUrl", authorizeUrl);
   if (!clientId) throw new TypeError("clientId is missing.");
@@ -177,13 +201,22 @@ function newJourney({ authorizeUrl, clientId, redirectUrl, issuer, nonce }) {
   if (redirect.origin !== location.origin)
     throw new TypeError(`redirectUrl must be a page of this origin, ${location.origin}.`);
   // As a string it is what was registered, so it stays as it was given, character for character.
-  const exact = typeof redirectUrl === "string" && redirectUrl.startsWith(location.origin) ? redirectUrl : redirect.href;
+  const exact =
+    typeof redirectUrl === "string" && redirectUrl.startsWith(location.origin) ? redirectUrl : redirect.href;
   if (!/^[!-[\]-~]{1,2048}$/.test(exact))
     throw new TypeError("redirectUrl must be at most 2,048 ASCII characters, without spaces and backslashes.");
   const taken = ANSWER.find((name) => redirect.searchParams.has(name));
   if (taken) throw new TypeError(`redirectUrl must not have the parameter ${taken}: answers do.`);
   if (!crypto.subtle) throw new TypeError("A sign-in needs https: (or localhost).");
-  return { state: random(), verifier: random(), began: Date.now(), redirectUrl: exact, issuer, nonce: nonce ? random() : undefined, elsewhere: authorize.origin !== location.origin };
+  return {
+    state: random(),
+    verifier: random(),
+    began: Date.now(),
+    redirectUrl: exact,
+    issuer,
+    nonce: nonce ? random() : undefined,
+    elsewhere: authorize.origin !== location.origin,
+  };
 }
 
 // An address that a user's browser may be sent to with a sign-in's secrets (RFC 6749, 3.1 and 3.1.2).
@@ -199,7 +232,15 @@ async function authorization({ state, verifier, redirectUrl, nonce }, { authoriz
   const url = new URL(authorizeUrl);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
   const challenge = { code_challenge: base64url(new Uint8Array(digest)), code_challenge_method: "S256" };
-  const own = { response_type: "code", client_id: clientId, redirect_uri: redirectUrl, scope, state, nonce, ...challenge };
+  const own = {
+    response_type: "code",
+    client_id: clientId,
+    redirect_uri: redirectUrl,
+    scope,
+    state,
+    nonce,
+    ...challenge,
+  };
   for (const [name, value] of [...Object.entries(params ?? {}), ...Object.entries(own)])
     if (value != null) url.searchParams.set(name, value);
   url.search = `${url.searchParams}`.replaceAll("+", "%20"); // not every provider reads + as a space
@@ -211,7 +252,11 @@ async function leave(journey, options) {
   try {
     sessionStorage.setItem(JOURNEY, JSON.stringify(journey));
   } catch (cause) {
-    throw new BusError("MISCONFIGURED", "The browser refuses this page session storage, which a sign-in by redirect needs: use a popup.", { evidence: [cause.message], cause });
+    throw new BusError(
+      "MISCONFIGURED",
+      "The browser refuses this page session storage, which a sign-in by redirect needs: use a popup.",
+      { evidence: [cause.message], cause },
+    );
   }
   underWay = null; // the user wants a new one
   return new Promise((_, reject) => {
@@ -228,7 +273,7 @@ async function leave(journey, options) {
 // What this tab's session storage holds, or null, also where there is none.
 function stored(name) {
   try {
-    return JSON.parse(sessionStorage.getItem(name));
+    return JSON.parse(/** @type {string} */ (sessionStorage.getItem(name)));
   } catch {
     return null;
   }
@@ -246,7 +291,9 @@ function opened(features) {
 }
 
 async function inPopup(tab, journey, options, signal) {
+  /** @type {Answer | null | undefined} */
   let answer = null;
+  /** @type {any} */
   let wake;
   const woken = new Promise((resolve) => (wake = resolve)); // timers are slow in a page out of sight
   // Called by finishSignIn in the popup: before its page can go on, and with no listener to overhear.
@@ -270,7 +317,10 @@ async function inPopup(tab, journey, options, signal) {
       if (tab.closed) throw new BusError("POPUP_CLOSED", "The sign-in window was closed.");
       since = seen === null ? Math.min(since, Date.now()) : Infinity;
       if (Date.now() > since + BACK)
-        throw new BusError("NO_ANSWER", "The sign-in window came back without an answer: the page at redirectUrl must call finishSignIn first.");
+        throw new BusError(
+          "NO_ANSWER",
+          "The sign-in window came back without an answer: the page at redirectUrl must call finishSignIn first.",
+        );
       await Promise.race([woken, pause(LOOK)]);
     }
   } finally {
@@ -310,6 +360,8 @@ function handedOver() {
  * The answer to a journey that an address holds, in its query or fragment (RFC 6749, 4.1.2), or null.
  * It has the journey's state, or has come to its redirect URL while it is under way: with another
  * state, or as an error without one, which some providers send.
+ * @typedef {{code?: string, state?: string, iss?: string, refusal: any, here?: boolean, key: string, twice?: boolean}} Answer
+ * @returns {Answer | null}
  */
 function answerTo(journey, address) {
   const [, , query, , fragment] = PARTS.exec(address);
@@ -332,19 +384,31 @@ function isAt({ redirectUrl }, address) {
   const [wanted, url] = [new URL(redirectUrl), new URL(address)];
   const values = ({ searchParams }, name) => JSON.stringify(searchParams.getAll(name));
   const same = (name) => values(wanted, name) === values(url, name);
-  return wanted.origin === url.origin && wanted.pathname === url.pathname && [...wanted.searchParams.keys()].every(same);
+  return (
+    wanted.origin === url.origin && wanted.pathname === url.pathname && [...wanted.searchParams.keys()].every(same)
+  );
 }
 
 const isOld = ({ began }) => Date.now() > began + OLD;
 
 // What to ask the bus with. Somebody else's answer must not sign this user in (RFC 6749, 10.12).
+/** @type {(journey: any, answer: Answer) => any} */
 function checked(journey, { state, code, iss, refusal, here, twice }) {
   // No parameter may be there twice (RFC 6749, 3.1).
   if (!here || twice || isOld(journey) || (state && state !== journey.state))
-    throw new BusError("STATE_MISMATCH", here ? "The answer belongs to no sign-in that this tab began." : "The answer came to another page than redirectUrl.");
+    throw new BusError(
+      "STATE_MISMATCH",
+      here
+        ? "The answer belongs to no sign-in that this tab began."
+        : "The answer came to another page than redirectUrl.",
+    );
   if (journey.issuer !== undefined && iss !== journey.issuer && (state || iss))
-    throw new BusError("ISSUER_MISMATCH", `The answer's issuer (iss) is ${iss ? JSON.stringify(iss.slice(0, 256)) : "missing"}, not ${JSON.stringify(journey.issuer)}.`);
-  if (refusal.error) throw new BusError("PROVIDER_ERROR", "The identity provider refused the sign-in; see error.", { error: refusal });
+    throw new BusError(
+      "ISSUER_MISMATCH",
+      `The answer's issuer (iss) is ${iss ? JSON.stringify(iss.slice(0, 256)) : "missing"}, not ${JSON.stringify(journey.issuer)}.`,
+    );
+  if (refusal.error)
+    throw new BusError("PROVIDER_ERROR", "The identity provider refused the sign-in; see error.", { error: refusal });
   const { redirectUrl, verifier: codeVerifier, nonce } = journey;
   return { code, redirectUrl, codeVerifier, ...(nonce && { nonce }) };
 }
@@ -352,6 +416,7 @@ function checked(journey, { state, code, iss, refusal, here, twice }) {
 // ---- the address, clean for good ----------------------------------------------------------------
 
 let guarded = false;
+/** @type {any} */
 let used = null; // the keys of the answers that were taken; of this tab's own sign-ins, their beginnings
 
 // What tells an answer apart: its state, or all of it.
@@ -382,6 +447,7 @@ function guard() {
   guarded = true;
   for (const name of ["pushState", "replaceState"]) {
     const plain = history[name];
+    /** @this {any} @param {any[]} args */
     const clean = function (...args) {
       try {
         const { href } = new URL(args[2] || location.href, document.baseURI);
@@ -438,4 +504,7 @@ function washedState(state) {
 const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
 
 const base64url = (bytes) =>
-  btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");

@@ -185,3 +185,9 @@ def test_debug_says_who_what_and_how_long_and_nothing_else(open_tab: Opener, wor
     ]
     tab.run("(src) => embed({ src, debug: true }).ready", world.bus())
     tab.wait_for_line("sso-bus: <- BUS.READY")
+
+
+def test_debug_that_is_off_ends_nothing(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src, debug: false }).ready", world.bus())
+    assert tab.run("() => ask({})")["code"] == "INVALID_PAYLOAD"

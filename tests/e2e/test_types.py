@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 
 from host.tools.paths import ROOT
 from host.tools.types.messages import MESSAGES
+from tests import javascript
 from tests.e2e.support.asking import REDIRECT
 from tests.e2e.support.example import install_example
-from tests.e2e.support.node_tools import SOURCE, run_tool, tool_json
+from tests.e2e.support.node_tools import SOURCE, node_tools, run_tool, tool_json
 from tests.e2e.support.tab import Opener
 from tests.e2e.support.world import World
 from tests.samples import SAMPLES
@@ -130,6 +132,41 @@ def test_the_example_uses_the_tools_that_it_was_tested_with() -> None:
     tools = json.loads((SOURCE / "package.json").read_text())["devDependencies"]
     example = json.loads((EXAMPLE / "package.json").read_text())["devDependencies"]
     assert example.items() <= tools.items()
+
+
+# -- the modules that ship ------------------------------------------------------------------------
+
+
+BREAKS = [
+    ("host/client/client.d.ts", "  title?: string", "  name?: string", r"client\.js.* 'title' does not"),
+    ("host/client/client.d.ts", "  destroy(): void;", "  end(): void;", r"client\.js.* 'destroy' does not"),
+    ("host/client/signin.d.ts", "  features?: string", "  feature?: string", r"signin\.js.* 'features'"),
+    ("host/client/signin.js", "location.href", "location.address", r"signin\.js.* 'address' does not"),
+    ("bus/early.js", "event.stopImmediatePropagation", "event.stopNow", r"early\.js.* 'stopNow' does not"),
+    # What no module's own types tell.
+    ("host/client/client.js", "const LOOK =", "export const LOOK =", r"declared\.ts.*'false'"),
+    ("host/client/client.d.ts", "  readonly sent:", "  readonly posted:", r"declared\.ts.*'false'"),
+]  # fmt: skip
+
+
+def test_the_modules_that_ship_are_as_declared_and_keep_to_their_types(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tools = node_tools()
+    for folder in ("host/client", "bus"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copytree(SOURCE, tmp_path / ".runtime/tools")
+    javascript.types(tools, tmp_path)
+    for name, old, new, _ in BREAKS:
+        text = (tmp_path / name).read_text("utf-8")
+        assert old in text
+        (tmp_path / name).write_text(text.replace(old, new, 1), "utf-8")
+    with pytest.raises(subprocess.CalledProcessError):
+        javascript.types(tools, tmp_path)
+    said = capfd.readouterr().out
+    found = [len(re.findall(expected, said)) for *_, expected in BREAKS]
+    assert [bool(n) for n in found] == [True] * len(BREAKS), said
+    assert found[-1] == 2, said  # one line for each of the last two
 
 
 # -- what a browser hears -------------------------------------------------------------------------

@@ -63,9 +63,12 @@ const actions = {
     made.onload = () => {
       const data = message("synthetic");
       const { contentWindow } = made;
+      // biome-ignore lint/suspicious/noShadowRestrictedNames: on purpose
       const { MessageEvent, Object } = contentWindow; // the bus's own, so that nothing else is odd
       const plain = Object.assign(new Object(), { ...data, payload: Object.assign(new Object(), data.payload) });
-      contentWindow.dispatchEvent(new MessageEvent("message", { data: plain, origin: location.origin, source: window }));
+      contentWindow.dispatchEvent(
+        new MessageEvent("message", { data: plain, origin: location.origin, source: window }),
+      );
       contentWindow.postMessage(message("genuine"), origin);
     };
     document.body.append(made);

@@ -8,11 +8,14 @@ const randomOf = (seed) => () => {
   return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 };
 
+// biome-ignore format: a table
 const TYPES = ["AUTH.SSO", "AUTH.SSO", "AUTH.SSO", "BUS.REGISTER", "NO.SUCH", "BUS.CANCEL", "BUS.READY",
   "AUTH.SSO_FULFILLED", "X.Y_REJECTED", "auth.sso", "AUTH.SSO ", "__proto__", "constructor", "", "A.B", "A1_.B_2"];
+// biome-ignore format: a table
 const KEYS = ["code", "redirectUrl", "codeVerifier", "nonce", "id", "type", "payload", "__proto__", "constructor",
   "toString", "toJSON", "then", "length", "0", "", "\u0000", "\ud83d\ude00", "caf\u00e9"];
 // No string here is a redirect URL that is accepted, so that no message is a valid sign-in.
+// biome-ignore format: a table
 const STRINGS = ["", "x", "https://app.example.com/#fragment", "javascript:alert(1)", "\ud800", "\u2028", "null", "[object Object]",
   "v".repeat(43), "x".repeat(129), "x".repeat(5000)];
 
@@ -25,7 +28,14 @@ export const isRequest = (value) =>
   value.type.length <= 64 &&
   /^[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*$/.test(value.type) &&
   !/_(FULFILLED|REJECTED)$/.test(value.type) &&
-  !["BUS.LISTENING", "BUS.READY", "AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED", "AUTH.SESSION_CHANGED", "BUS.CANCEL"].includes(value.type);
+  ![
+    "BUS.LISTENING",
+    "BUS.READY",
+    "AUTH.TOKEN_REFRESHED",
+    "AUTH.REFRESH_TOKEN_EXPIRED",
+    "AUTH.SESSION_CHANGED",
+    "BUS.CANCEL",
+  ].includes(value.type);
 
 export const generator = (seed) => {
   const random = randomOf(seed);
@@ -35,17 +45,25 @@ export const generator = (seed) => {
     const made = {};
     for (const key of times(5, () => pick(KEYS))) {
       // As own properties, the odd names included.
-      Object.defineProperty(made, key, { value: value(depth - 1), enumerable: true, configurable: true, writable: true });
+      Object.defineProperty(made, key, {
+        value: value(depth - 1),
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
     }
     return made;
   };
   const value = (depth) => {
+    // biome-ignore format: a table
     const simple = [
       () => pick(STRINGS), () => random(), () => -0, () => NaN, () => Infinity, () => null, () => undefined,
       () => true, () => 2n ** 70n, () => new Date(random() * 1e12), () => /x/g, () => new Error("x"),
       () => new Uint8Array(4), () => new ArrayBuffer(4), () => new Boolean(false), () => new String("x"),
+      // biome-ignore lint/suspicious/noSparseArray: one of the things that JSON cannot carry
       () => new Blob(["x"]), () => new DataView(new ArrayBuffer(4)), () => [, 1],
     ];
+    // biome-ignore format: a table
     const nested = [
       () => object(depth), () => object(depth), () => times(4, () => value(depth - 1)),
       () => new Map(times(3, () => [pick(KEYS), value(depth - 1)])), () => new Set(times(3, () => value(depth - 1))),

@@ -4,7 +4,9 @@ import { finishSignIn, startSignIn } from "/signin.js";
 import "/pages/host.js";
 
 const failure = (error) =>
-  error instanceof BusError ? { code: error.code, message: error.message, error: error.error } : { thrown: String(error) };
+  error instanceof BusError
+    ? { code: error.code, message: error.message, error: error.error }
+    : { thrown: String(error) };
 const outcome = (promise) => promise.then((payload) => payload && { fulfilled: payload }, failure);
 
 window.start = (options) => {

@@ -1,5 +1,13 @@
 // What must compile besides the example: the rest of the API, and that every code can be told apart.
-import { DEFAULT_TIMEOUT, embed, type BusError, type Credentials, type ErrorCode, type JsonValue, type SsoRejected } from "sso-bus-client";
+import {
+  DEFAULT_TIMEOUT,
+  embed,
+  type BusError,
+  type Credentials,
+  type ErrorCode,
+  type JsonValue,
+  type SsoRejected,
+} from "sso-bus-client";
 import { startSignIn } from "sso-bus-client/signin";
 
 const aborting = new AbortController();

@@ -13,8 +13,15 @@ console.log(
         {
           action: each.action(),
           channel: each.channels().all()[0].id(),
-          messages: each.messages().all().map((message) => message.name()),
-          reply: each.reply()?.messages().all().map((message) => message.name()),
+          messages: each
+            .messages()
+            .all()
+            .map((message) => message.name()),
+          reply: each
+            .reply()
+            ?.messages()
+            .all()
+            .map((message) => message.name()),
           replyChannel: each.reply()?.channel()?.id(),
         },
       ]),

@@ -1,5 +1,8 @@
 """What every unit test gets: asyncio, and a bus whose every message is checked at the end."""
 
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
 import pytest
 
 from bus.deadline import within
@@ -7,16 +10,16 @@ from tests.unit.fakes import World
 
 
 @pytest.fixture(scope="session")
-def anyio_backend():
+def anyio_backend() -> str:
     return "asyncio"
 
 
 @pytest.fixture
-async def worlds():
+async def worlds() -> AsyncIterator[Callable[..., World]]:
     """Makes worlds, and checks each of them when the test is over."""
     made = []
 
-    def make(**facts):
+    def make(**facts: Any) -> World:
         made.append(World(**facts))
         return made[-1]
 
@@ -26,11 +29,11 @@ async def worlds():
 
 
 @pytest.fixture
-async def world(worlds):
+async def world(worlds: Callable[..., World]) -> World:
     return worlds()
 
 
 @pytest.fixture
-def quick_looks(monkeypatch):
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines look at the (fake) clock a thousand times a second, so that no test waits for it."""
-    monkeypatch.setitem(within.__kwdefaults__, "look_seconds", 0.001)
+    monkeypatch.setitem(within.__kwdefaults__ or {}, "look_seconds", 0.001)

@@ -4,6 +4,8 @@ import asyncio
 import base64
 import hashlib
 import json
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qsl
 
 from cryptography.exceptions import InvalidSignature
@@ -17,7 +19,7 @@ from joserfc.jws import JWSRegistry
 from bus.exchange.oidc import OidcExchange
 from bus.ports import FetchFailed, NoSuchAlgorithm, UnusableKey
 from bus.settings.oidc import OidcSso
-from tests.unit.fakes import CODE, HANGS_SECONDS, REDIRECT_URL, VERIFIER, Call, sso
+from tests.unit.fakes import CODE, HANGS_SECONDS, REDIRECT_URL, VERIFIER, Call, World, sso
 
 ISSUER = "https://id.example.com/realms/acme"
 DISCOVERY = ISSUER + "/.well-known/openid-configuration"
@@ -38,39 +40,41 @@ KINDS = {
     "EdDSA": "Ed25519",
 }
 """The key that each algorithm signs with."""
-_made = {}
+HASHES: dict[str, Any] = {"256": SHA256, "384": SHA384, "512": SHA512}
+_made: dict[tuple[str, str], Any] = {}
 
 
-def key_of(algorithm, name="1"):
+def key_of(algorithm: str, name: str = "1") -> Any:
     """A private key, made once for each kind and name: RSA takes its time."""
     kind = KINDS[algorithm]
     if (kind, name) not in _made:
-        _made[kind, name] = {
+        make: dict[str, Callable[[], Any]] = {
             "RSA": lambda: jwk.RSAKey.generate_key(2048),
             "Ed25519": lambda: jwk.OKPKey.generate_key("Ed25519"),
-        }.get(kind, lambda: jwk.ECKey.generate_key(kind))()
+        }
+        _made[kind, name] = make.get(kind, lambda: jwk.ECKey.generate_key(kind))()
     return _made[kind, name]
 
 
-def b64(data):
+def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 class FakeProvider:
     """A `bus.ports.Fetch`. `pages` says what is answered where: (status, body), or an exception."""
 
-    def __init__(self):
-        self.calls = []
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
         self.algorithm = "ES256"
         self.key = ("1", key_of("ES256"))
-        self.document = {
+        self.document: dict[str, Any] = {
             "issuer": ISSUER,
             "token_endpoint": TOKEN,
             "jwks_uri": JWKS,
             "userinfo_endpoint": USERINFO,
             "code_challenge_methods_supported": ["S256"],
         }
-        self.claims = {
+        self.claims: dict[str, Any] = {
             "iss": ISSUER,
             "aud": CLIENT,
             "sub": SUB,
@@ -78,37 +82,41 @@ class FakeProvider:
             "iat": NOW,
             "email": "MARK-email",
         }
-        self.header = {}
-        self.tokens = {
+        self.header: dict[str, Any] = {}
+        self.tokens: dict[str, Any] = {
             "access_token": ACCESS_TOKEN,
             "refresh_token": REFRESH_TOKEN,
             "token_type": "Bearer",
         }
-        self.user = {"sub": SUB, "name": "MARK-name", "org": {"name": "MARK-company"}}
-        self.published = None
+        self.user: dict[str, Any] = {
+            "sub": SUB,
+            "name": "MARK-name",
+            "org": {"name": "MARK-company"},
+        }
+        self.published: list[Any] | None = None
         """The key set, where it is not just the key that signs."""
-        self.pages = {}
+        self.pages: dict[str, Any] = {}
         self.supported = set(KINDS)
         self._news = asyncio.Event()
-        self.held = set()
+        self.held: set[str] = set()
         """Where requests wait until the test answers them."""
 
-    def use(self, algorithm, name="1"):
+    def use(self, algorithm: str, name: str = "1") -> "FakeProvider":
         """Sign with a key of this kind from now on; the key set follows."""
         self.algorithm = algorithm
         self.key = (name, key_of(algorithm, name))
         return self
 
-    def jwks(self):
+    def jwks(self) -> dict[str, Any]:
         if self.published is not None:
             return {"keys": self.published}
         return {"keys": [self.public()]}
 
-    def public(self, **more):
+    def public(self, **more: Any) -> dict[str, Any]:
         name, key = self.key
         return key.as_dict(private=False, kid=name, use="sig", alg=self.algorithm) | more
 
-    def id_token(self):
+    def id_token(self) -> str:
         name, key = self.key
         header = {"alg": self.algorithm, "kid": name} | self.header
         header = {name: value for name, value in header.items() if value is not None}
@@ -119,17 +127,18 @@ class FakeProvider:
         algorithm = JWSRegistry(algorithms=[self.algorithm]).get_alg(self.algorithm)
         return f"{signed}.{b64(algorithm.sign(signed.encode(), key))}"
 
-    def answer(self, url):
+    def answer(self, url: str) -> Any:
         if url in self.pages:
             return self.pages[url]
-        return {
+        answers: dict[str, Callable[[], Any]] = {
             DISCOVERY: lambda: (200, self.document),
             JWKS: lambda: (200, self.jwks()),
             TOKEN: lambda: (200, {"id_token": self.id_token()} | self.tokens),
             USERINFO: lambda: (200, self.user),
-        }[url]()
+        }
+        return answers[url]()
 
-    async def __call__(self, url, *, headers, body):
+    async def __call__(self, url: str, *, headers: dict[str, str], body: str | None) -> Call:
         call = Call(url, headers, body)
         self.calls.append(call)
         self._news.set()
@@ -142,16 +151,16 @@ class FakeProvider:
                 call.answer(*answer)
         return await call.head()
 
-    async def verify(self, algorithm, *, jwk, signed, signature):
+    async def verify(self, algorithm: str, *, jwk: str, signed: bytes, signature: bytes) -> bool:
         if algorithm not in self.supported:
             raise NoSuchAlgorithm
         return verify(algorithm, jwk=jwk, signed=signed, signature=signature)
 
-    def exchange(self, **settings):
+    def exchange(self, **settings: Any) -> Callable[..., Any]:
         """What makes a world's exchange with this provider."""
         table = {"provider": "oidc", "issuer": ISSUER, "client_id": CLIENT} | settings
 
-        def make(world, timeout_seconds):
+        def make(world: World, timeout_seconds: int) -> OidcExchange:
             return OidcExchange(
                 OidcSso.model_validate(table),
                 timeout_seconds,
@@ -163,10 +172,10 @@ class FakeProvider:
 
         return make
 
-    def urls(self):
+    def urls(self) -> list[str]:
         return [call.url for call in self.calls]
 
-    async def asked(self, url, times=1):
+    async def asked(self, url: str, times: int = 1) -> Call:
         """Wait until `url` has been asked for so often; return the last request."""
         async with asyncio.timeout(HANGS_SECONDS):
             while self.urls().count(url) < times:
@@ -174,19 +183,19 @@ class FakeProvider:
                 await self._news.wait()
         return [call for call in self.calls if call.url == url][-1]
 
-    def forms(self):
-        return [dict(parse_qsl(call.body)) for call in self.calls if call.url == TOKEN]
+    def forms(self) -> list[dict[str, str]]:
+        return [dict(parse_qsl(call.body or "")) for call in self.calls if call.url == TOKEN]
 
 
-def verify(algorithm, *, jwk, signed, signature):
+def verify(algorithm: str, *, jwk: str, signed: bytes, signature: bytes) -> bool:
     """Check a signature as WebCrypto would."""
     from joserfc import jwk as keys
 
     try:
-        public = keys.import_key(json.loads(jwk)).public_key
+        public: Any = keys.import_key(json.loads(jwk)).public_key
     except ValueError:
         raise UnusableKey from None
-    digest = {"256": SHA256, "384": SHA384, "512": SHA512}.get(algorithm[2:], SHA512)()
+    digest = HASHES.get(algorithm[2:], SHA512)()
     try:
         if algorithm.startswith("RS"):
             public.verify(signature, signed, PKCS1v15(), digest)
@@ -203,13 +212,13 @@ def verify(algorithm, *, jwk, signed, signature):
     return True
 
 
-def at_hash(token, algorithm):
+def at_hash(token: str, algorithm: str) -> str:
     bits = "512" if algorithm == "EdDSA" else algorithm[2:]
     digest = hashlib.new(f"sha{bits}", token.encode()).digest()
     return b64(digest[: len(digest) // 2])
 
 
-def ask(id=None, **payload):  # noqa: A002 - the wire's own name
+def ask(id: str | None = None, **payload: str) -> dict[str, Any]:  # noqa: A002 - the wire's own name
     """`AUTH.SSO` as this provider takes it."""
     return sso(id, **({"codeVerifier": VERIFIER} | payload))
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 from bus.app import Bus
 from bus.exchange.json_backend import JsonExchange
@@ -26,7 +28,7 @@ ID_TOKEN = "MARK-idtoken.aaa.bbb"
 REFRESH_TOKEN = "MARK-refreshtoken"
 LEGACY_TOKEN = "MARK-legacytoken"
 
-SIGNED_IN = {
+SIGNED_IN: dict[str, Any] = {
     "credentials": {"idToken": ID_TOKEN, "refreshToken": REFRESH_TOKEN},
     "currentUser": {"name": "MARK-user", "roles": ["admin", None]},
     "company": {"name": "MARK-company"},
@@ -36,15 +38,15 @@ SIGNED_IN = {
 class FakeWindow:
     """Remembers what was posted and what was dropped, by message number."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.posts: dict[int, list[str]] = {}
         self.drops: list[int] = []
         self.reasons: list[str] = []
 
-    def post(self, number, text):
+    def post(self, number: int, text: str) -> None:
         self.posts.setdefault(number, []).append(text)
 
-    def drop(self, number, reason=""):
+    def drop(self, number: int, reason: str = "") -> None:
         self.drops.append(number)
         if reason:
             self.reasons.append(reason)
@@ -53,63 +55,63 @@ class FakeWindow:
 class FakeClock:
     """A wall clock that only a test moves."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.time = 1_700_000_000.0
 
-    def __call__(self):
+    def __call__(self) -> float:
         return self.time
 
-    def advance(self, seconds):
+    def advance(self, seconds: float) -> None:
         self.time += seconds
 
 
 class Call:
     """One request to the backend, and what a test makes of it. It is a `bus.ports.Body` too."""
 
-    def __init__(self, url, headers, body):
+    def __init__(self, url: str, headers: dict[str, Any], body: str | None) -> None:
         self.url = url
         self.headers = headers
         self.body = body
         self.status = 0
-        self.limit = None
+        self.limit: int | None = None
         self.reading = asyncio.Event()
         """Set when the body is being read."""
         self.gone = asyncio.Event()
         """Set when the request was aborted."""
-        self._head = asyncio.get_running_loop().create_future()
-        self._rest = asyncio.get_running_loop().create_future()
+        self._head: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._rest: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     @property
-    def sent(self):
-        return json.loads(self.body)
+    def sent(self) -> dict[str, Any]:
+        return json.loads(self.body or "")
 
-    def send_head(self, status):
+    def send_head(self, status: int) -> None:
         self.status = status
         self._head.set_result(None)
 
-    def send_body(self, body):
+    def send_body(self, body: bytes | None) -> None:
         self._rest.set_result(body)
 
-    def answer(self, status, body):
+    def answer(self, status: int, body: Any) -> None:
         self.send_head(status)
         self.send_body(
             body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         )
 
-    def fail(self, error=None):
+    def fail(self, error: Exception | None = None) -> None:
         """Break off where it stands: before the head, or in the body."""
         (self._rest if self._head.done() else self._head).set_exception(error or FetchFailed())
 
-    async def head(self):
+    async def head(self) -> "Call":
         await self._until(self._head)
         return self
 
-    async def read(self, limit):
+    async def read(self, limit: int) -> bytes | None:
         self.limit = limit
         self.reading.set()
         return await self._until(self._rest)
 
-    async def _until(self, future):
+    async def _until(self, future: asyncio.Future[Any]) -> bytes | None:
         try:
             return await future
         except asyncio.CancelledError:
@@ -120,12 +122,12 @@ class Call:
 class FakeFetch:
     """A backend that answers when the test says so, or at once where `answers` is set."""
 
-    def __init__(self, answers=None):
+    def __init__(self, answers: tuple[int, Any] | None = None) -> None:
         self.calls: list[Call] = []
         self._answers = answers
         self._unseen: asyncio.Queue[Call] = asyncio.Queue()
 
-    async def __call__(self, url, *, headers, body):
+    async def __call__(self, url: str, *, headers: dict[str, Any], body: str | None) -> Call:
         call = Call(url, headers, body)
         self.calls.append(call)
         self._unseen.put_nowait(call)
@@ -133,13 +135,13 @@ class FakeFetch:
             call.answer(*self._answers)
         return await call.head()
 
-    async def next(self):
+    async def next(self) -> Call:
         """The next request that goes out."""
         async with asyncio.timeout(HANGS_SECONDS):
             return await self._unseen.get()
 
 
-def json_exchange(world, timeout_seconds):
+def json_exchange(world: "World", timeout_seconds: float) -> JsonExchange:
     return JsonExchange(
         url=BACKEND, timeout_seconds=timeout_seconds, fetch=world.fetch, now=world.clock
     )
@@ -148,7 +150,14 @@ def json_exchange(world, timeout_seconds):
 class World:
     """A bus with everything around it faked, and the host page that talks to it."""
 
-    def __init__(self, *, answers=None, handlers=None, exchange=None, timeout_seconds=15):
+    def __init__(
+        self,
+        *,
+        answers: tuple[int, Any] | None = None,
+        handlers: Any = None,
+        exchange: Callable[..., Any] | None = None,
+        timeout_seconds: float = 15,
+    ) -> None:
         self.window = FakeWindow()
         self.clock = FakeClock()
         self.fetch = FakeFetch(answers)
@@ -165,7 +174,14 @@ class World:
         self.sent: list[Message] = []
         self._numbers = count(1)
 
-    def send(self, message, *, trusted=True, from_parent=True, origin=ORIGIN):
+    def send(
+        self,
+        message: dict[str, Any] | str,
+        *,
+        trusted: bool = True,
+        from_parent: bool = True,
+        origin: str = ORIGIN,
+    ) -> "Message":
         """Post one message, as the early listener hands it on, without waiting for its reply."""
         text = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
         inbound = Inbound(next(self._numbers), trusted, from_parent, origin, text)
@@ -173,16 +189,16 @@ class World:
         self.sent.append(sent)
         return sent
 
-    async def ask(self, message, **facts):
+    async def ask(self, message: dict[str, Any] | str, **facts: Any) -> Any:
         """Post one message and return its reply, or None if it was met with silence."""
         return await self.send(message, **facts).reply()
 
-    async def settle(self):
+    async def settle(self) -> None:
         """Let everything run that can run without the test's doing."""
         for _ in range(20):
             await asyncio.sleep(0)
 
-    def check(self):
+    def check(self) -> None:
         """Each message got one reply or was dropped; each reply is one of the protocol's, and no value
         shows where none may."""
         for sent in self.sent:
@@ -204,45 +220,45 @@ class World:
 class Message:
     """A message on its way."""
 
-    def __init__(self, world, number, task):
+    def __init__(self, world: World, number: int, task: asyncio.Task[None]) -> None:
         self.number = number
         self.task = task
         self._world = world
 
     @property
-    def text(self):
+    def text(self) -> str | None:
         """The reply as it was posted, or None."""
         return next(iter(self._world.window.posts.get(self.number, [])), None)
 
-    async def reply(self):
+    async def reply(self) -> Any:
         async with asyncio.timeout(HANGS_SECONDS):
             await self.task
         return None if self.text is None else json.loads(self.text)
 
 
-def sso(id=None, **payload):  # noqa: A002 - the wire's own name
+def sso(id: str | None = None, **payload: Any) -> dict[str, Any]:  # noqa: A002 - the wire's own name
     """`AUTH.SSO` that would be accepted, but for what is named otherwise."""
     payload = {"code": CODE, "redirectUrl": REDIRECT_URL} | payload
     # In the early listener's order (`bus.ports.Inbound`).
     return {"type": "AUTH.SSO", **({} if id is None else {"id": id}), "payload": payload}
 
 
-def cancel(id):  # noqa: A002 - the wire's own name
+def cancel(id: str) -> dict[str, Any]:  # noqa: A002 - the wire's own name
     return {"type": "BUS.CANCEL", "payload": {"id": id}}
 
 
-def error_of(reply):
+def error_of(reply: dict[str, Any]) -> Any:
     assert reply["type"].endswith("_REJECTED")
     return reply["payload"]["error"]
 
 
-def code_of(reply):
+def code_of(reply: dict[str, Any]) -> str:
     """The code of a reply that the bus itself rejected."""
     assert reply["meta"]["source"] == "bus"
     return error_of(reply)["code"]
 
 
-def named(reply):
+def named(reply: dict[str, Any]) -> list[list[str | int]]:
     """The fields that an INVALID_PAYLOAD names."""
     assert code_of(reply) == "INVALID_PAYLOAD"
     return [detail["loc"] for detail in error_of(reply)["details"]]

@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import json
+from collections.abc import Callable
 from itertools import combinations
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,8 @@ from tests.unit.fakes import (
     REDIRECT_URL,
     SIGNED_IN,
     VERIFIER,
+    Message,
+    World,
     cancel,
     code_of,
     error_of,
@@ -30,7 +34,7 @@ pytestmark = pytest.mark.anyio
 # -- a sign-in ------------------------------------------------------------------------------------
 
 
-async def test_a_code_becomes_credentials(worlds):
+async def test_a_code_becomes_credentials(worlds: Callable[..., World]) -> None:
     world = worlds(answers=(200, SIGNED_IN))
     assert await world.ask(sso("1")) == {
         "type": "AUTH.SSO_FULFILLED",
@@ -46,12 +50,12 @@ async def test_a_code_becomes_credentials(worlds):
     assert world.reports == []
 
 
-async def test_a_request_without_id_gets_a_reply_without_id(worlds):
+async def test_a_request_without_id_gets_a_reply_without_id(worlds: Callable[..., World]) -> None:
     world = worlds(answers=(200, SIGNED_IN))
     assert "id" not in await world.ask(sso())
 
 
-async def test_a_reply_without_id_to_a_rejected_request(worlds):
+async def test_a_reply_without_id_to_a_rejected_request(worlds: Callable[..., World]) -> None:
     world = worlds(answers=(400, "no"))
     assert "id" not in await world.ask(sso())
 
@@ -59,12 +63,12 @@ async def test_a_reply_without_id_to_a_rejected_request(worlds):
 @pytest.mark.parametrize(
     "id_", ["x", "i" * 128, "0", " ", "\u00fcn\u00efc\u00f6de \U0001f600", "\u2028"]
 )
-async def test_the_id_comes_back_as_sent(worlds, id_):
+async def test_the_id_comes_back_as_sent(worlds: Callable[..., World], id_: str) -> None:
     world = worlds(answers=(200, SIGNED_IN))
     assert (await world.ask(sso(id_)))["id"] == id_
 
 
-async def test_other_keys_beside_the_payload_are_ignored(worlds):
+async def test_other_keys_beside_the_payload_are_ignored(worlds: Callable[..., World]) -> None:
     world = worlds(answers=(200, SIGNED_IN))
     reply = await world.ask(sso("1") | {"meta": {"source": "MARK"}, "extra": ["MARK"]})
     assert reply["type"] == "AUTH.SSO_FULFILLED"
@@ -72,7 +76,7 @@ async def test_other_keys_beside_the_payload_are_ignored(worlds):
 
 # -- silence --------------------------------------------------------------------------------------
 
-STRANGERS = {
+STRANGERS: dict[str, dict[str, Any]] = {
     "script": {"trusted": False},
     "sibling": {"from_parent": False},
     "origin": {"origin": "https://evil.example"},
@@ -87,7 +91,9 @@ REFUSABLE = {
 
 @pytest.mark.parametrize("message", REFUSABLE.values(), ids=REFUSABLE)
 @pytest.mark.parametrize("facts", STRANGERS.values(), ids=STRANGERS)
-async def test_strangers_are_met_with_silence(world, facts, message):
+async def test_strangers_are_met_with_silence(
+    world: World, facts: dict[str, Any], message: dict[str, Any]
+) -> None:
     assert await world.ask(message, **facts) is None
     assert world.window.posts == {}
     assert world.fetch.calls == []
@@ -104,21 +110,21 @@ async def test_strangers_are_met_with_silence(world, facts, message):
         "A." + "B" * 63,
     ],
 )  # fmt: skip
-async def test_what_is_no_request_is_met_with_silence(world, type_):
+async def test_what_is_no_request_is_met_with_silence(world: World, type_: str) -> None:
     assert await world.ask(sso("MARK-id") | {"type": type_}) is None
     assert world.fetch.calls == []
     assert world.window.reasons == ["not a request"]
     assert world.lines == ["ignored: not a request"]
 
 
-async def test_a_cancellation_is_obeyed_and_no_reason_is_told(world):
+async def test_a_cancellation_is_obeyed_and_no_reason_is_told(world: World) -> None:
     assert await world.ask(cancel("1")) is None
     assert len(world.window.drops) == 1
     assert world.window.reasons == world.lines == []
 
 
 @pytest.mark.parametrize("type_", ["A.B", "A1_.B2_", "A." + "B" * 62, "AUTH.SSO_", "AUTH.REJECTED"])
-async def test_known_form_but_not_served(world, type_):
+async def test_known_form_but_not_served(world: World, type_: str) -> None:
     reply = await world.ask({"type": type_, "id": "1", "payload": {}})
     assert reply["type"] == type_ + "_REJECTED"
     assert reply["id"] == "1"
@@ -129,7 +135,7 @@ async def test_known_form_but_not_served(world, type_):
 @pytest.mark.parametrize(
     "type_", ["BUS.REGISTER", "BUS.INIT", "BUS.DESTROY", "AUTH.EMAIL_AND_PASSWORD"]
 )
-async def test_types_that_are_not_built_yet(world, type_):
+async def test_types_that_are_not_built_yet(world: World, type_: str) -> None:
     assert (
         code_of(await world.ask({"type": type_, "payload": {"password": "MARK"}})) == "UNKNOWN_TYPE"
     )
@@ -138,7 +144,7 @@ async def test_types_that_are_not_built_yet(world, type_):
 @pytest.mark.parametrize(
     "text", ["", "{", "null", "[]", "1", '"AUTH.SSO"', '{"type":1}', "{}", "\ufeff{}"]
 )
-async def test_text_that_is_no_message(world, text):
+async def test_text_that_is_no_message(world: World, text: str) -> None:
     assert await world.ask(text) is None
 
 
@@ -148,7 +154,7 @@ IN_ORDER = ["gate", "type", "envelope", "duplicate", "overloaded", "payload"]
 
 
 @pytest.mark.parametrize("faults", [*combinations(IN_ORDER, 2), tuple(IN_ORDER)])
-async def test_the_first_check_that_fails_decides(world, faults):
+async def test_the_first_check_that_fails_decides(world: World, faults: tuple[Any, ...]) -> None:
     others = MAX_IN_FLIGHT if "overloaded" in faults else 1
     for number in range(others):
         world.send(sso(f"other {number}", code=f"MARK-{number}"))
@@ -179,7 +185,7 @@ async def test_the_first_check_that_fails_decides(world, faults):
         await sent.reply()
 
 
-async def test_an_unusable_envelope_is_answered_with_the_listeners_sentence(world):
+async def test_an_unusable_envelope_is_answered_with_the_listeners_sentence(world: World) -> None:
     reply = await world.ask({"type": "AUTH.SSO", "id": "1", "problem": "The payload is a Map."})
     assert reply == {
         "type": "AUTH.SSO_REJECTED",
@@ -189,7 +195,7 @@ async def test_an_unusable_envelope_is_answered_with_the_listeners_sentence(worl
     }
 
 
-async def test_a_message_without_payload(world):
+async def test_a_message_without_payload(world: World) -> None:
     reply = await world.ask({"type": "AUTH.SSO", "id": "1"})
     assert (code_of(reply), reply["id"]) == ("INVALID_MESSAGE", "1")
 
@@ -210,7 +216,9 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize(("message", "id_"), UNREADABLE.values(), ids=UNREADABLE)
-async def test_what_cannot_be_read_of_a_request_is_no_reason_for_silence(world, message, id_):
+async def test_what_cannot_be_read_of_a_request_is_no_reason_for_silence(
+    world: World, message: dict[str, Any] | str, id_: str | None
+) -> None:
     """The early listener has accepted it, so the host waits for the reply."""
     reply = await world.ask(message)
     assert (reply["type"], code_of(reply)) == ("AUTH.SSO_REJECTED", "INVALID_MESSAGE")
@@ -218,7 +226,7 @@ async def test_what_cannot_be_read_of_a_request_is_no_reason_for_silence(world, 
     assert world.fetch.calls == []
 
 
-async def test_nor_is_it_a_reason_for_anything_but_the_first_check_that_fails(world):
+async def test_nor_is_it_a_reason_for_anything_but_the_first_check_that_fails(world: World) -> None:
     reply = await world.ask('{"type":"AUTH.NOPE","id":"1","problem":"\\ud83d"}')
     assert (code_of(reply), reply["id"]) == ("UNKNOWN_TYPE", "1")
     assert await world.ask('{"type":"BUS.CANCEL","id":"1","problem":"\\ud83d"}') is None
@@ -228,7 +236,7 @@ async def test_nor_is_it_a_reason_for_anything_but_the_first_check_that_fails(wo
 # -- ids and slots --------------------------------------------------------------------------------
 
 
-async def test_a_second_delivery_is_ignored(world):
+async def test_a_second_delivery_is_ignored(world: World) -> None:
     first = world.send(sso("1"))
     call = await world.fetch.next()
     assert await world.ask(sso("1", code="MARK-other")) is None
@@ -239,21 +247,23 @@ async def test_a_second_delivery_is_ignored(world):
 
 
 @pytest.mark.parametrize("answer", [(200, SIGNED_IN), (400, "no"), (500, b"")])
-async def test_an_id_is_free_again_after_its_reply(worlds, answer):
+async def test_an_id_is_free_again_after_its_reply(
+    worlds: Callable[..., World], answer: tuple[Any, ...]
+) -> None:
     world = worlds(answers=answer)
     await world.ask(sso("1"))
     assert await world.ask(sso("1")) is not None
     assert len(world.fetch.calls) == 2
 
 
-async def test_requests_without_id_are_never_second_deliveries(world):
+async def test_requests_without_id_are_never_second_deliveries(world: World) -> None:
     sent = [world.send(sso(code=f"MARK-{n}")) for n in range(3)]
     for _ in sent:
         (await world.fetch.next()).answer(200, SIGNED_IN)
     assert [(await one.reply())["type"] for one in sent] == ["AUTH.SSO_FULFILLED"] * 3
 
 
-async def test_one_slow_request_holds_up_nothing(world):
+async def test_one_slow_request_holds_up_nothing(world: World) -> None:
     slow = world.send(sso("slow", code="MARK-slow"))
     await world.fetch.next()
     fast = world.send(sso("fast", code="MARK-fast"))
@@ -264,7 +274,7 @@ async def test_one_slow_request_holds_up_nothing(world):
     assert (await slow.reply())["id"] == "slow"
 
 
-async def test_overloaded_until_a_slot_is_free(world):
+async def test_overloaded_until_a_slot_is_free(world: World) -> None:
     assert MAX_IN_FLIGHT == 64
     sent = [world.send(sso(f"{n}", code=f"MARK-{n}")) for n in range(64)]
     calls = [await world.fetch.next() for _ in sent]
@@ -280,7 +290,7 @@ async def test_overloaded_until_a_slot_is_free(world):
         assert (await one.reply())["type"] == "AUTH.SSO_FULFILLED"
 
 
-async def test_what_is_refused_takes_no_slot(world):
+async def test_what_is_refused_takes_no_slot(world: World) -> None:
     sent = [world.send(sso(f"{n}", code=f"MARK-{n}")) for n in range(63)]
     calls = [await world.fetch.next() for _ in sent]
     await world.ask(sso("x"), trusted=False)
@@ -298,7 +308,7 @@ async def test_what_is_refused_takes_no_slot(world):
         await one.reply()
 
 
-async def test_those_that_join_take_slots_too(world):
+async def test_those_that_join_take_slots_too(world: World) -> None:
     sent = [world.send(sso(f"{n}")) for n in range(64)]
     call = await world.fetch.next()
     assert code_of(await world.ask(sso("65"))) == "OVERLOADED"
@@ -307,7 +317,7 @@ async def test_those_that_join_take_slots_too(world):
     assert len(world.fetch.calls) == 1
 
 
-async def test_a_cancel_gets_through_where_all_slots_are_taken(world):
+async def test_a_cancel_gets_through_where_all_slots_are_taken(world: World) -> None:
     sent = [world.send(sso(f"{n}")) for n in range(64)]
     call = await world.fetch.next()
     assert await world.ask(cancel("63")) is None
@@ -320,7 +330,7 @@ async def test_a_cancel_gets_through_where_all_slots_are_taken(world):
 # -- cancel ---------------------------------------------------------------------------------------
 
 
-async def test_cancel_before_the_head(world):
+async def test_cancel_before_the_head(world: World) -> None:
     sent = world.send(sso("1"))
     call = await world.fetch.next()
     assert await world.ask(cancel("1")) is None
@@ -331,7 +341,7 @@ async def test_cancel_before_the_head(world):
     await asyncio.wait_for(call.gone.wait(), 5)
 
 
-async def test_cancel_in_the_body(world):
+async def test_cancel_in_the_body(world: World) -> None:
     sent = world.send(sso("1"))
     call = await world.fetch.next()
     call.send_head(200)
@@ -341,7 +351,7 @@ async def test_cancel_in_the_body(world):
     await asyncio.wait_for(call.gone.wait(), 5)
 
 
-async def test_cancel_right_after_the_request(world):
+async def test_cancel_right_after_the_request(world: World) -> None:
     sent = world.send(sso("1"))
     assert await world.ask(cancel("1")) is None
     assert code_of(await sent.reply()) == "CANCELLED"
@@ -351,14 +361,14 @@ async def test_cancel_right_after_the_request(world):
 # "At once" is before the next message is looked at: no task runs between two of these.
 
 
-async def at_once(world, *messages):
+async def at_once(world: World, *messages: dict[str, Any]) -> list[Message]:
     """Let the bus take these messages, one right after the other, as a browser hands them on."""
     sent = [world.send(message) for message in messages]
     await asyncio.sleep(0)  # each runs to where it waits, as an eager task does
     return sent
 
 
-async def test_cancelling_frees_every_slot_at_once(world):
+async def test_cancelling_frees_every_slot_at_once(world: World) -> None:
     """What one AbortController does to 60 requests, with 60 more behind them."""
     first = await at_once(world, *(sso(f"{n}", code=f"MARK-{n}") for n in range(60)))
     calls = [await world.fetch.next() for _ in first]
@@ -381,7 +391,9 @@ async def test_cancelling_frees_every_slot_at_once(world):
     [{}, {"codeVerifier": VERIFIER}, {"code": "MARK-other"}],
     ids=["the same", "the same code with other fields", "another code"],
 )
-async def test_cancelling_frees_the_id_and_the_code_at_once(world, fields):
+async def test_cancelling_frees_the_id_and_the_code_at_once(
+    world: World, fields: dict[str, Any]
+) -> None:
     first, _, again = await at_once(world, sso("1"), cancel("1"), sso("1", **fields))
     assert code_of(await first.reply()) == "CANCELLED"
     for _ in range(20):
@@ -394,17 +406,19 @@ async def test_cancelling_frees_the_id_and_the_code_at_once(world, fields):
     assert call.sent["code"] == fields.get("code", CODE)
 
 
-async def test_a_cancelled_request_is_answered_before_the_next_message_is(world):
+async def test_a_cancelled_request_is_answered_before_the_next_message_is(world: World) -> None:
     first, _, again = await at_once(world, sso("1"), cancel("1"), sso("1", code=""))
     assert list(world.window.posts) == [first.number, again.number]
     await again.reply()
 
 
-async def test_what_a_handler_says_after_it_was_given_up_is_not_heard(worlds):
+async def test_what_a_handler_says_after_it_was_given_up_is_not_heard(
+    worlds: Callable[..., World],
+) -> None:
     """One that ends as it likes: with an answer, an error, or a defect, which is reported."""
     ends = iter([BusError("ID_TOKEN_INVALID", "Too late."), KeyError("MARK")])
 
-    async def stubborn(_request):
+    async def stubborn(_request: Sso) -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -419,7 +433,7 @@ async def test_what_a_handler_says_after_it_was_given_up_is_not_heard(worlds):
     world.reports.clear()
 
 
-async def test_cancel_twice(world):
+async def test_cancel_twice(world: World) -> None:
     sent = world.send(sso("1"))
     await world.fetch.next()
     both = [world.send(cancel("1")), world.send(cancel("1"))]
@@ -427,13 +441,13 @@ async def test_cancel_twice(world):
     assert code_of(await sent.reply()) == "CANCELLED"
 
 
-async def test_cancel_after_the_reply(worlds):
+async def test_cancel_after_the_reply(worlds: Callable[..., World]) -> None:
     world = worlds(answers=(200, SIGNED_IN))
     await world.ask(sso("1"))
     assert await world.ask(cancel("1")) is None
 
 
-async def test_cancel_leaves_the_others_alone(world):
+async def test_cancel_leaves_the_others_alone(world: World) -> None:
     sent = world.send(sso("1", code="MARK-1"))
     other = world.send(sso("2", code="MARK-2"))
     await world.fetch.next()
@@ -446,7 +460,9 @@ async def test_cancel_leaves_the_others_alone(world):
 
 @pytest.mark.parametrize("failing", [False, True])
 @pytest.mark.parametrize("ticks", range(12))
-async def test_cancel_at_any_moment_around_the_answer(world, ticks, failing):
+async def test_cancel_at_any_moment_around_the_answer(
+    world: World, ticks: int, failing: bool
+) -> None:
     """Whatever comes first, there is one reply, and nothing is reported or left behind."""
     sent = world.send(sso("1"))
     call = await world.fetch.next()
@@ -483,7 +499,7 @@ async def test_cancel_at_any_moment_around_the_answer(world, ticks, failing):
         "1",
     ],
 )
-async def test_a_malformed_cancel_has_no_reply_and_no_effect(world, payload):
+async def test_a_malformed_cancel_has_no_reply_and_no_effect(world: World, payload: Any) -> None:
     sent = world.send(sso("1"))
     call = await world.fetch.next()
     assert await world.ask({"type": "BUS.CANCEL", "id": "MARK", "payload": payload}) is None
@@ -493,14 +509,14 @@ async def test_a_malformed_cancel_has_no_reply_and_no_effect(world, payload):
     assert (await sent.reply())["type"] == "AUTH.SSO_FULFILLED"
 
 
-async def test_a_cancel_under_the_id_of_a_request_is_no_second_delivery(world):
+async def test_a_cancel_under_the_id_of_a_request_is_no_second_delivery(world: World) -> None:
     sent = world.send(sso("1"))
     await world.fetch.next()
     await world.ask(cancel("1") | {"id": "1"})
     assert code_of(await sent.reply()) == "CANCELLED"
 
 
-async def test_a_request_without_id_cannot_be_cancelled(world):
+async def test_a_request_without_id_cannot_be_cancelled(world: World) -> None:
     sent = world.send(sso())
     call = await world.fetch.next()
     await world.ask(cancel("None"))
@@ -508,7 +524,7 @@ async def test_a_request_without_id_cannot_be_cancelled(world):
     assert (await sent.reply())["type"] == "AUTH.SSO_FULFILLED"
 
 
-async def test_strangers_cannot_cancel(world):
+async def test_strangers_cannot_cancel(world: World) -> None:
     sent = world.send(sso("1"))
     call = await world.fetch.next()
     for facts in STRANGERS.values():
@@ -520,7 +536,7 @@ async def test_strangers_cannot_cancel(world):
 # -- hide and show --------------------------------------------------------------------------------
 
 
-async def test_what_is_in_flight_when_the_page_hides_is_rejected_on_return(world):
+async def test_what_is_in_flight_when_the_page_hides_is_rejected_on_return(world: World) -> None:
     sent = world.send(sso("1"))
     call = await world.fetch.next()
     world.bus.hide()
@@ -534,7 +550,7 @@ async def test_what_is_in_flight_when_the_page_hides_is_rejected_on_return(world
     assert reply["id"] == "1"
 
 
-async def test_the_bus_serves_again_after_the_return(world):
+async def test_the_bus_serves_again_after_the_return(world: World) -> None:
     world.bus.hide()
     world.bus.show()
     sent = world.send(sso("1"))
@@ -542,7 +558,7 @@ async def test_the_bus_serves_again_after_the_return(world):
     assert (await sent.reply())["type"] == "AUTH.SSO_FULFILLED"
 
 
-async def test_hiding_frees_slots_ids_and_codes_at_once(world):
+async def test_hiding_frees_slots_ids_and_codes_at_once(world: World) -> None:
     """The page may be frozen before a task runs, and gets messages when it is back."""
     sent = await at_once(world, *(sso(f"{n}", code=f"MARK-{n}") for n in range(64)))
     calls = [await world.fetch.next() for _ in sent]
@@ -557,7 +573,9 @@ async def test_hiding_frees_slots_ids_and_codes_at_once(world):
     assert all(call.gone.is_set() for call in calls)
 
 
-async def test_a_reply_that_is_due_while_the_page_is_hidden_waits_for_its_return(world):
+async def test_a_reply_that_is_due_while_the_page_is_hidden_waits_for_its_return(
+    world: World,
+) -> None:
     world.bus.hide()
     [sent] = await at_once(world, sso("1", code=""))
     assert world.window.posts == {}
@@ -565,7 +583,7 @@ async def test_a_reply_that_is_due_while_the_page_is_hidden_waits_for_its_return
     assert named(await sent.reply()) == [["code"]]
 
 
-async def test_hide_twice_show_twice(world):
+async def test_hide_twice_show_twice(world: World) -> None:
     sent = world.send(sso("1"))
     await world.fetch.next()
     world.bus.hide()
@@ -575,7 +593,7 @@ async def test_hide_twice_show_twice(world):
     assert code_of(await sent.reply()) == "PAGE_HIDDEN"
 
 
-async def test_hide_while_another_code_joins(world):
+async def test_hide_while_another_code_joins(world: World) -> None:
     sent = [world.send(sso("1")), world.send(sso("2"))]
     call = await world.fetch.next()
     world.bus.hide()
@@ -584,7 +602,7 @@ async def test_hide_while_another_code_joins(world):
     assert [code_of(await one.reply()) for one in sent] == ["PAGE_HIDDEN"] * 2
 
 
-async def test_what_was_cancelled_before_the_page_hid_stays_cancelled(world):
+async def test_what_was_cancelled_before_the_page_hid_stays_cancelled(world: World) -> None:
     sent = world.send(sso("1"))
     await world.fetch.next()
     world.send(cancel("1"))
@@ -601,8 +619,8 @@ async def test_what_was_cancelled_before_the_page_hid_stays_cancelled(world):
     "error",
     [RuntimeError("MARK"), KeyError("MARK"), RecursionError(), MemoryError(), OSError(5, "MARK")],
 )
-async def test_a_defect_is_answered_and_reported(worlds, error):
-    async def broken(_request):
+async def test_a_defect_is_answered_and_reported(worlds: Callable[..., World], error: Any) -> None:
+    async def broken(_request: Sso) -> None:
         raise error
 
     world = worlds(handlers={Sso: broken})
@@ -616,15 +634,15 @@ async def test_a_defect_is_answered_and_reported(worlds, error):
     world.reports.clear()
 
 
-async def test_a_type_without_handler_is_a_defect(worlds):
+async def test_a_type_without_handler_is_a_defect(worlds: Callable[..., World]) -> None:
     world = worlds(handlers={})
     assert code_of(await world.ask(sso("1"))) == "INTERNAL"
     [error] = world.reports
     assert type(error) is KeyError
 
 
-async def test_a_reply_that_cannot_be_written_is_a_defect(worlds):
-    async def odd(_request):
+async def test_a_reply_that_cannot_be_written_is_a_defect(worlds: Callable[..., World]) -> None:
+    async def odd(_request: Sso) -> None:
         raise Rejected(object(), status=400)
 
     world = worlds(handlers={Sso: odd})
@@ -633,8 +651,8 @@ async def test_a_reply_that_cannot_be_written_is_a_defect(worlds):
     world.reports.clear()
 
 
-async def test_a_handlers_own_error_keeps_its_status(worlds):
-    async def refusing(_request):
+async def test_a_handlers_own_error_keeps_its_status(worlds: Callable[..., World]) -> None:
+    async def refusing(_request: Sso) -> None:
         raise BusError("ID_TOKEN_INVALID", "The signature does not match.", status=200)
 
     world = worlds(handlers={Sso: refusing})
@@ -647,7 +665,7 @@ async def test_a_handlers_own_error_keeps_its_status(worlds):
     assert world.reports == []
 
 
-async def test_a_task_that_others_cancel_ends_without_a_word(worlds):
+async def test_a_task_that_others_cancel_ends_without_a_word(worlds: Callable[..., World]) -> None:
     """The loop shuts down: there is nobody left to answer."""
     world = worlds()
     sent = world.send(sso("1"))
@@ -673,13 +691,13 @@ async def test_a_task_that_others_cancel_ends_without_a_word(worlds):
         sso("MARK-id", code={"MARK": ["MARK"]}, redirectUrl=["MARK"], codeVerifier=1, nonce=None),
     ],
 )
-async def test_no_value_comes_back(world, message):
+async def test_no_value_comes_back(world: World, message: dict[str, Any]) -> None:
     """`World.check` looks at every line, report and error; this makes the errors."""
     assert named(await world.ask(message))
     assert world.fetch.calls == []
 
 
-async def test_no_value_comes_back_from_a_joined_code(world):
+async def test_no_value_comes_back_from_a_joined_code(world: World) -> None:
     sent = world.send(sso("1", codeVerifier=VERIFIER))
     call = await world.fetch.next()
     assert named(await world.ask(sso("2"))) == [["code"]]

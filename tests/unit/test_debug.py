@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from bus.debug import Debug, current
+from bus.exchange.json_backend import JsonExchange
 from bus.ports import FetchFailed
 from tests.unit.fakes import (
     BACKEND,
@@ -25,14 +28,14 @@ pytestmark = pytest.mark.anyio
 class Told:
     """A debug build's reports, and what stands behind it."""
 
-    def __init__(self, answers=None):
-        self.texts = []
+    def __init__(self, answers: tuple[int, dict[str, Any]] | None = None) -> None:
+        self.texts: list[str] = []
         self.clock = FakeClock()
         self.fetch = FakeFetch(answers)
         self.debug = Debug(self.texts.append, self.clock)
 
     @property
-    def reports(self):
+    def reports(self) -> list[dict[str, Any]]:
         found = [json.loads(text) for text in self.texts]
         for report in found:  # as the early listener posts it
             assert_from_bus(json.dumps({"type": "BUS.DEBUG", "payload": {"at": 1, **report}}))
@@ -40,7 +43,7 @@ class Told:
 
 
 @pytest.fixture(autouse=True)
-def number():
+def number() -> Iterator[None]:
     token = current.set(7)
     yield
     current.reset(token)
@@ -49,7 +52,7 @@ def number():
 CALL = {"event": "backend", "number": 7, "call": 1, "method": "POST", "url": BACKEND}
 
 
-async def test_a_call_is_told_when_it_begins_and_when_it_ends():
+async def test_a_call_is_told_when_it_begins_and_when_it_ends() -> None:
     told = Told()
     asking = asyncio.ensure_future(
         told.debug.fetch(told.fetch)(f"{BACKEND}?MARK=1", headers={"A": "MARK"}, body="MARK")
@@ -70,13 +73,13 @@ async def test_a_call_is_told_when_it_begins_and_when_it_ends():
     assert "MARK" not in "".join(told.texts)
 
 
-async def test_a_get_has_no_body():
+async def test_a_get_has_no_body() -> None:
     told = Told((200, {}))
     await told.debug.fetch(told.fetch)(BACKEND, headers={}, body=None)
     assert told.reports[0]["method"] == "GET"
 
 
-async def test_calls_are_counted():
+async def test_calls_are_counted() -> None:
     told = Told((200, {}))
     fetch = told.debug.fetch(told.fetch)
     for _ in range(2):
@@ -84,7 +87,7 @@ async def test_calls_are_counted():
     assert [report["call"] for report in told.reports] == [1, 2]
 
 
-async def test_a_call_that_nobody_answers():
+async def test_a_call_that_nobody_answers() -> None:
     told = Told()
     asking = asyncio.ensure_future(told.debug.fetch(told.fetch)(BACKEND, headers={}, body="x"))
     (await told.fetch.next()).fail()
@@ -93,7 +96,7 @@ async def test_a_call_that_nobody_answers():
     assert told.reports[1:] == [CALL | {"ms": 0, "outcome": "failed"}]
 
 
-async def test_an_answer_that_breaks_off():
+async def test_an_answer_that_breaks_off() -> None:
     told = Told()
     asking = asyncio.ensure_future(told.debug.fetch(told.fetch)(BACKEND, headers={}, body="x"))
     call = await told.fetch.next()
@@ -105,7 +108,7 @@ async def test_an_answer_that_breaks_off():
     assert told.reports[1:] == [CALL | {"ms": 0, "status": 200, "outcome": "failed"}]
 
 
-async def test_a_call_that_is_given_up():
+async def test_a_call_that_is_given_up() -> None:
     told = Told()
     asking = asyncio.ensure_future(told.debug.fetch(told.fetch)(BACKEND, headers={}, body="x"))
     call = await told.fetch.next()
@@ -116,7 +119,7 @@ async def test_a_call_that_is_given_up():
     assert told.reports[1:] == [CALL | {"ms": 0, "outcome": "aborted"}]
 
 
-async def test_the_whole_bus_tells_no_value():
+async def test_the_whole_bus_tells_no_value() -> None:
     """The bus as the debug build wires it: every text it is given or gets holds a mark."""
     told = Told((200, SIGNED_IN))
     world = World(exchange=lambda world, seconds: _watched(world, told, seconds))
@@ -129,6 +132,7 @@ async def test_the_whole_bus_tells_no_value():
     world.check()
 
 
-def _watched(world, told, seconds):
-    world.fetch = told.debug.fetch(told.fetch)
+def _watched(world: World, told: Told, seconds: int) -> JsonExchange:
+    watched: Any = told.debug.fetch(told.fetch)
+    world.fetch = watched
     return json_exchange(world, seconds)

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import math
+from collections.abc import Coroutine
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -63,11 +65,11 @@ texts = (
 )
 
 
-def run(coroutine):
+def run(coroutine: Coroutine[Any, Any, Any]) -> None:
     """Run on a loop of its own, on which nothing may go wrong unseen."""
     unseen = []
 
-    async def watched():
+    async def watched() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
         return await coroutine
 
@@ -76,7 +78,7 @@ def run(coroutine):
     return result
 
 
-def is_good(text):
+def is_good(text: Any) -> Any:
     """Whether the protocol lets this text through to the backend, as far as it can be told simply."""
     message = json.loads(text)
     payload = message["payload"]
@@ -95,8 +97,8 @@ def is_good(text):
         max_size=4,
     )
 )
-def test_any_text_has_one_end_and_the_next_good_request_works(messages):
-    async def scene():
+def test_any_text_has_one_end_and_the_next_good_request_works(messages: list[Any]) -> None:
+    async def scene() -> None:
         world = World(answers=(200, SIGNED_IN))
         for text, origin in messages:
             before = len(world.fetch.calls)
@@ -125,8 +127,8 @@ steps = ["send", "join", "cancel first", "cancel last", "answer", "fail", "hide"
 
 @FEW
 @given(st.lists(st.sampled_from(steps), max_size=30))
-def test_any_course_of_events_gives_each_request_one_reply(course):
-    async def scene():
+def test_any_course_of_events_gives_each_request_one_reply(course: list[Any]) -> None:
+    async def scene() -> None:
         world = World()
         asked = {}
         for number, step in enumerate(course):
@@ -182,14 +184,14 @@ bodies = (
 
 @FEW
 @given(bodies, st.integers(200, 599))
-def test_any_body_is_fulfilled_or_rejected(body, status):
-    async def scene():
+def test_any_body_is_fulfilled_or_rejected(body: bytes | None, status: int) -> None:
+    async def scene() -> None:
         world = World(answers=(status, body))
         reply = await world.ask(sso("1"))
         assert reply["meta"]["status"] == status
         if reply["type"] == "AUTH.SSO_FULFILLED":
             assert status <= 299
-            answer = json.loads(body)
+            answer = json.loads(body or b"")
             assert reply["payload"]["currentUser"] == answer["currentUser"]
             assert reply["payload"]["company"] == answer["company"]
             kept = reply["payload"]["credentials"]
@@ -199,7 +201,7 @@ def test_any_body_is_fulfilled_or_rejected(body, status):
             )
         elif reply["meta"]["source"] == "backend":
             assert status > 299
-            assert error_of(reply) == json.loads(body.removeprefix(b"\xef\xbb\xbf"))
+            assert error_of(reply) == json.loads((body or b"").removeprefix(b"\xef\xbb\xbf"))
         else:
             assert error_of(reply)["code"] == (
                 "BACKEND_INVALID" if status <= 299 else "BACKEND_ERROR"
@@ -211,12 +213,12 @@ def test_any_body_is_fulfilled_or_rejected(body, status):
 
 @FEW
 @given(json_values, st.booleans())
-def test_valid_json_is_read_as_json_loads_reads_it(value, ascii_only):
+def test_valid_json_is_read_as_json_loads_reads_it(value: Any, ascii_only: bool) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only).encode()
     same(parse_json(text), json.loads(text))
 
 
-def same(ours, theirs):
+def same(ours: Any, theirs: Any) -> None:
     assert type(ours) is type(theirs)
     match theirs:
         case dict():
@@ -236,8 +238,8 @@ def same(ours, theirs):
     st.binary(max_size=60)
     | st.text(alphabet='{}[]":,01eE+-.\\u/nultrfase \t', max_size=40).map(str.encode)
 )
-def test_what_is_read_is_json_and_what_is_not_is_a_value_error(body):
-    def refuse(name):
+def test_what_is_read_is_json_and_what_is_not_is_a_value_error(body: bytes) -> None:
+    def refuse(name: Any) -> None:
         raise ValueError(name)
 
     try:
@@ -251,10 +253,10 @@ def test_what_is_read_is_json_and_what_is_not_is_a_value_error(body):
         text = json.dumps(value)
         assert "Infinity" in text or "\\ud" in text or too_large(value)
     else:
-        same(ours, json.loads(body.removeprefix(b"\xef\xbb\xbf"), parse_constant=refuse))
+        same(ours, json.loads((body or b"").removeprefix(b"\xef\xbb\xbf"), parse_constant=refuse))
 
 
-def too_large(value):
+def too_large(value: Any) -> Any:
     match value:
         case dict():
             return any(map(too_large, value.values()))
@@ -287,7 +289,7 @@ setting_tables = st.fixed_dictionaries(
 
 @FEW
 @given(setting_tables | json_values)
-def test_settings_hold_or_each_problem_is_named(table):
+def test_settings_hold_or_each_problem_is_named(table: Any) -> None:
     try:
         found = Settings.model_validate(table)
     except ValidationError as error:
@@ -313,7 +315,7 @@ url_texts = st.text(max_size=30) | st.builds(
 
 @FEW
 @given(url_texts)
-def test_urls_and_origins_are_judged_and_nothing_else(text):
+def test_urls_and_origins_are_judged_and_nothing_else(text: str) -> None:
     problem = url_problem(text)
     origins = origin_problem(text)
     assert problem is None or isinstance(problem, str)
@@ -323,7 +325,7 @@ def test_urls_and_origins_are_judged_and_nothing_else(text):
     if redirect_url_problem(text) is None:
         assert problem is None
         assert text.isascii()
-        assert urlsplit(origin_of(text)).hostname in text
+        assert str(urlsplit(origin_of(text)).hostname) in text
     if problem is None:
         assert origin_problem(origin_of(text)) == policy_problem(text)
         # What goes into a policy holds nothing that means something there.
@@ -333,8 +335,8 @@ def test_urls_and_origins_are_judged_and_nothing_else(text):
 @pytest.mark.parametrize(
     "text", ["[" * 10**5, '{"type":"AUTH.SSO","payload":' + '{"a":' * 10**5, "[" + '"' * 10**6]
 )
-def test_large_nonsense(text):
-    async def scene():
+def test_large_nonsense(text: str) -> None:
+    async def scene() -> None:
         world = World(answers=(200, SIGNED_IN))
         reply = await world.ask(text)
         assert text[0] == "[" or error_of(reply)["code"] == "INVALID_MESSAGE"

@@ -1,6 +1,7 @@
 """JSON from a backend."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from bus.json_text import parse_json
         '"\u2028\x7f\U0001f600"', '{"__proto__":{"x":1}}', "1E+2", "1e-999", "123456789012345678901234567890",
     ],
 )  # fmt: skip
-def test_json_is_read_as_it_stands(text):
+def test_json_is_read_as_it_stands(text: str) -> None:
     assert parse_json(text.encode()) == json.loads(text)
 
 
@@ -24,11 +25,12 @@ def test_json_is_read_as_it_stands(text):
     ["0.1", "1.7976931348623157e308", "-1.7976931348623157e308", "5e-324", "2.2250738585072014e-308",
      "9007199254740993", "-9007199254740993", "3.141592653589793", "1e21", "0.30000000000000004"],
 )  # fmt: skip
-def test_numbers_survive_to_double_precision(number):
-    assert float(parse_json(number.encode())) == float(number)
+def test_numbers_survive_to_double_precision(number: str) -> None:
+    value: Any = parse_json(number.encode())
+    assert float(value) == float(number)
 
 
-def test_a_byte_order_mark_is_passed_over():
+def test_a_byte_order_mark_is_passed_over() -> None:
     assert parse_json(b'\xef\xbb\xbf{"a":1}') == {"a": 1}
 
 
@@ -71,19 +73,20 @@ BAD = {
 
 
 @pytest.mark.parametrize("body", BAD.values(), ids=BAD)
-def test_all_else_is_a_value_error(body):
+def test_all_else_is_a_value_error(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - which one, nobody looks at
         parse_json(body)
 
 
 @pytest.mark.parametrize("depth", [64, 150])
-def test_deep_json_is_json(depth):
-    value = parse_json(b'{"a":[' * (depth // 2) + b"]}" * (depth // 2))
+def test_deep_json_is_json(depth: int) -> None:
+    value: Any = parse_json(b'{"a":[' * (depth // 2) + b"]}" * (depth // 2))
     for _ in range(depth // 2):
         [value] = value["a"] or [None]
     assert value is None
 
 
-def test_a_wide_body_is_no_trouble():
+def test_a_wide_body_is_no_trouble() -> None:
     body = b"[" + b"0," * 500_000 + b"0]"
-    assert len(parse_json(body)) == 500_001
+    value: Any = parse_json(body)
+    assert len(value) == 500_001

@@ -1,6 +1,7 @@
 """Fields and replies as the protocol has them."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from bus.messages import (
     Answer,
     Envelope,
     SignedIn,
+    SsoPayload,
     fulfilled,
     is_request_type,
     parse_envelope,
@@ -21,13 +23,21 @@ from bus.messages import (
 from tests.unit.fakes import ID_TOKEN, LEGACY_TOKEN, REFRESH_TOKEN, SIGNED_IN, VERIFIER, sso
 
 
-def parsed(**payload):
-    return parse_payload(parse_envelope(json.dumps(sso("1", **payload)))).payload
+def opened(message: dict[str, Any]) -> Envelope:
+    envelope = parse_envelope(json.dumps(message))
+    assert envelope
+    return envelope
 
 
-def details(message):
+def parsed(**payload: str) -> SsoPayload:
+    read = parse_payload(opened(sso("1", **payload))).payload
+    assert isinstance(read, SsoPayload)
+    return read
+
+
+def details(message: dict[str, Any]) -> list[tuple[list[str | int], str]]:
     with pytest.raises(BusError) as caught:
-        parse_payload(parse_envelope(json.dumps(message)))
+        parse_payload(opened(message))
     assert caught.value.code == "INVALID_PAYLOAD"
     assert "MARK" not in str(caught.value)
     return [(list(detail.loc), detail.message) for detail in caught.value.details]
@@ -50,14 +60,14 @@ def details(message):
         "4/0Ab=&?#%",
     ],
 )
-def test_a_code_is_any_text(code):
+def test_a_code_is_any_text(code: str) -> None:
     assert parsed(code=code).code == code
 
 
 @pytest.mark.parametrize(
     "code", ["", "c" * 4097, "\U0001f600" * 2049, 1, None, True, ["x"], {"x": "y"}]
 )
-def test_what_is_no_code(code):
+def test_what_is_no_code(code: Any) -> None:
     [(loc, _)] = details(sso(code=code))
     assert loc == ["code"]
 
@@ -73,7 +83,7 @@ def test_what_is_no_code(code):
         "https://app.example.com/" + "p" * 2024,
     ],
 )
-def test_a_redirect_url_is_kept_character_for_character(url):
+def test_a_redirect_url_is_kept_character_for_character(url: str) -> None:
     assert parsed(redirectUrl=url).redirectUrl == url
 
 
@@ -82,13 +92,13 @@ def test_a_redirect_url_is_kept_character_for_character(url):
     ["", "/callback", "http://app.example.com/", "https://u@app.example.com/", "https://app.example.com/#", 1, None,
      "https://app.example.com/" + "p" * 2025, "https://App.example.com/", "https://app.example.com/\u00fc", ["https://app.example.com/"]],
 )  # fmt: skip
-def test_what_is_no_redirect_url(url):
+def test_what_is_no_redirect_url(url: Any) -> None:
     [(loc, _)] = details(sso(redirectUrl=url))
     assert loc == ["redirectUrl"]
 
 
 @pytest.mark.parametrize("verifier", ["v" * 43, "v" * 128, "azAZ09-._~" * 5])
-def test_code_verifiers(verifier):
+def test_code_verifiers(verifier: str) -> None:
     assert parsed(codeVerifier=verifier).codeVerifier == verifier
 
 
@@ -106,23 +116,23 @@ def test_code_verifiers(verifier):
         None,
     ],
 )
-def test_what_is_no_code_verifier(verifier):
+def test_what_is_no_code_verifier(verifier: int | str | None) -> None:
     [(loc, _)] = details(sso(codeVerifier=verifier))
     assert loc == ["codeVerifier"]
 
 
 @pytest.mark.parametrize("nonce", ["n", "n" * 255, "\u00e9", "\U0001f600" * 127])
-def test_nonces(nonce):
+def test_nonces(nonce: str) -> None:
     assert parsed(nonce=nonce).nonce == nonce
 
 
 @pytest.mark.parametrize("nonce", ["", "n" * 256, "\U0001f600" * 128, 1, None, []])
-def test_what_is_no_nonce(nonce):
+def test_what_is_no_nonce(nonce: Any) -> None:
     [(loc, _)] = details(sso(nonce=nonce))
     assert loc == ["nonce"]
 
 
-def test_each_wrong_field_is_named():
+def test_each_wrong_field_is_named() -> None:
     message = {
         "type": "AUTH.SSO",
         "payload": {"redirectUrl": "x", "codeVerifier": "x", "nonce": ""},
@@ -135,7 +145,7 @@ def test_each_wrong_field_is_named():
     ]
 
 
-def test_missing_fields_are_named():
+def test_missing_fields_are_named() -> None:
     assert details({"type": "AUTH.SSO", "payload": {}}) == [
         (["code"], "is missing"),
         (["redirectUrl"], "is missing"),
@@ -145,40 +155,40 @@ def test_missing_fields_are_named():
 @pytest.mark.parametrize(
     "key", ["redirectURL", "redirect_url", "Code", "", "__proto__", "\u00fc", "type", "id"]
 )
-def test_unknown_keys_are_named(key):
+def test_unknown_keys_are_named(key: str) -> None:
     message = sso()
     message["payload"][key] = "MARK"
     assert details(message) == [([key], "is not a field of this message")]
 
 
-def test_details_are_capped():
-    found = details(sso(**{f"{n}": 1 for n in range(1000)}))
+def test_details_are_capped() -> None:
+    found = details(sso(None, **{f"{n}": 1 for n in range(1000)}))
     assert len(found) == MAX_DETAILS
 
 
-def test_names_are_capped():
-    [(loc, _)] = details(sso(**{"k" * 10_000: 1}))
+def test_names_are_capped() -> None:
+    [(loc, _)] = details(sso(None, **{"k" * 10_000: 1}))
     assert loc == ["k" * MAX_LOC]
 
 
-def test_names_are_capped_in_utf_16_and_never_inside_a_pair():
-    [(loc, _)] = details(sso(**{"k" + "\U0001f600" * 100: 1}))
+def test_names_are_capped_in_utf_16_and_never_inside_a_pair() -> None:
+    [(loc, _)] = details(sso(None, **{"k" + "\U0001f600" * 100: 1}))
     assert loc == ["k" + "\U0001f600" * 63]
-    [(loc, _)] = details(sso(**{"\U0001f600" * 64: 1}))
+    [(loc, _)] = details(sso(None, **{"\U0001f600" * 64: 1}))
     assert loc == ["\U0001f600" * 64]
 
 
 @pytest.mark.parametrize(("pairs", "kept"), [(64, True), (65, False)])
-def test_an_id_is_counted_in_utf_16(pairs, kept):
+def test_an_id_is_counted_in_utf_16(pairs: int, kept: bool) -> None:
     id_ = "\U0001f600" * pairs
-    assert (parse_envelope(json.dumps(sso(id_))).id == id_) is kept
+    assert (opened(sso(id_)).id == id_) is kept
 
 
 # -- types ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("type_", ["AUTH.SSO", "BUS.CANCEL", "A.B", "A_1.B_2", "A." + "B" * 62])
-def test_request_types(type_):
+def test_request_types(type_: str) -> None:
     assert is_request_type(type_)
 
 
@@ -188,18 +198,18 @@ def test_request_types(type_):
      "A.B_FULFILLED", "A.B_REJECTED", "BUS.READY", "BUS.LISTENING", "AUTH.TOKEN_REFRESHED",
      "AUTH.REFRESH_TOKEN_EXPIRED", "AUTH.SESSION_CHANGED"],
 )  # fmt: skip
-def test_what_is_no_request_type(type_):
+def test_what_is_no_request_type(type_: str) -> None:
     assert not is_request_type(type_)
 
 
 # -- credentials ----------------------------------------------------------------------------------
 
 
-def signed_in(credentials, **more):
+def signed_in(credentials: Any, **more: Any) -> SignedIn:
     return SignedIn.model_validate(SIGNED_IN | {"credentials": credentials} | more)
 
 
-def sent(answer):
+def sent(answer: SignedIn) -> dict[str, Any]:
     return json.loads(fulfilled(Envelope(type="AUTH.SSO", id="1"), Answer(answer, 201)))
 
 
@@ -217,7 +227,7 @@ def sent(answer):
         ),
     ],
 )
-def test_credentials(credentials, kept):
+def test_credentials(credentials: dict[str, Any], kept: dict[str, str]) -> None:
     assert sent(signed_in(credentials)) == {
         "type": "AUTH.SSO_FULFILLED",
         "id": "1",
@@ -226,7 +236,7 @@ def test_credentials(credentials, kept):
     }
 
 
-NO_CREDENTIALS = [
+NO_CREDENTIALS: list[Any] = [
     None, "token", [], {}, {"idToken": "a"}, {"refreshToken": "b"}, {"idToken": "a", "refreshToken": ""},
     {"idToken": "", "refreshToken": "b"}, {"idToken": 1, "refreshToken": "b"}, {"legacy_token": ""},
     {"legacy_token": None}, {"legacyToken": "c"}, {"idToken": "a", "refreshToken": "b", "legacy_token": "c"},
@@ -237,12 +247,12 @@ NO_CREDENTIALS = [
 
 
 @pytest.mark.parametrize("credentials", NO_CREDENTIALS)
-def test_what_are_no_credentials(credentials):
+def test_what_are_no_credentials(credentials: Any) -> None:
     with pytest.raises(ValueError, match="credentials"):
         signed_in(credentials)
 
 
-def test_user_and_company_are_passed_on_whole():
+def test_user_and_company_are_passed_on_whole() -> None:
     user = {
         "deep": [{"a": [None, True, 0.1, 10**30, 2**53 + 1, -5e-324]}],
         "": "",
@@ -259,7 +269,7 @@ def test_user_and_company_are_passed_on_whole():
 
 @pytest.mark.parametrize("value", [None, [], "x", 1])
 @pytest.mark.parametrize("name", ["currentUser", "company"])
-def test_user_and_company_are_objects(name, value):
+def test_user_and_company_are_objects(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name):
         signed_in({"legacy_token": "c"}, **{name: value})
 
@@ -268,12 +278,12 @@ def test_user_and_company_are_objects(name, value):
     "credentials",
     [{"idToken": ID_TOKEN, "refreshToken": REFRESH_TOKEN}, {"legacy_token": LEGACY_TOKEN}],
 )
-def test_tokens_do_not_show_in_a_representation(credentials):
-    credentials = signed_in(credentials).credentials
-    assert "MARK" not in f"{credentials!r} {credentials}"
+def test_tokens_do_not_show_in_a_representation(credentials: dict[str, str]) -> None:
+    kept = signed_in(credentials).credentials
+    assert "MARK" not in f"{kept!r} {kept}"
 
 
-def test_a_requests_secrets_do_not_show_in_a_representation():
+def test_a_requests_secrets_do_not_show_in_a_representation() -> None:
     payload = parsed(
         codeVerifier=VERIFIER, nonce="MARK-nonce", redirectUrl="https://app.example.com/"
     )
@@ -283,7 +293,7 @@ def test_a_requests_secrets_do_not_show_in_a_representation():
 # -- replies --------------------------------------------------------------------------------------
 
 
-def test_ready():
+def test_ready() -> None:
     assert json.loads(ready()) == {
         "type": "BUS.READY",
         "payload": {
@@ -295,7 +305,7 @@ def test_ready():
     }
 
 
-def test_an_error_with_all_there_is():
+def test_an_error_with_all_there_is() -> None:
     error = BusError(
         "INVALID_PAYLOAD", "No.", details=(Detail(("a", 0), "is missing"),), status=400
     )
@@ -313,7 +323,7 @@ def test_an_error_with_all_there_is():
     }
 
 
-def test_an_error_with_as_little_as_there_is():
+def test_an_error_with_as_little_as_there_is() -> None:
     assert json.loads(rejected(Envelope(type="A.B"), BusError("CANCELLED", "Yes."))) == {
         "type": "A.B_REJECTED",
         "payload": {"error": {"code": "CANCELLED", "message": "Yes."}},

@@ -9,7 +9,7 @@ import pytest
 from tests import png
 
 
-def written(rows, kind, filters):
+def written(rows: list[list[tuple[int, int, int]]], kind: int, filters: list[int]) -> bytes:
     """A PNG whose rows are filtered as told, by the specification's formulas."""
     size = {2: 3, 6: 4}[kind]
     data, above = b"", bytes(len(rows[0]) * size)
@@ -24,7 +24,7 @@ def written(rows, kind, filters):
     return png.HEAD + b"".join(png._chunk(*part) for part in parts)
 
 
-def _guess(how, plain, above, n, size):
+def _guess(how: int, plain: bytes, above: bytes, n: int, size: int) -> int:
     left = plain[n - size] if n >= size else 0
     corner = above[n - size] if n >= size else 0
     up = above[n]
@@ -39,20 +39,20 @@ ROWS = [[(x * 7 % 256, y * 40, (x * y) % 256) for x in range(12)] for y in range
 
 @pytest.mark.parametrize("kind", [2, 6])
 @pytest.mark.parametrize("filters", [range(5), [0], [4, 3, 1]])
-def test_the_picture_stays_the_same(kind, filters):
+def test_the_picture_stays_the_same(kind: int, filters: list[int] | range) -> None:
     before = written(ROWS, kind, list(islice(cycle(filters), len(ROWS))))
     assert png.pixels(before) == (12, ROWS)
     assert png.pixels(png.smaller(before)) == (12, ROWS)
 
 
-def test_the_rarest_colours_give_way_to_the_nearest():
+def test_the_rarest_colours_give_way_to_the_nearest() -> None:
     many = [[(n, n, 0), (n, n, 0)] for n in range(256)] + [[(9, 9, 1), (200, 200, 0)]]
     _, rows = png.pixels(png.smaller(written(many, 2, [0] * len(many))))
     assert rows[:-1] == many[:-1]
     assert rows[-1] == [(9, 9, 0), (200, 200, 0)]
 
 
-def test_what_chromium_does_not_write_is_refused():
+def test_what_chromium_does_not_write_is_refused() -> None:
     deep = written(ROWS, 2, [0] * 6).replace(b"\x08\x02\0\0\0", b"\x10\x02\0\0\0")
     with pytest.raises(ValueError, match="8 bits"):
         png.pixels(deep)

@@ -1,6 +1,7 @@
 """The early listener's rules that need no browser (bus/requests.js), in Node."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ const said = (value) => process.stdout.write(JSON.stringify(value));
 """
 
 
-def node(script, *, before=""):
+def node(script: str, *, before: str = "") -> Any:
     """What `script` says: it runs in Node with the rules at hand."""
     process = start_node("-", cwd=ROOT)
     said, _ = process.communicate(f"{before}{PRELUDE}{script}")
@@ -28,7 +29,7 @@ def node(script, *, before=""):
     return json.loads(said)
 
 
-def test_the_limits():
+def test_the_limits() -> None:
     assert node("said({ MAX_WAITING, MAX_BYTES, MAX_DEPTH })") == {
         "MAX_WAITING": MAX_IN_FLIGHT,
         "MAX_BYTES": 65_536,
@@ -36,7 +37,7 @@ def test_the_limits():
     }
 
 
-def test_it_takes_the_same_types_as_python():
+def test_it_takes_the_same_types_as_python() -> None:
     taken = node(f"said({json.dumps(TYPES)}.map((type) => isRequestType(type, fromBus)))")
     assert dict(zip(TYPES, taken, strict=True)) == {
         type_: is_request_type(type_) for type_ in TYPES
@@ -53,13 +54,13 @@ SILENT = ["null", "undefined", "1", "'A.B'", "['A.B']", "new Map()", "Object.cre
           "{ type: 1 }", "{ type: 'BUS.READY' }", "{ type: 'A.B_REJECTED' }", "Object.create(null)"]  # fmt: skip
 
 
-def test_what_is_no_request():
+def test_what_is_no_request() -> None:
     assert node(f"said([{', '.join(SILENT)}].map((data) => read(data, 0, fromBus)))") == [
         None
     ] * len(SILENT)
 
 
-def test_a_message_becomes_text():
+def test_a_message_becomes_text() -> None:
     message = {"type": "A.B", "id": "\u00fc", "payload": {"a": [1, None, True, {"\U0001f600": ""}]}}
     got = node(f"said(read({json.dumps(message | {'more': 1})}, 1, fromBus))")
     assert json.loads(got["text"]) == message
@@ -107,7 +108,7 @@ circular.n = circular;
     ["", "delete Object.hasOwn; delete String.prototype.isWellFormed;"],
     ids=["new", "old"],
 )
-def test_what_is_wrong_with_a_message(before):
+def test_what_is_wrong_with_a_message(before: str) -> None:
     """In a browser of today, and in one from before 2023."""
     messages = ", ".join(f"{{ type: 'A.B', {one} }}" for one in PROBLEMS)
     got = node(f"{MADE} said([{messages}].map((data) => read(data, 0, fromBus)))", before=before)
@@ -118,7 +119,7 @@ def test_what_is_wrong_with_a_message(before):
         assert ("payload" in text) is ("payload" in read) is (read["problem"] is None)
 
 
-def test_two_ports_are_the_first_problem():
+def test_two_ports_are_the_first_problem() -> None:
     got = node("said(read({ type: 'A.B', id: 1, payload: [] }, 2, fromBus))")
     assert got["problem"] == "More than one port came with the message."
 
@@ -126,7 +127,7 @@ def test_two_ports_are_the_first_problem():
 # -- what waits for Python --------------------------------------------------------------------------
 
 
-def queued(script):
+def queued(script: str) -> Any:
     """What the queue says to what `script` adds, and the numbers of what waits then, in order."""
     return node(f"""
         const waiting = queue(types);
@@ -140,7 +141,7 @@ def queued(script):
     """)
 
 
-def rejected(code, message, number):
+def rejected(code: str, message: str, number: int) -> list[dict[str, Any]]:
     return [{"number": number, "error": [code, message]}]
 
 
@@ -151,11 +152,11 @@ FULL = ("OVERLOADED", "64 requests wait for Python already.")
 AGAIN = "a second delivery"
 
 
-def test_its_codes_are_the_protocols():
+def test_its_codes_are_the_protocols() -> None:
     assert {code for code, _ in (NOT_SERVED, INVALID, CANCELLED, FULL)} < set(CODES)
 
 
-def test_they_wait_in_order_and_are_forgotten():
+def test_they_wait_in_order_and_are_forgotten() -> None:
     assert queued("add({}), add({ type: 'NO.SUCH' }), add({ payload: [] }), add({})") == [
         [[]] * 4,
         [1, 2, 3, 4],
@@ -164,13 +165,13 @@ def test_they_wait_in_order_and_are_forgotten():
     assert queued("add({}), add({}), waiting.clear() ?? 0")[1] == []
 
 
-def test_what_is_forgotten_while_they_are_gone_through_is_left_out():
+def test_what_is_forgotten_while_they_are_gone_through_is_left_out() -> None:
     assert queued(
         "add({}), add({}), add({}), ...[...function* () { for (const [n] of waiting) { waiting.forget(n + 1); yield n; } }()]"
     ) == [[[], [], [], 1, 3], [1, 3]]
 
 
-def test_a_second_delivery_gets_silence():
+def test_a_second_delivery_gets_silence() -> None:
     again = [{"number": 2, "reason": AGAIN}]
     assert queued("add({ id: '1' }), add({ id: '1' })") == [[[], again], [1]]
     # Something else under that id waits: Python judges.
@@ -182,7 +183,7 @@ def test_a_second_delivery_gets_silence():
     assert queued("add({ id: '1', type: 'NO.SUCH' }), add({ id: '1' })") == [[[], []], [1, 2]]
 
 
-def test_at_most_64_wait():
+def test_at_most_64_wait() -> None:
     got, waiting = queued(
         "fill(), add({ type: 'NO.SUCH', payload: [] }), add({ payload: [] }), add({}), add({ id: 'fill-0', payload: { a: 1 } })"
     )
@@ -200,7 +201,7 @@ def test_at_most_64_wait():
     ]
 
 
-def test_a_cancellation_is_obeyed_and_gets_silence():
+def test_a_cancellation_is_obeyed_and_gets_silence() -> None:
     cancel = "add({ type: 'BUS.CANCEL', payload: { id: '1' } })"
     assert queued(f"add({{ id: '1' }}), {cancel}")[0][1] == [
         *rejected(*CANCELLED, 1),

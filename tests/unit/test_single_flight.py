@@ -13,12 +13,12 @@ pytestmark = pytest.mark.anyio
 class Works:
     """Starts pieces of work, and remembers each."""
 
-    def __init__(self):
-        self.flights = SingleFlight()
-        self.ends = []
-        self.cancelled = []
+    def __init__(self) -> None:
+        self.flights: SingleFlight[str, str | None] = SingleFlight()
+        self.ends: list[asyncio.Future[str | None]] = []
+        self.cancelled: list[int] = []
 
-    async def _work(self):
+    async def _work(self) -> str | None:
         number = len(self.ends)
         self.ends.append(asyncio.get_running_loop().create_future())
         try:
@@ -27,25 +27,25 @@ class Works:
             self.cancelled.append(number)
             raise
 
-    async def join(self, key="key"):
+    async def join(self, key: str = "key") -> asyncio.Task[str | None]:
         """Join, and return the task once it waits."""
         task = asyncio.ensure_future(self.flights.join(key, self._work))
         await turns()
         return task
 
 
-async def turns():
+async def turns() -> None:
     """Let everything that can run, run."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 @pytest.fixture
-async def works():
+async def works() -> Works:
     return Works()
 
 
-async def test_who_asks_meanwhile_joins(works):
+async def test_who_asks_meanwhile_joins(works: Works) -> None:
     tasks = [await works.join() for _ in range(3)]
     assert list(works.flights) == ["key"]
     [end] = works.ends
@@ -54,7 +54,7 @@ async def test_who_asks_meanwhile_joins(works):
     assert list(works.flights) == []
 
 
-async def test_everybody_gets_the_failure(works):
+async def test_everybody_gets_the_failure(works: Works) -> None:
     tasks = [await works.join() for _ in range(3)]
     works.ends[0].set_exception(KeyError("x"))
     for task in tasks:
@@ -63,7 +63,7 @@ async def test_everybody_gets_the_failure(works):
     assert list(works.flights) == []
 
 
-async def test_other_keys_are_other_work(works):
+async def test_other_keys_are_other_work(works: Works) -> None:
     tasks = [await works.join(key) for key in "ab"]
     assert list(works.flights) == ["a", "b"]
     works.ends[1].set_result("b")
@@ -74,7 +74,7 @@ async def test_other_keys_are_other_work(works):
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_who_asks_after_the_end_starts_afresh(works, fails):
+async def test_who_asks_after_the_end_starts_afresh(works: Works, fails: bool) -> None:
     first = await works.join()
     if fails:
         works.ends[0].set_exception(KeyError("x"))
@@ -88,7 +88,7 @@ async def test_who_asks_after_the_end_starts_afresh(works, fails):
 
 
 @pytest.mark.parametrize("who", [0, 1])
-async def test_cancelling_one_leaves_the_other_alone(works, who):
+async def test_cancelling_one_leaves_the_other_alone(works: Works, who: int) -> None:
     tasks = [await works.join() for _ in range(2)]
     tasks[who].cancel()
     await turns()
@@ -101,7 +101,7 @@ async def test_cancelling_one_leaves_the_other_alone(works, who):
     assert await third == "result"
 
 
-async def test_the_last_to_go_takes_the_work_along(works):
+async def test_the_last_to_go_takes_the_work_along(works: Works) -> None:
     tasks = [await works.join() for _ in range(2)]
     for task in tasks:
         task.cancel()
@@ -110,7 +110,7 @@ async def test_the_last_to_go_takes_the_work_along(works):
     assert list(works.flights) == []
 
 
-async def test_who_asks_right_after_the_last_has_gone_starts_afresh(works):
+async def test_who_asks_right_after_the_last_has_gone_starts_afresh(works: Works) -> None:
     first = await works.join()
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -123,7 +123,9 @@ async def test_who_asks_right_after_the_last_has_gone_starts_afresh(works):
     assert list(works.flights) == []
 
 
-async def test_from_the_moment_that_its_last_waiter_is_cancelled_work_is_not_in_flight(works):
+async def test_from_the_moment_that_its_last_waiter_is_cancelled_work_is_not_in_flight(
+    works: Works,
+) -> None:
     tasks = [await works.join() for _ in range(2)]
     tasks[0].cancel()
     assert list(works.flights) == ["key"]
@@ -136,7 +138,7 @@ async def test_from_the_moment_that_its_last_waiter_is_cancelled_work_is_not_in_
     assert await third == "third"
 
 
-async def test_the_end_of_abandoned_work_does_not_touch_what_came_after(works):
+async def test_the_end_of_abandoned_work_does_not_touch_what_came_after(works: Works) -> None:
     first = await works.join()
     first.cancel()
     second = asyncio.ensure_future(works.flights.join("key", works._work))
@@ -149,7 +151,9 @@ async def test_the_end_of_abandoned_work_does_not_touch_what_came_after(works):
 
 @pytest.mark.parametrize("fails", [False, True])
 @pytest.mark.parametrize("ticks", range(6))
-async def test_nobody_is_told_of_what_nobody_waits_for(works, ticks, fails):
+async def test_nobody_is_told_of_what_nobody_waits_for(
+    works: Works, ticks: int, fails: bool
+) -> None:
     """A waiter that has gone is no reason to report a failure that another one sees, or none.
 
     asyncio.shield would, from Python 3.14 on.
@@ -176,7 +180,7 @@ async def test_nobody_is_told_of_what_nobody_waits_for(works, ticks, fails):
     assert list(works.flights) == []
 
 
-async def test_nothing_is_kept(works):
+async def test_nothing_is_kept(works: Works) -> None:
     for _ in range(3):
         task = await works.join()
         works.ends[-1].set_result(None)

@@ -14,19 +14,19 @@ from tests.unit.url_samples import BAD_URLS, GOOD_URLS, NOT_ASCII, OTHERWISE_WRI
 
 
 @pytest.mark.parametrize("url", GOOD_URLS)
-def test_good_urls(url):
+def test_good_urls(url: str) -> None:
     assert url_problem(url) is None
 
 
 @pytest.mark.parametrize(("url", "word"), BAD_URLS.items())
-def test_bad_urls(url, word):
-    assert word in url_problem(url)
+def test_bad_urls(url: str, word: str) -> None:
+    assert word in (url_problem(url) or "")
 
 
 @pytest.mark.parametrize(
     "url", [u.replace("app", "MARK").replace("user", "MARK") for u in BAD_URLS]
 )
-def test_a_problem_holds_nothing_of_the_url(url):
+def test_a_problem_holds_nothing_of_the_url(url: str) -> None:
     assert "MARK" not in (url_problem(url) or "")
 
 
@@ -42,38 +42,38 @@ def test_a_problem_holds_nothing_of_the_url(url):
         ("https://\u00fc.example/", "https://xn--tda.example"),
     ],
 )
-def test_the_origin_of_a_url_is_what_browsers_write(url, origin):
+def test_the_origin_of_a_url_is_what_browsers_write(url: str, origin: str) -> None:
     assert origin_of(url) == origin
     assert origin_problem(origin) == policy_problem(url)
 
 
 @pytest.mark.parametrize(("url", "written"), OTHERWISE_WRITTEN.items())
-def test_the_host_of_a_redirect_url_is_written_as_it_is_serialised(url, written):
-    assert "serialises" in redirect_url_problem(url)
+def test_the_host_of_a_redirect_url_is_written_as_it_is_serialised(url: str, written: str) -> None:
+    assert "serialises" in (redirect_url_problem(url) or "")
     assert redirect_url_problem(written) is None
 
 
 @pytest.mark.parametrize("url", NOT_ASCII)
-def test_a_redirect_url_is_ascii(url):
-    assert "ASCII" in redirect_url_problem(url)
+def test_a_redirect_url_is_ascii(url: str) -> None:
+    assert "ASCII" in (redirect_url_problem(url) or "")
 
 
 @pytest.mark.parametrize("url", [url for url in GOOD_URLS if url.isascii() and "APP" not in url])
-def test_redirect_urls(url):
+def test_redirect_urls(url: str) -> None:
     assert redirect_url_problem(url.replace("LOCALHOST", "localhost")) is None
 
 
 @pytest.mark.parametrize(
     ("url", "word"), [(url, word) for url, word in BAD_URLS.items() if url.isascii()]
 )
-def test_what_is_no_url_is_no_redirect_url(url, word):
-    assert word in redirect_url_problem(url)
+def test_what_is_no_url_is_no_redirect_url(url: str, word: str) -> None:
+    assert word in (redirect_url_problem(url) or "")
 
 
 @pytest.mark.parametrize(
     "url", ["https://%zz/", "https://a%zz.example/", "https://%/", "https://a%25b/"]
 )
-def test_a_host_with_a_percent_sign_that_is_none(url):
+def test_a_host_with_a_percent_sign_that_is_none(url: str) -> None:
     assert redirect_url_problem(url) is not None
 
 
@@ -82,7 +82,7 @@ def test_a_host_with_a_percent_sign_that_is_none(url):
     ["https://app.example.com", "http://localhost:5173", "http://127.0.0.1:5173", "https://1-a.example:8443",
      "https://192.0.2.1", "https://xn--tda.example", "https://intranet"],
 )  # fmt: skip
-def test_what_a_policy_can_name(url):
+def test_what_a_policy_can_name(url: str) -> None:
     assert policy_problem(url) is None
 
 
@@ -99,9 +99,9 @@ def test_what_a_policy_can_name(url):
         ("https://app.example.com.", "without a dot at the end"),
     ],
 )
-def test_what_no_policy_can_name(url, word):
+def test_what_no_policy_can_name(url: str, word: str) -> None:
     assert url_problem(url) is None
-    assert word in policy_problem(url)
+    assert word in (policy_problem(url) or "")
     assert origin_problem(url) == policy_problem(url)
 
 
@@ -131,7 +131,7 @@ BAD_ORIGINS = {
 
 
 @pytest.mark.parametrize(("origin", "word"), BAD_ORIGINS.items())
-def test_bad_origins(origin, word):
+def test_bad_origins(origin: str, word: str) -> None:
     problem = origin_problem(origin)
     assert problem is not None
     assert word in problem
@@ -140,12 +140,12 @@ def test_bad_origins(origin, word):
 @pytest.mark.parametrize(
     "host", ["localhost", "a.localhost", "a.b.localhost", "127.0.0.1", "127.255.0.9", "[::1]"]
 )
-def test_loopback(host):
+def test_loopback(host: str) -> None:
     assert is_loopback(host)
 
 
 @pytest.mark.parametrize(
     "host", [None, "", "localhos", "localhost.", "example.com", "10.0.0.1", "[::2]", "0.0.0.0"]
 )
-def test_not_loopback(host):
+def test_not_loopback(host: str | None) -> None:
     assert not is_loopback(host)

@@ -67,7 +67,9 @@ async function compile() {
   const pyodide = await loadPyodide({ indexURL: folder, env, packages: [] });
   const { FS } = pyodide;
   FS.mkdirTree("/in/wheels");
-  const wheels = readdirSync(args.wheels).filter((name) => name.endsWith(".whl")).sort();
+  const wheels = readdirSync(args.wheels)
+    .filter((name) => name.endsWith(".whl"))
+    .sort();
   for (const name of wheels) FS.writeFile(`/in/wheels/${name}`, readFileSync(join(args.wheels, name)));
   for (const path of files(args.bus)) {
     const target = `/in/bus/${path}`;
@@ -233,6 +235,8 @@ const meta = {
   memory: snapshot.length - headerBytes(snapshot),
   modules: compiled.modules,
 };
-writeFileSync(args.meta, JSON.stringify(meta) + "\n");
-console.log(`${basename(args.out)}: ${file.length} bytes, ${runs.length} runs, ${compiled.modules.length} modules, table ${tableLength}`);
+writeFileSync(args.meta, `${JSON.stringify(meta)}\n`);
+console.log(
+  `${basename(args.out)}: ${file.length} bytes, ${runs.length} runs, ${compiled.modules.length} modules, table ${tableLength}`,
+);
 process.exit(0); // Pyodide leaves handles open

@@ -36,6 +36,6 @@ def _pages() -> list[int]:
         commands[int(pid)] = command
         children.setdefault(int(parent), []).append(int(pid))
     ours = [os.getpid()]
-    for pid in ours:
-        ours += children.get(pid, [])
+    for each in ours:
+        ours += children.get(each, [])
     return [pid for pid in ours if any(mark in commands[pid] for mark in PAGES)]

@@ -261,7 +261,7 @@ class _IdToken(OpenIDCode):
     def resolve_client_private_key(self, client: Client) -> ECKey:
         return self._provider.key
 
-    def get_encode_header(self, client: Client) -> dict[str, str]:
+    def get_encode_header(self, client: Client) -> dict[str, str | None]:
         return {"alg": "ES256", "kid": self._provider.key.kid}
 
     def get_client_claims(self, client: Client) -> dict[str, Any]:

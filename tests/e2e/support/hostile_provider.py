@@ -121,18 +121,18 @@ class HostileProvider:
     async def _discovery(self, request: Request) -> Response:
         name = request.path_params["name"]
         issuer = self.issuer(name)
-        document = {
+        document: dict[str, object] = {
             "issuer": issuer,
             "token_endpoint": f"{issuer}/token",
             "jwks_uri": f"{issuer}/keys",
         }
-        document |= {
+        changes: dict[str, dict[str, object]] = {
             "other-issuer": {"issuer": issuer + "/"},
             "elsewhere": {"token_endpoint": "https://elsewhere.example/token"},
             "hs256": {"id_token_signing_alg_values_supported": ["HS256"]},
             "no-pkce": {"code_challenge_methods_supported": ["plain"]},
-        }.get(name, {})
-        return self._json(document)
+        }
+        return self._json(document | changes.get(name, {}))
 
     async def _jwks(self, request: Request) -> Response:
         public = {name: key.as_dict(private=False) for name, key in self._keys.items()}

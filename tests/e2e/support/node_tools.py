@@ -1,7 +1,7 @@
-"""What tests run in Node: TypeScript, Vite, parsers and validators, with an npm project of their own.
+"""What runs in Node besides the bus: TypeScript, Biome, Vite, parsers, with an npm project of their own.
 
-`python -m tests.e2e.support.node_tools` installs them; the tests do it by themselves, and once for each set of
-pins.
+`python -m tests.e2e.support.node_tools` installs them; tests and `make lint` do it by themselves, and once for
+each set of pins.
 """
 
 import json
@@ -32,7 +32,7 @@ def node_tools(say: Callable[[str], None] = print) -> Path:
     marker = folder / "stamp"
     if not marker.exists() or marker.read_text() != stamp:
         marker.unlink(missing_ok=True)
-        say("downloading the tests' tools for Node (TypeScript, Vite and others: 30 MB) with npm")
+        say("downloading the tools for Node (TypeScript, Biome, Vite and others: 65 MB) with npm")
         run_npm("ci", "--no-fund", "--no-audit", cwd=folder)
         marker.write_text(stamp)
     return folder

@@ -3,7 +3,7 @@
 import json
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, Protocol
@@ -36,6 +36,9 @@ class Provider(Protocol):
 
     def sign_in(self, page: Page, user: str) -> None:
         """Do at its pages what a person does, up to the redirect."""
+
+    def stop(self) -> None:
+        """End it."""
 
 
 class OidcProvider:
@@ -108,7 +111,10 @@ class Authlib:
         self._server.stop()
 
 
-KINDS = {"oidc-provider": OidcProvider, "authlib": Authlib}
+KINDS: dict[str, Callable[[str, str], Provider]] = {
+    "oidc-provider": OidcProvider,
+    "authlib": Authlib,
+}
 
 
 @contextmanager

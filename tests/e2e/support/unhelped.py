@@ -87,7 +87,7 @@ def hideable(playwright: Playwright, engine: str, reports: Reports, url: str) ->
         return
     with tabs(playwright, engine, reports, **TIMERS[engine]) as open_tab:
         tab = open_tab()
-        kind = BehindAPopup if isinstance(tab, Tab) else InTheBackground
+        kind = BehindAPopup if isinstance(cast("object", tab), Tab) else InTheBackground
         yield kind(cast("Any", tab), url)
         assert tab.close() == []
 

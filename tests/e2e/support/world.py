@@ -86,7 +86,7 @@ class Buses:
         if scope["path"] in self.slow and _is_for_a_frame(scope):
             await asyncio.to_thread(self._released.wait)
         if name in self.folders:
-            app: ASGIApp = Mount(f"/{name}", bus_files(self.folders[name]))
+            app = Mount(f"/{name}", bus_files(self.folders[name]))
             await Starlette(routes=[app])(scope, receive, counted)
         else:
             await Starlette(routes=_host_routes())(scope, receive, send)

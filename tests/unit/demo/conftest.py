@@ -1,5 +1,7 @@
 """A provider at a frozen time, and what a host and a bus do with it."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 
@@ -10,25 +12,25 @@ from tests.unit.demo.parties import BUS, CALLBACK, ISSUER, Provider
 class Clock:
     """Seconds since the epoch, moved by hand; sleeping moves it and takes no time."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 1_800_000_000.0
-        self.slept = []
+        self.slept: list[float] = []
 
-    def __call__(self):
+    def __call__(self) -> float:
         return self.now
 
-    async def sleep(self, seconds):
+    async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
 
 
 @pytest.fixture
-def clock():
+def clock() -> Clock:
     return Clock()
 
 
 @pytest.fixture
-async def provider(clock):
+async def provider(clock: Clock) -> AsyncIterator[Provider]:
     app = provider_app(
         issuer=ISSUER,
         clients={"demo-host": [CALLBACK], "other": ["http://localhost:9999/cb"]},

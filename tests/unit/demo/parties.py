@@ -1,6 +1,9 @@
 """The parties of the demo in unit tests: where they are, and what the provider answers."""
 
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from httpx import AsyncClient, Response
 
 from host.demo.codes import s256
 
@@ -13,11 +16,11 @@ VERIFIER = "a-verifier-of-just-enough-characters-0123456789"
 class Provider:
     """The provider's app, as its clients see it."""
 
-    def __init__(self, http, clock):
+    def __init__(self, http: AsyncClient, clock: Any) -> None:
         self.http = http
         self.clock = clock
 
-    def query(self, **changes):
+    def query(self, **changes: str | None) -> str:
         fields = {
             "response_type": "code",
             "client_id": "demo-host",
@@ -28,7 +31,7 @@ class Provider:
         } | changes
         return urlencode({key: value for key, value in fields.items() if value is not None})
 
-    async def choose(self, person, **changes):
+    async def choose(self, person: str, **changes: Any) -> dict[str, str]:
         """The answer that the browser takes to the host, as a dict."""
         response = await self.http.post(
             f"/authorize?{self.query(**changes)}", data={"person": person}
@@ -36,20 +39,20 @@ class Provider:
         assert response.status_code == 303
         return answer_of(response)
 
-    async def exchange(self, code, **changes):
+    async def exchange(self, code: int | str, **changes: str | None) -> Response:
         body = {"code": code, "redirectUrl": CALLBACK, "codeVerifier": VERIFIER} | changes
         body = {key: value for key, value in body.items() if value is not None}
         return await self.http.post("/sso/exchange", json=body, headers={"Origin": BUS})
 
 
-def answer_of(response):
+def answer_of(response: Response) -> dict[str, str]:
     """The query of the address that a response redirects to, which must be the host's callback."""
     address = urlsplit(response.headers["location"])
     assert address._replace(query="").geturl() == CALLBACK
     return {key: value for key, [value] in parse_qs(address.query).items()}
 
 
-def reason_of(response):
+def reason_of(response: Response) -> str:
     """Why the backend refused, from its own kind of error."""
     assert set(response.json()) == {"error"}
     assert set(response.json()["error"]) == {"reason", "hint"}

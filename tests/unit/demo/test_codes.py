@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from host.demo.codes import LIFETIME, LIMIT, REMEMBERED, CodeError, Codes, Grant, s256
@@ -7,34 +9,36 @@ GRANT = Grant("migrated", "demo-host", CALLBACK, s256(VERIFIER))
 
 
 @pytest.fixture
-def codes(clock):
+def codes(clock: Any) -> Codes:
     return Codes(clock)
 
 
-def refusal(codes, code, redirect_url=CALLBACK, verifier=VERIFIER):
+def refusal(
+    codes: Codes, code: str, redirect_url: str = CALLBACK, verifier: str | None = VERIFIER
+) -> str:
     with pytest.raises(CodeError) as caught:
         codes.redeem(code, redirect_url, verifier)
     return caught.value.reason
 
 
-def test_the_challenge_of_the_standard_s_own_example():
+def test_the_challenge_of_the_standard_s_own_example() -> None:
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     assert s256(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
-def test_a_code_is_redeemed_once(codes):
+def test_a_code_is_redeemed_once(codes: Codes) -> None:
     code = codes.issue(GRANT)
     assert codes.redeem(code, CALLBACK, VERIFIER) == GRANT
     assert refusal(codes, code) == "code_used"
 
 
-def test_codes_are_long_and_never_the_same(codes):
+def test_codes_are_long_and_never_the_same(codes: Codes) -> None:
     issued = {codes.issue(GRANT) for _ in range(100)}
     assert len(issued) == 100
     assert min(map(len, issued)) >= 43  # 256 bits in base64url
 
 
-def test_a_code_lives_sixty_seconds(codes, clock):
+def test_a_code_lives_sixty_seconds(codes: Codes, clock: Any) -> None:
     last, late = codes.issue(GRANT), codes.issue(GRANT)
     clock.now += LIFETIME - 0.001
     assert codes.redeem(last, CALLBACK, VERIFIER) == GRANT
@@ -42,7 +46,7 @@ def test_a_code_lives_sixty_seconds(codes, clock):
     assert refusal(codes, late) == "code_expired"
 
 
-def test_a_code_can_be_issued_too_late(codes):
+def test_a_code_can_be_issued_too_late(codes: Codes) -> None:
     assert refusal(codes, codes.issue(GRANT, lifetime=-1)) == "code_expired"
 
 
@@ -56,25 +60,27 @@ def test_a_code_can_be_issued_too_late(codes):
         (CALLBACK, s256(VERIFIER), "code_verifier_mismatch"),
     ],
 )
-def test_what_a_code_is_bound_to(codes, redirect_url, verifier, reason):
+def test_what_a_code_is_bound_to(
+    codes: Codes, redirect_url: str, verifier: str | None, reason: str
+) -> None:
     code = codes.issue(GRANT)
     assert refusal(codes, code, redirect_url, verifier) == reason
     assert refusal(codes, code) == "code_used"  # no second guess
 
 
-def test_a_code_that_was_never_issued(codes):
+def test_a_code_that_was_never_issued(codes: Codes) -> None:
     codes.issue(GRANT)
     assert refusal(codes, "made-up") == "code_unknown"
     assert codes.grant_of("made-up") is None
 
 
-def test_looking_at_a_code_does_not_use_it_up(codes):
+def test_looking_at_a_code_does_not_use_it_up(codes: Codes) -> None:
     code = codes.issue(GRANT)
     assert codes.grant_of(code) == GRANT
     assert codes.redeem(code, CALLBACK, VERIFIER) == GRANT
 
 
-def test_used_and_expired_codes_are_forgotten_in_the_end(codes, clock):
+def test_used_and_expired_codes_are_forgotten_in_the_end(codes: Codes, clock: Any) -> None:
     used, unused = codes.issue(GRANT), codes.issue(GRANT)
     codes.redeem(used, CALLBACK, VERIFIER)
     clock.now += REMEMBERED - 1
@@ -84,7 +90,7 @@ def test_used_and_expired_codes_are_forgotten_in_the_end(codes, clock):
     assert len(codes) == 0
 
 
-def test_memory_is_bounded(codes):
+def test_memory_is_bounded(codes: Codes) -> None:
     first = codes.issue(GRANT)
     for _ in range(LIMIT):
         newest = codes.issue(GRANT)
@@ -93,7 +99,7 @@ def test_memory_is_bounded(codes):
     assert codes.grant_of(newest) == GRANT
 
 
-def test_an_error_names_neither_code_nor_verifier(codes):
+def test_an_error_names_neither_code_nor_verifier(codes: Codes) -> None:
     code = codes.issue(GRANT)
     with pytest.raises(CodeError) as caught:
         codes.redeem(code, CALLBACK, VERIFIER + "x")

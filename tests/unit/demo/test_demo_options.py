@@ -6,7 +6,7 @@ from host.demo.__main__ import main
 
 
 @pytest.fixture
-def free_ports():
+def free_ports() -> list[int]:
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     ports = [server.getsockname()[1] for server in servers]
     for server in servers:
@@ -15,7 +15,9 @@ def free_ports():
 
 
 @pytest.mark.parametrize("option", ["--host-port", "--bus-port", "--provider-port"])
-def test_a_busy_port_ends_it_before_anything_starts(capsys, free_ports, option):
+def test_a_busy_port_ends_it_before_anything_starts(
+    capsys: pytest.CaptureFixture[str], free_ports: list[int], option: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         busy = server.getsockname()[1]
         ports = dict(zip(["--host-port", "--bus-port", "--provider-port"], free_ports, strict=True))
@@ -41,7 +43,9 @@ def test_a_busy_port_ends_it_before_anything_starts(capsys, free_ports, option):
         (["--provider", "oidc", "--dev"], "--provider"),
     ],
 )
-def test_options_that_cannot_be(capsys, arguments, named):
+def test_options_that_cannot_be(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
+) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2

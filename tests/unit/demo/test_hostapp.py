@@ -1,6 +1,9 @@
 import json
 import re
+from collections.abc import AsyncIterator
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,23 +20,23 @@ PAGE_PATHS = ["/", "/callback", "/decoy"]
 class Page(HTMLParser):
     """A page's elements, as (tag, attributes) pairs, and the text of its scripts and styles."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         super().__init__()
-        self.elements = []
-        self.inline = []
+        self.elements: list[Any] = []
+        self.inline: list[Any] = []
         self.feed(text)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[Any]) -> None:
         self.elements.append((tag, dict(attrs)))
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         tag, attributes = self.elements[-1] if self.elements else ("", {})
         if self.cdata_elem in ("script", "style") and data.strip():
             self.inline.append((tag, attributes.get("type"), data))
 
 
 @pytest.fixture
-async def host():
+async def host() -> AsyncIterator[httpx.AsyncClient]:
     app = host_app(
         bus_src="http://127.0.0.1:8001/", provider="http://localhost:8002", client_id="demo-host"
     )
@@ -43,14 +46,14 @@ async def host():
         yield http
 
 
-def policy_of(response):
+def policy_of(response: httpx.Response) -> dict[str, str]:
     return dict(
         part.split(" ", 1) for part in response.headers["content-security-policy"].split("; ")
     )
 
 
 @pytest.mark.parametrize("path", PAGE_PATHS)
-async def test_every_page_starts_from_nothing(host, path):
+async def test_every_page_starts_from_nothing(host: httpx.AsyncClient, path: str) -> None:
     response = await host.get(path)
     policy = policy_of(response)
     assert response.status_code == 200
@@ -62,7 +65,9 @@ async def test_every_page_starts_from_nothing(host, path):
 
 
 @pytest.mark.parametrize("path", PAGE_PATHS)
-async def test_no_page_has_handlers_styles_or_scripts_inside_it(host, path):
+async def test_no_page_has_handlers_styles_or_scripts_inside_it(
+    host: httpx.AsyncClient, path: str
+) -> None:
     page = Page((await host.get(path)).text)
     for _, attributes in page.elements:
         assert not [name for name in attributes if name.startswith("on") or name == "style"]
@@ -70,13 +75,15 @@ async def test_no_page_has_handlers_styles_or_scripts_inside_it(host, path):
     assert len(loose) == (1 if path == "/callback" else 0)
 
 
-async def test_only_the_bus_and_the_decoy_may_be_framed(host):
+async def test_only_the_bus_and_the_decoy_may_be_framed(host: httpx.AsyncClient) -> None:
     assert policy_of(await host.get("/"))["frame-src"] == "'self' http://127.0.0.1:8001"
     assert policy_of(await host.get("/"))["frame-ancestors"] == "'none'"
     assert policy_of(await host.get("/decoy"))["frame-ancestors"] == "'self'"
 
 
-async def test_the_callback_page_allows_its_one_script_and_loads_nothing(host):
+async def test_the_callback_page_allows_its_one_script_and_loads_nothing(
+    host: httpx.AsyncClient,
+) -> None:
     response = await host.get("/callback?code=c0de&state=st4te")
     page = Page(response.text)
     [(_, _, script)] = page.inline
@@ -89,21 +96,21 @@ async def test_the_callback_page_allows_its_one_script_and_loads_nothing(host):
     assert 'location.replace("/")' in script
 
 
-def test_a_script_s_hash_is_the_one_that_browsers_compute():
+def test_a_script_s_hash_is_the_one_that_browsers_compute() -> None:
     assert script_hash("alert(1)") == "'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI='"
 
 
-async def test_the_page_gets_its_settings(host):
+async def test_the_page_gets_its_settings(host: httpx.AsyncClient) -> None:
     text = (await host.get("/")).text
-    block = re.search(r'id="demo-settings">(.*?)</script>', text, re.DOTALL)
-    assert json.loads(block[1]) == {
+    [block] = re.findall(r'id="demo-settings">(.*?)</script>', text, re.DOTALL)
+    assert json.loads(block) == {
         "bus": "http://127.0.0.1:8001/",
         "provider": "http://localhost:8002",
         "clientId": "demo-host",
     }
 
 
-async def test_the_page_of_an_openid_connect_provider():
+async def test_the_page_of_an_openid_connect_provider() -> None:
     app = host_app(
         bus_src="http://127.0.0.1:8001/",
         provider="http://localhost:8002",
@@ -114,8 +121,8 @@ async def test_the_page_of_an_openid_connect_provider():
         transport=httpx.ASGITransport(app), base_url="http://localhost:8000"
     ) as http:
         text = (await http.get("/")).text
-    block = re.search(r'id="demo-settings">(.*?)</script>', text, re.DOTALL)
-    assert json.loads(block[1])["oidc"] == {
+    [block] = re.findall(r'id="demo-settings">(.*?)</script>', text, re.DOTALL)
+    assert json.loads(block)["oidc"] == {
         "authorize": "http://localhost:8002/auth",
         "scope": "openid",
     }
@@ -123,13 +130,13 @@ async def test_the_page_of_an_openid_connect_provider():
     assert "stand-in" not in text
 
 
-def test_settings_cannot_end_their_element():
+def test_settings_cannot_end_their_element() -> None:
     hostile = {"a": "</script><script>alert(1)"}
     assert "<" not in json_block(hostile)
     assert json.loads(json_block(hostile)) == hostile
 
 
-async def test_what_tests_and_python_look_for_is_there_once(host):
+async def test_what_tests_and_python_look_for_is_there_once(host: httpx.AsyncClient) -> None:
     ids = [a["id"] for _, a in Page((await host.get("/")).text).elements if "id" in a]
     wanted = {
         "sign-in", "result", "who", "company", "credentials-kind", "reveal", "countdown",
@@ -140,19 +147,21 @@ async def test_what_tests_and_python_look_for_is_there_once(host):
     assert len(ids) == len(set(ids))
 
 
-async def test_every_label_points_to_something(host):
+async def test_every_label_points_to_something(host: httpx.AsyncClient) -> None:
     elements = Page((await host.get("/")).text).elements
     ids = {a["id"] for _, a in elements if "id" in a}
     assert {a["aria-labelledby"] for _, a in elements if "aria-labelledby" in a} <= ids
 
 
-async def test_every_button_is_a_button_and_every_frame_has_a_title(host):
+async def test_every_button_is_a_button_and_every_frame_has_a_title(
+    host: httpx.AsyncClient,
+) -> None:
     elements = Page((await host.get("/")).text).elements
     assert all(a.get("type") == "button" for tag, a in elements if tag == "button")
     assert all(a.get("title") for tag, a in elements if tag == "iframe")
 
 
-async def test_every_python_file_is_served_and_listed(host):
+async def test_every_python_file_is_served_and_listed(host: httpx.AsyncClient) -> None:
     config = (await host.get("/pyscript.toml")).text
     for file in sorted(PAGES.glob("*.py")):
         response = await host.get(f"/{file.name}")
@@ -162,7 +171,7 @@ async def test_every_python_file_is_served_and_listed(host):
         assert listed is (file.name != "main.py"), file.name  # main.py runs as __main__
 
 
-async def test_the_page_uses_the_embed_module_that_hosts_import(host):
+async def test_the_page_uses_the_embed_module_that_hosts_import(host: httpx.AsyncClient) -> None:
     response = await host.get("/client.js")
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/javascript")
@@ -170,7 +179,7 @@ async def test_the_page_uses_the_embed_module_that_hosts_import(host):
     assert '"/client.js" = "bus_client"' in (await host.get("/pyscript.toml")).text
 
 
-async def test_nothing_comes_from_elsewhere(host):
+async def test_nothing_comes_from_elsewhere(host: httpx.AsyncClient) -> None:
     for path in [*PAGE_PATHS, "/start.js", "/decoy.js", "/style.css", "/pyscript.toml"]:
         text = (await host.get(path)).text.replace("http://127.0.0.1:8001/", "")
         assert "//" not in re.sub(
@@ -178,7 +187,7 @@ async def test_nothing_comes_from_elsewhere(host):
         )
 
 
-async def test_the_runtime_s_files_have_the_types_that_browsers_insist_on(tmp_path):
+async def test_the_runtime_s_files_have_the_types_that_browsers_insist_on(tmp_path: Path) -> None:
     for name in ("pyscript/core.js", "micropython/m.mjs", "micropython/m.wasm"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
@@ -198,10 +207,10 @@ async def test_the_runtime_s_files_have_the_types_that_browsers_insist_on(tmp_pa
     }
 
 
-def test_a_policy_lists_what_it_is_given():
+def test_a_policy_lists_what_it_is_given() -> None:
     policy = page_headers(script_src="'self'")["Content-Security-Policy"]
     assert policy.endswith("; script-src 'self'")
 
 
-def _python():
+def _python() -> str:
     return "".join(file.read_text("utf-8") for file in PAGES.glob("*.py"))

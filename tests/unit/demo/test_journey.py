@@ -1,4 +1,5 @@
 import base64
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -13,15 +14,15 @@ GOOD = {"state": "st4te", "iss": PROVIDER, "code": "c0de"}
 
 
 @pytest.mark.parametrize("data", [b"", b"\xfb\xff\xfe", bytes(range(32)), b"a", b"ab"])
-def test_base64url_has_no_padding_and_no_plus_or_slash(data):
+def test_base64url_has_no_padding_and_no_plus_or_slash(data: bytes) -> None:
     assert journey.base64url(data) == base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def test_32_random_bytes_make_a_verifier():
+def test_32_random_bytes_make_a_verifier() -> None:
     assert len(journey.base64url(bytes(32))) == 43
 
 
-def test_the_address_where_a_sign_in_begins():
+def test_the_address_where_a_sign_in_begins() -> None:
     challenge = s256("v" * 43)
     url = journey.authorize_url(
         f"{PROVIDER}/authorize", "demo-host", "http://localhost:8000/callback", "s", challenge
@@ -37,18 +38,18 @@ def test_the_address_where_a_sign_in_begins():
     }
 
 
-def test_more_may_be_asked_for():
+def test_more_may_be_asked_for() -> None:
     url = journey.authorize_url("https://p/x", "c", "r", "s", "ch", (("scope", "openid email"),))
     assert url.endswith("&code_challenge_method=S256&scope=openid%20email")
 
 
-def test_a_query_is_percent_encoded():
+def test_a_query_is_percent_encoded() -> None:
     fields = (("a b", "c&d=e"), ("é", "/?#+~"))
     assert journey.query(fields) == "a%20b=c%26d%3De&%C3%A9=%2F%3F%23%2B~"
     assert tuple(parse_qsl(journey.query(fields))) == fields
 
 
-def test_a_good_answer_may_be_used():
+def test_a_good_answer_may_be_used() -> None:
     assert journey.problem(KEPT, GOOD, PROVIDER) is None
 
 
@@ -67,14 +68,16 @@ def test_a_good_answer_may_be_used():
         (KEPT, {"code": ""}, "CODE_MISSING"),
     ],
 )
-def test_answers_that_must_not_be_used(kept, changes, code):
+def test_answers_that_must_not_be_used(
+    kept: dict[str, Any] | None, changes: dict[str, Any], code: str
+) -> None:
     answer = {key: value for key, value in (GOOD | changes).items() if value is not None}
     wrong = journey.problem(kept, answer, PROVIDER)
     assert wrong["code"] == code
     assert "c0de" not in wrong["message"]
 
 
-def test_an_error_comes_with_the_provider_s_description():
+def test_an_error_comes_with_the_provider_s_description() -> None:
     answer = GOOD | {"error": "access_denied", "error_description": "the sign-in was cancelled"}
     assert journey.problem(KEPT, answer, PROVIDER)["message"] == "the sign-in was cancelled"
 
@@ -83,7 +86,7 @@ def test_an_error_comes_with_the_provider_s_description():
     ("left", "shown"),
     [(900, "15:00"), (899.2, "15:00"), (899, "14:59"), (60, "01:00"), (0.5, "00:01"), (0, "00:00"), (-3, "00:00"), (6000, "100:00")],
 )  # fmt: skip
-def test_a_countdown(left, shown):
+def test_a_countdown(left: float, shown: str) -> None:
     assert journey.countdown(left) == shown
 
 
@@ -91,12 +94,12 @@ def test_a_countdown(left, shown):
     ("value", "shown"),
     [(0, "0 ms"), (-2, "0 ms"), (9.5, "10 ms"), (999.4, "999 ms"), (1000, "1,000 ms"), (1_234_567, "1,234,567 ms")],
 )  # fmt: skip
-def test_milliseconds(value, shown):
+def test_milliseconds(value: float, shown: str) -> None:
     assert journey.milliseconds(value) == shown
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0, "0.0 s"), (999, "0.9 s"), (12_340, "12.3 s")])
-def test_seconds(value, shown):
+def test_seconds(value: int, shown: str) -> None:
     assert journey.seconds(value) == shown
 
 
@@ -111,16 +114,16 @@ def test_seconds(value, shown):
         (None, "the embed module, on this page"),
     ],
 )
-def test_who_answered(meta, shown):
+def test_who_answered(meta: dict[str, Any] | None, shown: str) -> None:
     assert journey.answered_by(meta) == shown
 
 
-def test_kinds_of_credentials():
+def test_kinds_of_credentials() -> None:
     assert journey.kind({"legacy_token": "x"}).startswith("Legacy")
     assert journey.kind({"idToken": "x", "refreshToken": "y"}).startswith("Migrated")
 
 
-def test_a_step_s_life():
+def test_a_step_s_life() -> None:
     steps = journey.Steps()
     assert (steps.state("ready"), steps.text("ready")) == ("pending", "not yet")
     steps.begin("ready", 100.0)
@@ -129,7 +132,7 @@ def test_a_step_s_life():
     assert (steps.state("ready"), steps.text("ready")) == ("done", "1,250 ms")
 
 
-def test_a_step_fails_only_while_it_is_under_way():
+def test_a_step_fails_only_while_it_is_under_way() -> None:
     steps = journey.Steps()
     steps.fail("exchange")
     assert steps.state("exchange") == "pending"
@@ -144,16 +147,16 @@ def test_a_step_fails_only_while_it_is_under_way():
     assert steps.state("exchange") == "running"
 
 
-def test_a_step_that_never_began_does_not_end():
+def test_a_step_that_never_began_does_not_end() -> None:
     steps = journey.Steps()
     steps.end("redirect", 5.0)
     assert steps.state("redirect") == "pending"
 
 
-def test_every_code_of_the_bus_has_a_meaning():
+def test_every_code_of_the_bus_has_a_meaning() -> None:
     assert set(CODES) <= set(meanings.MEANINGS)
 
 
-def test_meanings():
+def test_meanings() -> None:
     assert meanings.meaning("BACKEND_TIMEOUT").startswith("The backend did not answer")
     assert meanings.meaning("SOMETHING_NEW") == "The sign-in did not succeed."

@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -20,8 +21,8 @@ from host.demo.pages import (
 @pytest.mark.parametrize(
     "module", [idtoken, journey, kinds, meanings, presets, redact, timeline, words]
 )
-def test_what_runs_on_micropython_imports_only_what_it_has(module):
-    tree = ast.parse(Path(module.__file__).read_text("utf-8"))
+def test_what_runs_on_micropython_imports_only_what_it_has(module: ModuleType) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
     imported = {
         alias.name
         for node in ast.walk(tree)

@@ -3,11 +3,14 @@
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from host.demo.exchange import nothing
@@ -23,7 +26,7 @@ pytestmark = pytest.mark.anyio
 class Running:
     """An app on a port of its own, served until `stop`."""
 
-    def __init__(self, app=None):
+    def __init__(self, app: Starlette | None = None) -> None:
         routes = [
             Route("/fine", self.fine),
             Route("/reset", self.reset, methods=["POST"]),
@@ -34,33 +37,35 @@ class Running:
         self.sockets = listen(Place("test", "127.0.0.1", 0, ""))
         self.url = f"http://127.0.0.1:{self.sockets[0].getsockname()[1]}"
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> "Running":
         up = asyncio.Event()
         self.task = asyncio.create_task(serve_all([Served(self.app, self.sockets)], up=up.set))
         await up.wait()
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: Any) -> None:
         await self.stop()
 
-    async def stop(self):
+    async def stop(self) -> None:
         if not self.task.done():
             os.kill(os.getpid(), signal.SIGINT)
         await self.task
 
-    async def fine(self, _):
+    async def fine(self, _: Request) -> PlainTextResponse:
         return PlainTextResponse("fine")
 
-    async def reset(self, request):
+    async def reset(self, request: Request) -> Response:
         reset(request.scope)
         return await nothing(request)
 
-    async def hang(self, request):
+    async def hang(self, request: Request) -> Response:
         self.reached.set()
         return await nothing(request)
 
 
-async def test_a_reset_is_a_connection_that_breaks_without_an_answer(caplog):
+async def test_a_reset_is_a_connection_that_breaks_without_an_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with Running() as running, httpx.AsyncClient(base_url=running.url) as http:
         with pytest.raises(httpx.ReadError):
             await http.post("/reset", content=b"body")
@@ -68,7 +73,7 @@ async def test_a_reset_is_a_connection_that_breaks_without_an_answer(caplog):
     assert not caplog.records
 
 
-async def test_a_reset_breaks_no_other_connection():
+async def test_a_reset_breaks_no_other_connection() -> None:
     async with (
         Running() as running,
         httpx.AsyncClient(base_url=running.url) as one,
@@ -82,7 +87,7 @@ async def test_a_reset_breaks_no_other_connection():
         hanging.cancel()
 
 
-async def test_an_interrupt_stops_at_once_whatever_hangs(caplog):
+async def test_an_interrupt_stops_at_once_whatever_hangs(caplog: pytest.LogCaptureFixture) -> None:
     async with Running() as running, httpx.AsyncClient(base_url=running.url, timeout=30) as http:
         hanging = asyncio.create_task(http.get("/hang"))
         await running.reached.wait()
@@ -96,7 +101,7 @@ async def test_an_interrupt_stops_at_once_whatever_hangs(caplog):
 
 
 @pytest.fixture
-async def provider(clock):
+async def provider(clock: Any) -> AsyncIterator[Any]:
     app = provider_app(
         issuer=ISSUER, clients={"demo-host": [CALLBACK]}, bus_origin=BUS, clock=clock
     )
@@ -104,14 +109,14 @@ async def provider(clock):
         yield Provider(http, clock)
 
 
-async def test_a_backend_that_is_down_is_down_at_every_attempt(provider):
+async def test_a_backend_that_is_down_is_down_at_every_attempt(provider: Provider) -> None:
     answer = await provider.choose("down")
     for _ in range(2):  # a browser may send it again by itself
         with pytest.raises(httpx.ReadError):
             await provider.exchange(answer["code"])
 
 
-async def test_a_backend_that_hangs_holds_up_nobody_else(provider):
+async def test_a_backend_that_hangs_holds_up_nobody_else(provider: Provider) -> None:
     answer = await provider.choose("hanging")
     hanging = asyncio.create_task(provider.exchange(answer["code"]))
     other = await provider.choose("migrated")

@@ -1,5 +1,7 @@
 """The timeline: what the page sees and what the bus reports are halves of the same rows."""
 
+from typing import Any
+
 import pytest
 
 from host.demo.pages.timeline import (
@@ -23,11 +25,11 @@ URL = "http://localhost:8002/sso/exchange"
 
 
 @pytest.fixture
-def timeline():
+def timeline() -> Timeline:
     return Timeline()
 
 
-def accepted(number=1, type_="AUTH.SSO", **facts):
+def accepted(number: int = 1, type_: str = "AUTH.SSO", **facts: bool | str) -> dict[str, Any]:
     return {
         "event": "accepted",
         "number": number,
@@ -39,7 +41,9 @@ def accepted(number=1, type_="AUTH.SSO", **facts):
     } | facts
 
 
-def replied(number=1, type_="AUTH.SSO_FULFILLED", source="backend", **facts):
+def replied(
+    number: int = 1, type_: str = "AUTH.SSO_FULFILLED", source: str = "backend", **facts: Any
+) -> dict[str, Any]:
     return {
         "event": "replied",
         "number": number,
@@ -49,7 +53,7 @@ def replied(number=1, type_="AUTH.SSO_FULFILLED", source="backend", **facts):
     } | facts
 
 
-def backend(number=1, call=1, **facts):
+def backend(number: int | None = 1, call: int = 1, **facts: int | str) -> dict[str, Any]:
     return {
         "event": "backend",
         "number": number,
@@ -59,14 +63,14 @@ def backend(number=1, call=1, **facts):
     } | facts
 
 
-def lines(timeline):
+def lines(timeline: Timeline) -> list[tuple[str, str, str, str, str]]:
     return [(row.sender, row.receiver, row.what, row.state, row.reason) for row in timeline.rows()]
 
 
 # -- a request and its reply ----------------------------------------------------------------------
 
 
-def test_a_sign_in(timeline):
+def test_a_sign_in(timeline: Timeline) -> None:
     asked = timeline.post(0, "AUTH.SSO", ANY)
     timeline.report(accepted(id="made-up"), 5)
     timeline.report(backend(), 10)
@@ -89,7 +93,7 @@ def test_a_sign_in(timeline):
 
 
 @pytest.mark.parametrize("first", ["page", "report"])
-def test_a_reply_is_one_row_whoever_tells_first(timeline, first):
+def test_a_reply_is_one_row_whoever_tells_first(timeline: Timeline, first: str) -> None:
     asked = timeline.post(0, "AUTH.SSO", "1")
     timeline.report(accepted(id="1"), 5)
     if first == "page":
@@ -104,7 +108,9 @@ def test_a_reply_is_one_row_whoever_tells_first(timeline, first):
     assert dict(asked.reply.facts)["Answered by"] == "the bus"
 
 
-def test_a_reply_that_overtakes_the_report_that_its_request_was_accepted(timeline):
+def test_a_reply_that_overtakes_the_report_that_its_request_was_accepted(
+    timeline: Timeline,
+) -> None:
     asked = timeline.post(0, "AUTH.SSO", "1")
     timeline.reply(asked, 9, "AUTH.SSO_FULFILLED")
     timeline.report(accepted(id="1"), 5)
@@ -113,7 +119,7 @@ def test_a_reply_that_overtakes_the_report_that_its_request_was_accepted(timelin
     assert asked.number == 1
 
 
-def test_a_request_that_the_page_does_not_know_of(timeline):
+def test_a_request_that_the_page_does_not_know_of(timeline: Timeline) -> None:
     """The embed module sends some of its own: BUS.CANCEL, BUS.PROBE."""
     timeline.report(accepted(type_="BUS.PROBE", id="x", port=False), 5)
     timeline.report(
@@ -126,7 +132,7 @@ def test_a_request_that_the_page_does_not_know_of(timeline):
     assert dict(timeline.rows()[1].facts)["Came by"].endswith(" window")
 
 
-def test_each_report_finds_its_own_request(timeline):
+def test_each_report_finds_its_own_request(timeline: Timeline) -> None:
     one = timeline.post(0, "AUTH.SSO", "1")
     two = timeline.post(1, "AUTH.SSO", "2")
     other = timeline.post(2, "CRM.OPEN", "2")
@@ -137,7 +143,7 @@ def test_each_report_finds_its_own_request(timeline):
     assert (other.number, two.number, one.number) == (0, 1, 2)
 
 
-def test_without_reports_a_reply_says_that_its_request_was_accepted(timeline):
+def test_without_reports_a_reply_says_that_its_request_was_accepted(timeline: Timeline) -> None:
     asked = timeline.post(0, "AUTH.SSO", "1")
     assert timeline.asked_for("AUTH.SSO_REJECTED", "1") is asked
     assert timeline.asked_for("AUTH.SSO_REJECTED", "2") is None
@@ -147,33 +153,33 @@ def test_without_reports_a_reply_says_that_its_request_was_accepted(timeline):
     assert (asked.state, asked.end, timeline.reported) == ("accepted", 20, False)
 
 
-def test_a_reply_to_the_window_comes_after_the_report_of_it(timeline):
+def test_a_reply_to_the_window_comes_after_the_report_of_it(timeline: Timeline) -> None:
     asked = timeline.post(0, "AUTH.SSO", "1")
     timeline.report(accepted(id="1", port=False), 1)
     timeline.report(replied(port=False), 2)
     assert timeline.asked_for("AUTH.SSO_FULFILLED", "1") is asked
 
 
-def test_what_was_dropped_is_not_answered(timeline):
+def test_what_was_dropped_is_not_answered(timeline: Timeline) -> None:
     first, second = (timeline.post(0, "AUTH.SSO", "1") for _ in range(2))
     first.finish(1, "dropped", "a second delivery")
     assert timeline.asked_for("AUTH.SSO_FULFILLED", "1") is second
 
 
-def test_a_request_that_waits_for_python(timeline):
+def test_a_request_that_waits_for_python(timeline: Timeline) -> None:
     asked = timeline.post(0, "AUTH.SSO", None)
     timeline.report(accepted(state="booting"), 5)
     assert dict(asked.facts)["Kept"] == "until Python serves"
 
 
-def test_a_cancel_is_over_at_once(timeline):
+def test_a_cancel_is_over_at_once(timeline: Timeline) -> None:
     cancel = timeline.post(3, "BUS.CANCEL", None)
     assert not cancel.under_way()
     timeline.report(accepted(2, "BUS.CANCEL"), 5)
     assert (cancel.state, cancel.number, cancel.under_way()) == ("accepted", 2, False)
 
 
-def test_a_request_that_the_page_gives_up(timeline):
+def test_a_request_that_the_page_gives_up(timeline: Timeline) -> None:
     asked = timeline.post(0, "AUTH.SSO", ANY)
     timeline.report(accepted(), 1)
     timeline.fail(asked, 30, "ABORTED")
@@ -198,7 +204,7 @@ def test_a_request_that_the_page_gives_up(timeline):
         ({"outcome": "aborted"}, "aborted", ""),
     ],
 )
-def test_how_a_call_ends(timeline, end, state, reason):
+def test_how_a_call_ends(timeline: Timeline, end: dict[str, Any], state: str, reason: str) -> None:
     timeline.report(backend(), 10)
     [row] = timeline.rows()
     assert (row.state, row.under_way()) == ("under way", True)
@@ -206,14 +212,14 @@ def test_how_a_call_ends(timeline, end, state, reason):
     assert (row.state, row.reason, row.end) == (state, reason, 35)
 
 
-def test_a_call_of_a_provider():
+def test_a_call_of_a_provider() -> None:
     timeline = Timeline(PROVIDER)
     timeline.report(backend(method="GET", url="http://localhost:8002/jwks"), 10)
     [row] = timeline.rows()
     assert (row.receiver, row.what) == (PROVIDER, "GET /jwks")
 
 
-def test_a_call_for_nobody(timeline):
+def test_a_call_for_nobody(timeline: Timeline) -> None:
     timeline.report(backend(number=None), 10)
     assert timeline.rows()[0].asked is None
 
@@ -221,11 +227,11 @@ def test_a_call_for_nobody(timeline):
 # -- what is dropped ------------------------------------------------------------------------------
 
 
-def dropped(reason, **facts):
+def dropped(reason: str, **facts: str) -> dict[str, str]:
     return {"event": "dropped", "reason": reason, "origin": "http://localhost:8000"} | facts
 
 
-def test_what_is_no_request(timeline):
+def test_what_is_no_request(timeline: Timeline) -> None:
     good = timeline.post(0, "AUTH.SSO", "1")
     bad = timeline.post(1, "no type", None, request=False)
     timeline.report(dropped("not a request"), 4)
@@ -233,7 +239,7 @@ def test_what_is_no_request(timeline):
     assert good.state == "sent"
 
 
-def test_a_message_from_the_decoy(timeline):
+def test_a_message_from_the_decoy(timeline: Timeline) -> None:
     row = timeline.post(0, "AUTH.SSO", None, False, DECOY)
     timeline.report(dropped("not from the window that embeds the bus"), 3)
     assert lines(timeline) == [
@@ -242,7 +248,7 @@ def test_a_message_from_the_decoy(timeline):
     assert row.end == 3
 
 
-def test_a_message_from_a_window_that_the_page_knows_nothing_of(timeline):
+def test_a_message_from_a_window_that_the_page_knows_nothing_of(timeline: Timeline) -> None:
     timeline.report(
         dropped("not from the window that embeds the bus", origin="https://e.example"), 3
     )
@@ -251,12 +257,12 @@ def test_a_message_from_a_window_that_the_page_knows_nothing_of(timeline):
     assert dict(row.facts)["Origin"] == "https://e.example"
 
 
-def test_a_flood_is_a_number(timeline):
+def test_a_flood_is_a_number(timeline: Timeline) -> None:
     timeline.report({"event": "dropped", "reason": "origin not allowed", "more": 180}, 3)
     assert lines(timeline) == [(OTHER, BUS, "180 more messages", "dropped", "origin not allowed")]
 
 
-def test_a_second_delivery(timeline):
+def test_a_second_delivery(timeline: Timeline) -> None:
     first = timeline.post(0, "AUTH.SSO", "1")
     second = timeline.post(0, "AUTH.SSO", "1")
     timeline.report(accepted(1, id="1"), 1)
@@ -270,7 +276,7 @@ def test_a_second_delivery(timeline):
 
 
 @pytest.mark.parametrize("facts", [{}, {"event": "new"}, replied(99)])
-def test_reports_that_say_nothing_to_this_page(timeline, facts):
+def test_reports_that_say_nothing_to_this_page(timeline: Timeline, facts: dict[str, Any]) -> None:
     assert timeline.report(facts, 1) is None
     assert timeline.rows() == []
     assert timeline.reported
@@ -279,19 +285,19 @@ def test_reports_that_say_nothing_to_this_page(timeline, facts):
 # -- groups, axes, bars ---------------------------------------------------------------------------
 
 
-def moment(at):
+def moment(at: int) -> Row:
     row = Row(at, BUS, PAGE, "x", "received")
     row.finish(at, "received")
     return row
 
 
-def test_what_comes_after_a_while_begins_a_new_group(timeline):
+def test_what_comes_after_a_while_begins_a_new_group(timeline: Timeline) -> None:
     for at in (0, QUIET, QUIET * 2 + 1):
         timeline.add(moment(at))
     assert [len(group.rows) for group in timeline.groups] == [2, 1]
 
 
-def test_what_somebody_sends_begins_one_sooner(timeline):
+def test_what_somebody_sends_begins_one_sooner(timeline: Timeline) -> None:
     timeline.add(moment(0))
     timeline.post(PAUSE, "A.B", None)
     assert len(timeline.groups) == 1
@@ -300,33 +306,33 @@ def test_what_somebody_sends_begins_one_sooner(timeline):
     assert len(timeline.groups) == 2
 
 
-def test_a_group_lasts_while_something_is_under_way(timeline):
+def test_a_group_lasts_while_something_is_under_way(timeline: Timeline) -> None:
     timeline.post(0, "AUTH.SSO", None)
     timeline.add(moment(QUIET * 5))
     assert len(timeline.groups) == 1
 
 
-def test_a_group_of_its_own(timeline):
+def test_a_group_of_its_own(timeline: Timeline) -> None:
     timeline.add(moment(-4000), apart=True)
     timeline.add(moment(0))
     assert [group.start for group in timeline.groups] == [-4000, 0]
 
 
-def test_rows_stand_in_the_order_of_time(timeline):
+def test_rows_stand_in_the_order_of_time(timeline: Timeline) -> None:
     for at in (10, 30, 20, 5):
         timeline.add(moment(at))
     assert [row.at for row in timeline.rows()] == [5, 10, 20, 30]
     assert timeline.groups[0].start == 5
 
 
-def test_the_oldest_groups_go_first(timeline):
+def test_the_oldest_groups_go_first(timeline: Timeline) -> None:
     for n in range(LIMIT + 5):
         timeline.add(moment(n * (QUIET + 1)))
     assert len(timeline.rows()) == LIMIT
     assert timeline.rows()[0].at == 5 * (QUIET + 1)
 
 
-def test_one_group_is_never_cut(timeline):
+def test_one_group_is_never_cut(timeline: Timeline) -> None:
     for _ in range(LIMIT + 5):
         timeline.add(moment(0))
     assert len(timeline.rows()) == LIMIT + 5
@@ -335,11 +341,11 @@ def test_one_group_is_never_cut(timeline):
 @pytest.mark.parametrize(
     ("span", "axis"), [(0, 10), (10, 10), (11, 20), (21, 50), (51, 100), (1900, 2000), (5001, 10_000)]
 )  # fmt: skip
-def test_an_axis_ends_at_a_round_number(span, axis):
+def test_an_axis_ends_at_a_round_number(span: int, axis: int) -> None:
     assert rounded_up(span) == axis
 
 
-def test_bars_share_the_axis_of_their_group(timeline):
+def test_bars_share_the_axis_of_their_group(timeline: Timeline) -> None:
     long, short = timeline.post(100, "AUTH.SSO", None), timeline.add(moment(150))
     assert bar(long, 200) == (0, 100)
     assert bar(short, 200) == (50, 0)
@@ -348,13 +354,13 @@ def test_bars_share_the_axis_of_their_group(timeline):
     assert bar(short, 9999) == (25, 0)
 
 
-def test_what_has_changed_is_collected_once(timeline):
+def test_what_has_changed_is_collected_once(timeline: Timeline) -> None:
     row = timeline.post(0, "AUTH.SSO", "1")
     timeline.report(accepted(id="1"), 1)
     assert timeline.changed == [row]
 
 
-def test_a_fact_is_told_once_and_nothing_is_no_fact():
+def test_a_fact_is_told_once_and_nothing_is_no_fact() -> None:
     row = moment(0)
     row.fact("Id", None)
     row.fact("Id", 1)

@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ DECIDE = [
 ]
 
 
-def test_every_reason_of_the_bus_is_explained():
+def test_every_reason_of_the_bus_is_explained() -> None:
     early, requests, gate, app = DECIDE
     said = set(
         re.findall(r'return "([a-z][a-z ]+)"', early.split("// ---- what a debug build")[0] + gate)
@@ -37,11 +38,11 @@ def test_every_reason_of_the_bus_is_explained():
         ("accepted", "", "accepted"),
     ],
 )
-def test_outcomes(state, reason, shown):
+def test_outcomes(state: str, reason: str, shown: str) -> None:
     assert outcome(state, reason) == shown
 
 
-def test_only_what_was_dropped_needs_a_sentence():
+def test_only_what_was_dropped_needs_a_sentence() -> None:
     assert explained("dropped", "not a request") == REASONS["not a request"]
     assert explained("dropped", "another reason") == ""
     assert explained("rejected", "not a request") == ""
@@ -51,14 +52,14 @@ def test_only_what_was_dropped_needs_a_sentence():
     ("value", "shown"),
     [(0, "< 1 ms"), (0.9, "< 1 ms"), (1, "1 ms"), (12.5, "13 ms"), (999.4, "999 ms"), (999.6, "1.00 s"), (5646, "5.65 s"), (61_000, "61.00 s")],
 )  # fmt: skip
-def test_durations(value, shown):
+def test_durations(value: float, shown: str) -> None:
     assert duration(value) == shown
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [(0, "0"), (25, "25 ms"), (500, "500 ms"), (1000, "1 s"), (2500, "2.5 s"), (10_000, "10 s")]
 )  # fmt: skip
-def test_points_on_an_axis(value, shown):
+def test_points_on_an_axis(value: int, shown: str) -> None:
     assert tick(value) == shown
 
 
@@ -73,5 +74,5 @@ def test_points_on_an_axis(value, shown):
         (("A.B", "accepted", "", ("fulfilled", ""), None), "A.B: accepted, then fulfilled."),
     ],
 )  # fmt: skip
-def test_what_became_of_a_message(told, shown):
+def test_what_became_of_a_message(told: tuple[Any, ...], shown: str) -> None:
     assert story(*told) == shown

@@ -1,6 +1,7 @@
 """The claims in SECURITY.md, and the tests that they name."""
 
 import re
+from collections.abc import Iterator
 
 from host.tools.paths import ROOT
 
@@ -8,7 +9,7 @@ TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
-def tables():
+def tables() -> Iterator[list[list[str]]]:
     """The rows of each table, its head first, as lists of cells."""
     for block in re.findall(r"(?:^\|.*\n)+", TEXT, re.MULTILINE):
         rows = [

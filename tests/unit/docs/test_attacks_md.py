@@ -3,6 +3,7 @@
 import ast
 import re
 from functools import cache
+from typing import cast
 
 import pytest
 
@@ -28,21 +29,21 @@ SUITE = [
 
 
 @cache
-def parsed(path):
+def parsed(path: str) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
 
 @cache
-def named_in(path):
+def named_in(path: str) -> set[str]:
     names = {node.name for node in parsed(path).body if isinstance(node, ast.FunctionDef)}
     return {name for name in names if name.startswith("test_")}
 
 
 @cache
-def texts_in(path):
+def texts_in(path: str) -> set[str]:
     """The texts in a test's module, and in the modules of support that it imports."""
     support = [
-        node.module.replace(".", "/") + ".py"
+        str(node.module).replace(".", "/") + ".py"
         for node in parsed(path).body
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tests.e2e.support.")
     ]
@@ -54,28 +55,28 @@ def texts_in(path):
     }
 
 
-def test_there_are_enough():
+def test_there_are_enough() -> None:
     assert len({tuple(row) for row in ROWS}) == len(ROWS) >= 60
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}: {row[1]}"[:80])
-def test_each_states_action_and_outcome_and_names_a_test(row):
+def test_each_states_action_and_outcome_and_names_a_test(row: list[str]) -> None:
     case, action, outcome, test = row
     assert case
     assert action
     assert outcome
-    path, name, which = TEST.fullmatch(test).groups()
+    path, name, which = cast("re.Match[str]", TEST.fullmatch(test)).groups()
     assert name in named_in(path)
     assert which is None or which in texts_in(path)
 
 
 @pytest.mark.parametrize("name", SUITE)
-def test_each_test_of_the_suite_is_listed(name):
+def test_each_test_of_the_suite_is_listed(name: str) -> None:
     path = f"tests/e2e/{name}.py"
-    listed = {TEST.fullmatch(row[3])[2] for row in ROWS if path in row[3]}
+    listed = {cast("re.Match[str]", TEST.fullmatch(row[3]))[2] for row in ROWS if path in row[3]}
     assert listed == named_in(path)
 
 
-def test_the_modules_of_attacks_are_the_suite():
+def test_the_modules_of_attacks_are_the_suite() -> None:
     found = {f"attacks/{path.stem}" for path in (ROOT / "tests/e2e/attacks").glob("test_*.py")}
     assert found == {name for name in SUITE if name.startswith("attacks/")}

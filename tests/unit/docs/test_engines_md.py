@@ -14,23 +14,23 @@ FEWER = TEXT.split("## What runs in fewer engines")[1]
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED, ids=str)
-def test_each_test_that_is_named_exists(path, name):
+def test_each_test_that_is_named_exists(path: str, name: str) -> None:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert not name or name in names
 
 
-def rows(text):
+def rows(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("|")][2:]
 
 
-def test_each_difference_is_asserted():
+def test_each_difference_is_asserted() -> None:
     assert len(rows(DIFFERENCES)) > 5
     for row in rows(DIFFERENCES):
         assert re.search(r"\| (`tests/e2e/[\w/]+\.py::test_\w+` ?)+\|$", row), row
 
 
-def test_each_mark_is_explained():
+def test_each_mark_is_explained() -> None:
     marked = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "tests/e2e").rglob("test_*.py")

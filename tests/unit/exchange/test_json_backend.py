@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.unit.fakes import (
     REDIRECT_URL,
     SIGNED_IN,
     VERIFIER,
+    World,
     code_of,
     error_of,
     sso,
@@ -25,7 +28,7 @@ BODY_LIMIT = 1024 * 1024
 # -- what goes out --------------------------------------------------------------------------------
 
 
-async def test_what_goes_out(worlds):
+async def test_what_goes_out(worlds: Callable[..., World]) -> None:
     world = worlds(answers=(200, SIGNED_IN))
     await world.ask(sso("MARK-id", codeVerifier=VERIFIER))
     [call] = world.fetch.calls
@@ -44,14 +47,18 @@ async def test_what_goes_out(worlds):
         "http://127.0.0.1:3000/cb",
     ],
 )
-async def test_the_redirect_url_goes_out_character_for_character(worlds, url):
+async def test_the_redirect_url_goes_out_character_for_character(
+    worlds: Callable[..., World], url: str
+) -> None:
     world = worlds(answers=(200, SIGNED_IN))
     assert (await world.ask(sso(redirectUrl=url)))["type"] == "AUTH.SSO_FULFILLED"
     assert world.fetch.calls[0].sent["redirectUrl"] == url
 
 
 @pytest.mark.parametrize("code", ['"}', "\\", "\u2028\0\n", "\U0001f600", "</script>", "c" * 4096])
-async def test_the_code_goes_out_character_for_character(worlds, code):
+async def test_the_code_goes_out_character_for_character(
+    worlds: Callable[..., World], code: str
+) -> None:
     world = worlds(answers=(200, SIGNED_IN))
     await world.ask(sso(code=code))
     assert world.fetch.calls[0].sent["code"] == code
@@ -61,18 +68,20 @@ async def test_the_code_goes_out_character_for_character(worlds, code):
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 299])
-async def test_any_success_status_will_do(worlds, status):
+async def test_any_success_status_will_do(worlds: Callable[..., World], status: int) -> None:
     reply = await worlds(answers=(status, SIGNED_IN)).ask(sso())
     assert reply["payload"] == SIGNED_IN
     assert reply["meta"] == {"source": "backend", "status": status}
 
 
-async def test_legacy_credentials(worlds):
+async def test_legacy_credentials(worlds: Callable[..., World]) -> None:
     answer = SIGNED_IN | {"credentials": {"legacy_token": LEGACY_TOKEN}}
     assert (await worlds(answers=(200, answer)).ask(sso()))["payload"] == answer
 
 
-async def test_unknown_keys_are_dropped_but_in_user_and_company(worlds):
+async def test_unknown_keys_are_dropped_but_in_user_and_company(
+    worlds: Callable[..., World],
+) -> None:
     answer = json.loads(json.dumps(SIGNED_IN))
     answer["credentials"]["expires"] = 900
     answer["debug"] = True
@@ -80,8 +89,8 @@ async def test_unknown_keys_are_dropped_but_in_user_and_company(worlds):
     assert reply["payload"] == SIGNED_IN
 
 
-async def test_user_and_company_come_through_whole(worlds):
-    user = {
+async def test_user_and_company_come_through_whole(worlds: Callable[..., World]) -> None:
+    user: dict[str, Any] = {
         "n": [0.1, 1e300, 5e-324, 2**53 + 1, -0.5],
         "deep": None,
         "s": "\u2028\U0001f600\0",
@@ -95,12 +104,12 @@ async def test_user_and_company_come_through_whole(worlds):
     assert reply["payload"]["currentUser"] == reply["payload"]["company"] == user
 
 
-async def test_a_byte_order_mark_does_no_harm(worlds):
+async def test_a_byte_order_mark_does_no_harm(worlds: Callable[..., World]) -> None:
     body = b"\xef\xbb\xbf" + json.dumps(SIGNED_IN).encode()
     assert (await worlds(answers=(200, body)).ask(sso()))["payload"] == SIGNED_IN
 
 
-def without(name):
+def without(name: str) -> dict[str, Any]:
     return {key: value for key, value in SIGNED_IN.items() if key != name}
 
 
@@ -130,14 +139,18 @@ INVALID = {
 
 
 @pytest.mark.parametrize("body", INVALID.values(), ids=INVALID)
-async def test_a_success_that_is_not_what_the_contract_says(worlds, body):
+async def test_a_success_that_is_not_what_the_contract_says(
+    worlds: Callable[..., World], body: Any
+) -> None:
     reply = await worlds(answers=(200, body)).ask(sso("1"))
     assert code_of(reply) == "BACKEND_INVALID"
     assert reply["meta"] == {"source": "bus", "status": 200}
 
 
 @pytest.mark.parametrize("name", SIGNED_IN)
-async def test_where_an_answer_is_wrong_is_named_as_the_contract_names_it(worlds, name):
+async def test_where_an_answer_is_wrong_is_named_as_the_contract_names_it(
+    worlds: Callable[..., World], name: str
+) -> None:
     message = error_of(await worlds(answers=(200, SIGNED_IN | {name: 0})).ask(sso()))["message"]
     assert name in message.split(":")[1]
     # Names of the code's own would help nobody who runs a backend.
@@ -146,7 +159,7 @@ async def test_where_an_answer_is_wrong_is_named_as_the_contract_names_it(worlds
 
 
 @pytest.mark.parametrize("status", [204, 205])
-async def test_a_success_without_a_body(worlds, status):
+async def test_a_success_without_a_body(worlds: Callable[..., World], status: int) -> None:
     reply = await worlds(answers=(status, b"")).ask(sso())
     assert code_of(reply) == "BACKEND_INVALID"
     assert reply["meta"]["status"] == status
@@ -154,7 +167,7 @@ async def test_a_success_without_a_body(worlds, status):
 
 # -- the backend's no -----------------------------------------------------------------------------
 
-ERRORS = [
+ERRORS: list[Any] = [
     None, False, True, 0, -1, 0.1, 1e300, 5e-324, 2**53 + 1, "", "MARK", "\u2028\U0001f600\0", [], {}, [None], [[]],
     {"code": "INTERNAL", "message": "MARK"}, {"error": {"code": "x"}}, {"": None}, {"__proto__": {"a": 1}},
     {"type": "AUTH.SSO_FULFILLED", "id": "x"},
@@ -163,7 +176,9 @@ ERRORS = [
 
 @pytest.mark.parametrize("status", [400, 503])
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
-async def test_any_json_is_passed_on_unchanged(worlds, error, status):
+async def test_any_json_is_passed_on_unchanged(
+    worlds: Callable[..., World], error: Any, status: int
+) -> None:
     reply = await worlds(answers=(status, json.dumps(error).encode())).ask(sso("1"))
     assert reply == {
         "type": "AUTH.SSO_REJECTED",
@@ -176,15 +191,17 @@ async def test_any_json_is_passed_on_unchanged(worlds, error, status):
 
 
 @pytest.mark.parametrize("depth", [60, 150])
-async def test_a_deep_error_is_passed_on_unchanged(worlds, depth):
-    error = "MARK"
+async def test_a_deep_error_is_passed_on_unchanged(
+    worlds: Callable[..., World], depth: int
+) -> None:
+    error: Any = "MARK"
     for _ in range(depth):
         error = [error]
     assert error_of(await worlds(answers=(400, error)).ask(sso())) == error
 
 
 @pytest.mark.parametrize("status", [300, 304, 400, 401, 404, 418, 429, 500, 502, 599])
-async def test_every_other_status_is_an_error(worlds, status):
+async def test_every_other_status_is_an_error(worlds: Callable[..., World], status: int) -> None:
     reply = await worlds(answers=(status, SIGNED_IN)).ask(sso())
     assert error_of(reply) == SIGNED_IN
     assert reply["meta"] == {"source": "backend", "status": status}
@@ -195,7 +212,7 @@ async def test_every_other_status_is_an_error(worlds, status):
     [b"", b" ", b"\xef\xbb\xbf", b"<p>MARK", b"MARK", b"NaN", b"Infinity", b'{"a":1e999}', b"\xff", b"{", b"[" * 10**5,
      None],
 )  # fmt: skip
-async def test_an_error_that_is_not_json(worlds, body):
+async def test_an_error_that_is_not_json(worlds: Callable[..., World], body: bytes | None) -> None:
     reply = await worlds(answers=(502, body)).ask(sso("1"))
     assert code_of(reply) == "BACKEND_ERROR"
     assert "502" in error_of(reply)["message"]
@@ -205,7 +222,7 @@ async def test_an_error_that_is_not_json(worlds, body):
 # -- no answer ------------------------------------------------------------------------------------
 
 
-async def test_no_response(world):
+async def test_no_response(world: World) -> None:
     sent = world.send(sso("1"))
     (await world.fetch.next()).fail()
     reply = await sent.reply()
@@ -214,7 +231,7 @@ async def test_no_response(world):
 
 
 @pytest.mark.parametrize("status", [200, 500])
-async def test_a_body_that_breaks_off(world, status):
+async def test_a_body_that_breaks_off(world: World, status: int) -> None:
     sent = world.send(sso("1"))
     call = await world.fetch.next()
     call.send_head(status)
@@ -224,7 +241,7 @@ async def test_a_body_that_breaks_off(world, status):
     assert reply["meta"] == {"source": "bus", "status": status}
 
 
-async def test_no_head_in_time(world, quick_looks):
+async def test_no_head_in_time(world: World, quick_looks: Any) -> None:
     sent = world.send(sso("1"))
     call = await world.fetch.next()
     world.clock.advance(15)
@@ -235,7 +252,7 @@ async def test_no_head_in_time(world, quick_looks):
 
 
 @pytest.mark.parametrize("status", [200, 500])
-async def test_no_whole_body_in_time(world, quick_looks, status):
+async def test_no_whole_body_in_time(world: World, quick_looks: Any, status: int) -> None:
     sent = world.send(sso("1"))
     call = await world.fetch.next()
     call.send_head(status)
@@ -247,7 +264,9 @@ async def test_no_whole_body_in_time(world, quick_looks, status):
     await asyncio.wait_for(call.gone.wait(), 5)
 
 
-async def test_an_answer_that_is_complete_after_a_sleep_wins(world, quick_looks):
+async def test_an_answer_that_is_complete_after_a_sleep_wins(
+    world: World, quick_looks: Any
+) -> None:
     sent = world.send(sso("1"))
     call = await world.fetch.next()
     world.clock.advance(8 * 3600)
@@ -255,7 +274,7 @@ async def test_an_answer_that_is_complete_after_a_sleep_wins(world, quick_looks)
     assert (await sent.reply())["type"] == "AUTH.SSO_FULFILLED"
 
 
-async def test_a_limit_of_ones_own(worlds, quick_looks):
+async def test_a_limit_of_ones_own(worlds: Callable[..., World], quick_looks: Any) -> None:
     world = worlds(timeout_seconds=1.5)
     sent = world.send(sso("1"))
     await world.fetch.next()
@@ -263,13 +282,13 @@ async def test_a_limit_of_ones_own(worlds, quick_looks):
     assert "1.5 seconds" in error_of(await sent.reply())["message"]
 
 
-async def test_nothing_is_sent_twice(worlds):
+async def test_nothing_is_sent_twice(worlds: Callable[..., World]) -> None:
     world = worlds(answers=(503, b""))
     assert code_of(await world.ask(sso("1"))) == "BACKEND_ERROR"
     assert len(world.fetch.calls) == 1
 
 
-async def test_a_fetch_that_fails_in_another_way_is_a_defect(world):
+async def test_a_fetch_that_fails_in_another_way_is_a_defect(world: World) -> None:
     sent = world.send(sso("1"))
     error = RuntimeError("MARK")
     (await world.fetch.next()).fail(error)

@@ -2,6 +2,8 @@
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +13,7 @@ from starlette.routing import Host
 from bus.settings import Settings
 from host.server.asgi import ConfigError, bus_app
 from host.server.policy import content_security_policy
+from host.server.serve import BusFiles
 from host.tools.paths import ROOT
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +31,7 @@ ENDPOINTS = {
 
 
 @pytest.fixture
-def built(tmp_path):
+def built(tmp_path: Path) -> Path:
     folder = tmp_path / "built"
     (folder / "static/bus-0").mkdir(parents=True)
     (folder / "static/bus-0/early.js").write_text("// early")
@@ -42,12 +45,14 @@ def built(tmp_path):
     return folder
 
 
-async def get(app, path="/", origin="https://bus.example.com"):
+async def get(
+    app: BusFiles | Starlette, path: str = "/", origin: str = "https://bus.example.com"
+) -> httpx.Response:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=origin) as client:
         return await client.get(path)
 
 
-async def test_the_page_has_settings_policy_and_hashes(built):
+async def test_the_page_has_settings_policy_and_hashes(built: Path) -> None:
     page = await get(bus_app(TABLE, built=built))
     assert page.status_code == 200
     assert '"allowed_origins":["https://app.example.com"]' in page.text
@@ -55,27 +60,27 @@ async def test_the_page_has_settings_policy_and_hashes(built):
     [imports] = re.findall(r'<script type="importmap">(.*?)</script>', page.text)
     assert json.loads(imports) == {"integrity": {"./bus-0/early.js": "sha256-x"}}
     policy = page.headers["Content-Security-Policy"]
-    inline = re.search(r"'sha256-[^']+'", policy)[0]
+    inline = re.findall(r"'sha256-[^']+'", policy)[0]
     assert policy == content_security_policy(Settings.model_validate(TABLE), inline)
     assert "frame-ancestors https://app.example.com" in policy
     assert page.headers["Cache-Control"] == "no-cache"
     assert page.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
 
 
-async def test_what_is_hashed_never_changes(built):
+async def test_what_is_hashed_never_changes(built: Path) -> None:
     script = await get(bus_app(TABLE, built=built), "/bus-0/early.js")
     assert script.text == "// early"
     assert "immutable" in script.headers["Cache-Control"]
     assert "Content-Security-Policy" in script.headers
 
 
-async def test_what_the_page_is_made_of_is_not_served(built):
+async def test_what_the_page_is_made_of_is_not_served(built: Path) -> None:
     app = bus_app(TABLE, built=built)
     for path in ("/parts.json", "/page.html", "/../parts.json", "/static/bus-0/early.js"):
         assert (await get(app, path)).status_code == 404
 
 
-async def test_settings_of_each_kind_give_the_same(built, tmp_path):
+async def test_settings_of_each_kind_give_the_same(built: Path, tmp_path: Path) -> None:
     toml = tmp_path / "bus.toml"
     toml.write_text(
         '[bus]\nallowed_origins = ["https://app.example.com"]\n'
@@ -95,13 +100,13 @@ async def test_settings_of_each_kind_give_the_same(built, tmp_path):
         (TABLE | {"sso": OIDC}, "bus.sso.connect_origins: is missing"),
     ],
 )
-async def test_wrong_settings_are_named(built, table, line):
+async def test_wrong_settings_are_named(built: Path, table: dict[str, Any], line: str) -> None:
     with pytest.raises(ConfigError) as caught:
         bus_app(table, built=built)
     assert line in str(caught.value).splitlines()[0]
 
 
-async def test_a_file_that_is_not_there_is_named(built, tmp_path):
+async def test_a_file_that_is_not_there_is_named(built: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=re.escape(f"{tmp_path / 'no.toml'}: cannot be read")):
         bus_app(tmp_path / "no.toml", built=built)
 
@@ -113,13 +118,15 @@ async def test_a_file_that_is_not_there_is_named(built, tmp_path):
         (ENDPOINTS, "https://token.example.com https://keys.example.com"),
     ],
 )
-async def test_an_openid_connect_provider_whose_origins_are_known(built, more, origins):
+async def test_an_openid_connect_provider_whose_origins_are_known(
+    built: Path, more: dict[str, Any], origins: str
+) -> None:
     page = await get(bus_app(TABLE | {"sso": OIDC | more}, built=built))
     assert f"connect-src 'self' {origins};" in page.headers["Content-Security-Policy"]
     assert json.dumps(origins.split(), separators=(",", ":")) in page.text
 
 
-async def test_a_bus_on_an_origin_of_its_own_beside_an_app(built):
+async def test_a_bus_on_an_origin_of_its_own_beside_an_app(built: Path) -> None:
     """As the guide recommends: one process, two host names."""
     app = Starlette(routes=[Host("bus.example.com", bus_app(TABLE, built=built))])
     assert "bus-settings" in (await get(app)).text

@@ -1,7 +1,10 @@
 """What is said of a settings file that a bus cannot be built with."""
 
+from pathlib import Path
+
 import pytest
 
+from bus.settings import Settings
 from host.server.config import ConfigError, load_settings
 from host.tools.paths import ROOT
 
@@ -15,23 +18,23 @@ exchange_url = "https://api.example.com/sso/exchange"
 """
 
 
-def load(tmp_path, text, name="my.toml"):
+def load(tmp_path: Path, text: bytes | str, name: str = "my.toml") -> Settings:
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return load_settings(path)
 
 
-def test_good_settings(tmp_path):
+def test_good_settings(tmp_path: Path) -> None:
     settings = load(tmp_path, GOOD)
     assert settings.allowed_origins == ("https://app.example.com",)
     assert settings.request_timeout_seconds == 7
 
 
-def test_the_settings_in_the_tree_are_good():
+def test_the_settings_in_the_tree_are_good() -> None:
     assert load_settings(ROOT / "pyscript.toml").allowed_origins
 
 
-def test_pyscript_toml_may_hold_what_is_pyscripts(tmp_path):
+def test_pyscript_toml_may_hold_what_is_pyscripts(tmp_path: Path) -> None:
     assert load(tmp_path, 'packages = ["pydantic"]\n' + GOOD, "pyscript.toml")
 
 
@@ -61,7 +64,9 @@ def test_pyscript_toml_may_hold_what_is_pyscripts(tmp_path):
         (GOOD.replace('"json"', '"saml"'), "bus.sso.provider: "),
     ],
 )
-def test_each_problem_names_the_file_the_key_and_the_reason(tmp_path, text, line):
+def test_each_problem_names_the_file_the_key_and_the_reason(
+    tmp_path: Path, text: bytes | str, line: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text)
     lines = str(caught.value).splitlines()
@@ -69,13 +74,13 @@ def test_each_problem_names_the_file_the_key_and_the_reason(tmp_path, text, line
     assert any(line in one for one in lines)
 
 
-def test_all_problems_are_told_at_once(tmp_path):
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, "[bus]\nx = 1")
     assert len(str(caught.value).splitlines()) == 3
 
 
 @pytest.mark.parametrize("name", ["nowhere.toml", "."])
-def test_a_file_that_cannot_be_read(tmp_path, name):
+def test_a_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_settings(tmp_path / name)

@@ -2,6 +2,7 @@
 
 import json
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -33,44 +34,44 @@ SETTINGS = Settings.model_validate(
 class Reader(HTMLParser):
     """Collects elements in the order in which they start, and the text of each script."""
 
-    def __init__(self, page):
+    def __init__(self, page: str) -> None:
         super().__init__()
-        self.elements = []
-        self.scripts = []
+        self.elements: list[Any] = []
+        self.scripts: list[Any] = []
         self.feed(page)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[Any]) -> None:
         self.elements.append((tag, dict(attrs)))
         if tag == "script":
             self.scripts.append("")
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         if self.elements and self.elements[-1][0] == "script" and self.cdata_elem:
             self.scripts[-1] += data
 
-    def all(self, tag):
+    def all(self, tag: str) -> list[Any]:
         return [attrs for name, attrs in self.elements if name == tag]
 
 
 @pytest.fixture
-def page():
+def page() -> Reader:
     return Reader(fill_page(PAGE, SETTINGS, {}))
 
 
-def test_the_settings_are_read_back_as_they_were(page):
+def test_the_settings_are_read_back_as_they_were(page: Reader) -> None:
     data = json.loads(page.scripts[0])
     assert Settings.model_validate(data["settings"]) == SETTINGS
     assert data["types"] == list(SERVED)
     assert data["fromBus"] == sorted(FROM_BUS)
 
 
-def test_a_debug_build_is_one_only_if_it_was_asked_for(page):
+def test_a_debug_build_is_one_only_if_it_was_asked_for(page: Reader) -> None:
     assert "debug" not in json.loads(page.scripts[0])
     asked = Reader(fill_page(PAGE, SETTINGS, {}, debug=True))
     assert json.loads(asked.scripts[0]) == json.loads(page.scripts[0]) | {"debug": True}
 
 
-def test_no_setting_ends_the_script_element(page):
+def test_no_setting_ends_the_script_element(page: Reader) -> None:
     assert [script.get("src") for script in page.all("script")] == [
         None,
         "./.runtime/pyscript/core.js",
@@ -82,7 +83,7 @@ def test_no_setting_ends_the_script_element(page):
     assert "<" not in settings_block(SETTINGS).removeprefix("<script").removesuffix("</script>")
 
 
-def test_the_policy_stands_before_the_first_script(page):
+def test_the_policy_stands_before_the_first_script(page: Reader) -> None:
     names = [name for name, _ in page.elements]
     [policy] = [
         meta for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"
@@ -96,7 +97,7 @@ def test_the_policy_stands_before_the_first_script(page):
 HASHES = {"./bus-1/early.js": "sha256-a", "./bus-1/</script>.mjs": "sha256-b"}
 
 
-def test_the_import_map_is_read_back_and_allowed_by_its_hash():
+def test_the_import_map_is_read_back_and_allowed_by_its_hash() -> None:
     """It stands before the first module is asked for, which older engines insist on."""
     page = Reader(fill_page(PAGE, SETTINGS, {}, HASHES))
     assert page.all("script")[0]["type"] == "importmap"
@@ -108,7 +109,7 @@ def test_the_import_map_is_read_back_and_allowed_by_its_hash():
     )
 
 
-def test_the_page_runs_no_script_of_its_own_text(page):
+def test_the_page_runs_no_script_of_its_own_text(page: Reader) -> None:
     """The policy would not let it: every script has an address, or is data."""
     for script in page.all("script"):
         assert "src" in script or script["type"] == "application/json"
@@ -118,18 +119,18 @@ def test_the_page_runs_no_script_of_its_own_text(page):
     assert page.all("style") == []
 
 
-def test_replacements(page):
+def test_replacements(page: Reader) -> None:
     filled = fill_page(PAGE, SETTINGS, {"./bus/boot.js": "./bus-123/boot.js"})
     assert Reader(filled).all("script")[-1]["src"] == "./bus-123/boot.js"
 
 
 @pytest.mark.parametrize("mark", [SETTINGS_BLOCK, POLICY_MARK, INTEGRITY_MARK])
 @pytest.mark.parametrize("times", [0, 2])
-def test_a_page_that_does_not_fit_the_build(mark, times):
+def test_a_page_that_does_not_fit_the_build(mark: str, times: int) -> None:
     with pytest.raises(ValueError, match="exactly once"):
         fill_page(PAGE.replace(mark, mark * times), SETTINGS, {})
 
 
-def test_a_replacement_that_is_not_there():
+def test_a_replacement_that_is_not_there() -> None:
     with pytest.raises(ValueError, match="nowhere"):
         fill_page(PAGE, SETTINGS, {"./nowhere.js": "x"})

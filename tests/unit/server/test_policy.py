@@ -7,21 +7,22 @@ from host.server.policy import content_security_policy, headers, headers_file
 
 
 def settings(
-    origins=("https://app.example.com",), exchange_url="https://api.example.com/sso/exchange"
-):
+    origins: list[str] | tuple[str] = ("https://app.example.com",),
+    exchange_url: str = "https://api.example.com/sso/exchange",
+) -> Settings:
     return Settings.model_validate(
         {"allowed_origins": list(origins), "sso": {"exchange_url": exchange_url}}
     )
 
 
-def directives(policy):
+def directives(policy: str) -> dict[str, list[str]]:
     parts = [part.split() for part in policy.split(";")]
     found = {name: sources for name, *sources in parts}
     assert len(found) == len(parts)
     return found
 
 
-def test_the_policy():
+def test_the_policy() -> None:
     assert directives(
         content_security_policy(settings(["https://a.example", "http://localhost:8000"]))
     ) == {
@@ -36,13 +37,13 @@ def test_the_policy():
     }
 
 
-def test_the_import_map_is_allowed_by_its_hash():
+def test_the_import_map_is_allowed_by_its_hash() -> None:
     policy = content_security_policy(settings(), "'sha256-x'")
     assert directives(policy)["script-src"] == ["'self'", "'sha256-x'", "'wasm-unsafe-eval'"]
     assert headers(settings(), [], "'sha256-x'")["/*"]["Content-Security-Policy"] == policy
 
 
-def test_the_policy_in_the_page_is_the_same_but_for_what_has_no_effect_there():
+def test_the_policy_in_the_page_is_the_same_but_for_what_has_no_effect_there() -> None:
     whole = directives(content_security_policy(settings()))
     del whole["frame-ancestors"]
     assert directives(content_security_policy(settings(), in_page=True)) == whole
@@ -51,7 +52,7 @@ def test_the_policy_in_the_page_is_the_same_but_for_what_has_no_effect_there():
 @pytest.mark.parametrize(
     "word", ["'unsafe-eval'", "'unsafe-inline'", "*", "data:", "blob:", "http:", "https:"]
 )
-def test_nothing_is_let_in_that_lets_in_all(word):
+def test_nothing_is_let_in_that_lets_in_all(word: str) -> None:
     sources = [s for of in directives(content_security_policy(settings())).values() for s in of]
     assert word not in sources
 
@@ -64,14 +65,14 @@ def test_nothing_is_let_in_that_lets_in_all(word):
         ("https://\u00fc.example/", "https://xn--tda.example"),
     ],
 )
-def test_only_the_backends_origin_is_let_in(url, origin):
+def test_only_the_backends_origin_is_let_in(url: str, origin: str) -> None:
     assert directives(content_security_policy(settings(exchange_url=url)))["connect-src"] == [
         "'self'",
         origin,
     ]
 
 
-def test_what_never_changes_is_immutable_and_the_page_is_asked_for_anew():
+def test_what_never_changes_is_immutable_and_the_page_is_asked_for_anew() -> None:
     rules = headers(settings(), ["bus-1", "python-2"])
     assert (
         rules["/bus-1/*"]
@@ -94,7 +95,7 @@ def test_what_never_changes_is_immutable_and_the_page_is_asked_for_anew():
     assert "Access-Control-Allow-Origin" not in rules["/*"] | rules["/"] | rules["/index.html"]
 
 
-def test_what_every_file_comes_with():
+def test_what_every_file_comes_with() -> None:
     everywhere = headers(settings(), [])["/*"]
     assert everywhere["Content-Security-Policy"] == content_security_policy(settings())
     assert everywhere["Referrer-Policy"] == "no-referrer"
@@ -108,6 +109,6 @@ def test_what_every_file_comes_with():
     assert "X-Frame-Options" not in everywhere
 
 
-def test_the_headers_file():
+def test_the_headers_file() -> None:
     text = headers_file({"/*": {"A": "1", "B": "2"}, "/x/*": {"C": "3: 4"}})
     assert text == "/*\n  A: 1\n  B: 2\n/x/*\n  C: 3: 4\n"

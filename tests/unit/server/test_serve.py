@@ -2,6 +2,9 @@
 
 import asyncio
 import gzip
+from collections.abc import AsyncIterator, MutableMapping
+from pathlib import Path
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -37,7 +40,7 @@ TYPES = {
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "dist"
     (folder / "bus-1").mkdir(parents=True)
     (folder / "_headers").write_text(HEADERS)
@@ -56,7 +59,7 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-async def client(folder):
+async def client(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(bus_files(folder))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://bus.test", headers={"Accept-Encoding": "identity"}
@@ -64,15 +67,22 @@ async def client(folder):
         yield client
 
 
-async def raw(app, path, method="GET", headers=(), root_path=""):
+async def raw(
+    app: BusFiles,
+    path: str,
+    method: str = "GET",
+    headers: list[tuple[bytes, bytes]] | tuple[Any, ...] = (),
+    root_path: str = "",
+) -> tuple[int, dict[str, str], bytes]:
     """One request with a path that httpx would tidy up."""
     sent = []
 
-    async def send(message):
+    async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    async def receive():
+    async def receive() -> NoReturn:
         await asyncio.Event().wait()  # the client stays
+        raise AssertionError
 
     scope = {
         "type": "http", "method": method, "path": path, "raw_path": path.encode(), "root_path": root_path,
@@ -85,7 +95,7 @@ async def raw(app, path, method="GET", headers=(), root_path=""):
 
 
 @pytest.mark.parametrize(("name", "type_"), TYPES.items())
-async def test_types(client, name, type_):
+async def test_types(client: httpx.AsyncClient, name: str, type_: str) -> None:
     response = await client.get(f"/bus-1/{name}")
     assert response.status_code == 200
     assert response.text == f"this is {name}"
@@ -95,14 +105,14 @@ async def test_types(client, name, type_):
 
 
 @pytest.mark.parametrize("path", ["/", "/index.html", "/?x=1", "/index.html?x=../../secret.txt"])
-async def test_the_page_is_asked_for_anew(client, path):
+async def test_the_page_is_asked_for_anew(client: httpx.AsyncClient, path: str) -> None:
     response = await client.get(path)
     assert response.text == "<p>page"
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     assert response.headers["Cache-Control"] == "no-cache"
 
 
-async def test_what_never_changes_is_immutable(client):
+async def test_what_never_changes_is_immutable(client: httpx.AsyncClient) -> None:
     response = await client.get("/bus-1/core.js")
     assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
@@ -115,7 +125,7 @@ async def test_what_never_changes_is_immutable(client):
         ("br;q=0", None), ("gzip; q=0.0", None), ("BR", "br"),
     ],
 )  # fmt: skip
-async def test_packed_files(folder, accept, encoding):
+async def test_packed_files(folder: Path, accept: str, encoding: str | None) -> None:
     app = bus_files(folder)
     status, headers, body = await raw(
         app, "/bus-1/core.js", headers=[(b"accept-encoding", accept.encode())]
@@ -129,20 +139,20 @@ async def test_packed_files(folder, accept, encoding):
     assert headers["content-length"] == str(len(body))
 
 
-async def test_what_is_unpacked_fastest_goes_out_first(folder):
+async def test_what_is_unpacked_fastest_goes_out_first(folder: Path) -> None:
     asked = [(b"accept-encoding", b"gzip, deflate, br, zstd")]
     _, headers, body = await raw(bus_files(folder), "/bus-1/lock.json", headers=asked)
     assert headers["content-encoding"] == "zstd"
     assert body == b"packed by zstd"
 
 
-async def test_what_is_not_packed_goes_out_as_it_is(client):
+async def test_what_is_not_packed_goes_out_as_it_is(client: httpx.AsyncClient) -> None:
     response = await client.get("/bus-1/bus.zip", headers={"Accept-Encoding": "br, gzip"})
     assert "Content-Encoding" not in response.headers
     assert response.text == "this is bus.zip"
 
 
-async def test_no_accept_encoding_at_all(folder):
+async def test_no_accept_encoding_at_all(folder: Path) -> None:
     _, headers, body = await raw(bus_files(folder), "/bus-1/core.js")
     assert "content-encoding" not in headers
     assert body == b"this is core.js"
@@ -150,7 +160,9 @@ async def test_no_accept_encoding_at_all(folder):
 
 @pytest.mark.parametrize("path", ["/nowhere", "/bus-1", "/bus-1/", "/bus-1/nowhere.js", "/bus-2/core.js", "/index.html/",
                                   "/core.js", "/_headers", "/nginx.conf", "/favicon.ico", "/bus-1/core.js/"])  # fmt: skip
-async def test_what_is_not_there_is_a_404_and_never_another_page(client, path):
+async def test_what_is_not_there_is_a_404_and_never_another_page(
+    client: httpx.AsyncClient, path: str
+) -> None:
     response = await client.get(path)
     assert response.status_code == 404
     assert "page" not in response.text
@@ -166,7 +178,7 @@ async def test_what_is_not_there_is_a_404_and_never_another_page(client, path):
      "/etc/passwd", "/../" * 20 + "etc/passwd", "/secret.txt", "/~root", "/bus-1/\0", "/\0", "/" + "x" * 5000,
      "/bus-1/core.js\0.html"],
 )  # fmt: skip
-async def test_nothing_outside_the_folder(folder, path):
+async def test_nothing_outside_the_folder(folder: Path, path: str) -> None:
     status, _, body = await raw(bus_files(folder), path)
     assert status == 404
     assert b"secret" not in body
@@ -178,13 +190,15 @@ async def test_nothing_outside_the_folder(folder, path):
      "/%252e%252e/secret.txt", "/%2e%2e%2fdist-other%2fsecret.txt", "/..%5csecret.txt", "/%2fetc%2fpasswd",
      "/bus-1/%00", "/%c0%ae%c0%ae/secret.txt"],
 )  # fmt: skip
-async def test_nothing_outside_the_folder_by_an_encoded_path(client, path):
+async def test_nothing_outside_the_folder_by_an_encoded_path(
+    client: httpx.AsyncClient, path: str
+) -> None:
     response = await client.get(path)
     assert response.status_code == 404
     assert "secret" not in response.text
 
 
-async def test_links_do_not_lead_outside(folder, client):
+async def test_links_do_not_lead_outside(folder: Path, client: httpx.AsyncClient) -> None:
     (folder / "link.txt").symlink_to(folder.parent / "secret.txt")
     assert (await client.get("/link.txt")).status_code == 404
 
@@ -192,13 +206,13 @@ async def test_links_do_not_lead_outside(folder, client):
 @pytest.mark.parametrize(
     "path", ["/bus-1/../index.html", "/bus-1/./../", "/bus-1/x/../../index.html"]
 )
-async def test_the_page_is_never_immutable(folder, path):
+async def test_the_page_is_never_immutable(folder: Path, path: str) -> None:
     _, headers, _ = await raw(bus_files(folder), path)
     assert "immutable" not in headers["cache-control"]
 
 
 @pytest.mark.parametrize("path", ["/", "/bus-1/core.js", "/nowhere"])
-async def test_head_is_get_without_the_body(client, path):
+async def test_head_is_get_without_the_body(client: httpx.AsyncClient, path: str) -> None:
     got = await client.get(path)
     head = await client.head(path)
     assert head.status_code == got.status_code
@@ -206,7 +220,7 @@ async def test_head_is_get_without_the_body(client, path):
     assert head.headers == got.headers
 
 
-async def test_head_of_a_packed_file(folder):
+async def test_head_of_a_packed_file(folder: Path) -> None:
     asked = [(b"accept-encoding", b"br")]
     _, headers, body = await raw(bus_files(folder), "/bus-1/core.js", "HEAD", asked)
     assert body == b""
@@ -216,13 +230,13 @@ async def test_head_of_a_packed_file(folder):
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 @pytest.mark.parametrize("path", ["/", "/nowhere"])
-async def test_nothing_but_get_and_head(client, method, path):
+async def test_nothing_but_get_and_head(client: httpx.AsyncClient, method: str, path: str) -> None:
     response = await client.request(method, path)
     assert response.status_code == 405
     assert response.headers["Allow"] == "GET, HEAD"
 
 
-async def test_under_a_path(folder):
+async def test_under_a_path(folder: Path) -> None:
     app = Starlette(routes=[Mount("/sign-in", bus_files(folder))])
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://bus.test"
@@ -234,7 +248,7 @@ async def test_under_a_path(folder):
     assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
-async def test_a_page_is_served_as_the_page_of_its_folder(folder):
+async def test_a_page_is_served_as_the_page_of_its_folder(folder: Path) -> None:
     app = bus_files(folder)
     _, headers, _ = await raw(app, "/sign-in/", root_path="/sign-in")
     assert headers["cache-control"] == "no-cache"
@@ -248,7 +262,7 @@ RULES = {"/*": {"X-Rule": "all"}, "/": {"Cache-Control": "no-cache"}}
 
 
 @pytest.mark.parametrize("path", ["/", "/index.html"])
-async def test_a_page_from_memory(folder, path):
+async def test_a_page_from_memory(folder: Path, path: str) -> None:
     page = "<p>\u00fc".encode()
     app = BusFiles(folder, RULES, page)
     status, headers, body = await raw(app, path)
@@ -265,7 +279,7 @@ async def test_a_page_from_memory(folder, path):
     assert (head, body) == (headers, b"")
 
 
-async def test_beside_a_page_from_memory_all_is_as_ever(folder):
+async def test_beside_a_page_from_memory_all_is_as_ever(folder: Path) -> None:
     app = BusFiles(folder, RULES, b"")
     status, headers, body = await raw(app, "/bus-1/bus.zip")
     assert (status, headers["x-rule"], body) == (200, "all", b"this is bus.zip")
@@ -273,14 +287,15 @@ async def test_beside_a_page_from_memory_all_is_as_ever(folder):
     assert (await raw(app, "/", "POST"))[0] == 405
 
 
-async def test_a_folder_without_headers(folder):
+async def test_a_folder_without_headers(folder: Path) -> None:
     (folder / "_headers").unlink()
     status, headers, body = await raw(bus_files(folder), "/")
     assert (status, body) == (200, b"<p>page")
     assert "cache-control" not in headers
 
 
-async def test_other_protocols_are_not_spoken(folder):
-    sent = []
-    await bus_files(folder)({"type": "lifespan"}, None, sent.append)
-    assert sent == []
+async def test_other_protocols_are_not_spoken(folder: Path) -> None:
+    async def nothing(*_: Any) -> NoReturn:
+        raise AssertionError
+
+    await bus_files(folder)({"type": "lifespan"}, nothing, nothing)

@@ -1,7 +1,9 @@
 """Signing in: which requests share an exchange, and which are refused beside one."""
 
 import asyncio
+from collections.abc import Callable
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.unit.fakes import (
     CODE,
     SIGNED_IN,
     VERIFIER,
+    World,
     cancel,
     code_of,
     error_of,
@@ -21,7 +24,7 @@ from tests.unit.fakes import (
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_same_request_joins(world):
+async def test_the_same_request_joins(world: World) -> None:
     sent = [world.send(sso(id_, codeVerifier=VERIFIER)) for id_ in ("1", "2", None)]
     call = await world.fetch.next()
     call.answer(201, SIGNED_IN)
@@ -32,7 +35,7 @@ async def test_the_same_request_joins(world):
     assert len(world.fetch.calls) == 1
 
 
-async def test_the_same_request_with_a_nonce_joins(worlds):
+async def test_the_same_request_with_a_nonce_joins(worlds: Callable[..., World]) -> None:
     world = worlds(exchange=AnyNonce)
     sent = [world.send(sso(id_, nonce="MARK-nonce")) for id_ in ("1", "2")]
     (await world.fetch.next()).answer(200, SIGNED_IN)
@@ -40,7 +43,7 @@ async def test_the_same_request_with_a_nonce_joins(worlds):
     assert len(world.fetch.calls) == 1
 
 
-async def test_the_backends_no_goes_to_all_who_joined(world):
+async def test_the_backends_no_goes_to_all_who_joined(world: World) -> None:
     sent = [world.send(sso("1")), world.send(sso("2"))]
     (await world.fetch.next()).answer(403, {"no": ["way"]})
     for one in sent:
@@ -50,14 +53,14 @@ async def test_the_backends_no_goes_to_all_who_joined(world):
     assert len(world.fetch.calls) == 1
 
 
-async def test_a_failure_goes_to_all_who_joined_and_nothing_is_retried(world):
+async def test_a_failure_goes_to_all_who_joined_and_nothing_is_retried(world: World) -> None:
     sent = [world.send(sso("1")), world.send(sso("2"))]
     (await world.fetch.next()).fail()
     assert [code_of(await one.reply()) for one in sent] == ["BACKEND_UNREACHABLE"] * 2
     assert len(world.fetch.calls) == 1
 
 
-async def test_who_joins_has_the_first_ones_time_limit(world, quick_looks):
+async def test_who_joins_has_the_first_ones_time_limit(world: World, quick_looks: Any) -> None:
     first = world.send(sso("1"))
     await world.fetch.next()
     world.clock.advance(14)
@@ -84,12 +87,14 @@ FIELDS = {
 class AnyNonce(JsonExchange):
     """An exchange that has a use for a nonce, as one with an OpenID Connect provider has."""
 
-    def __init__(self, world, timeout_seconds):
+    def __init__(self, world: World, timeout_seconds: int) -> None:
         super().__init__(BACKEND, timeout_seconds, world.fetch, world.clock, uses_nonce=True)
 
 
 @pytest.mark.parametrize(("first", "second"), list(permutations(FIELDS, 2)))
-async def test_the_same_code_with_other_fields_is_refused(worlds, first, second):
+async def test_the_same_code_with_other_fields_is_refused(
+    worlds: Callable[..., World], first: str, second: str
+) -> None:
     world = worlds(exchange=AnyNonce)
     sent = world.send(sso("1", **FIELDS[first]))
     call = await world.fetch.next()
@@ -99,7 +104,9 @@ async def test_the_same_code_with_other_fields_is_refused(worlds, first, second)
     assert [call.sent["code"] for call in world.fetch.calls] == [CODE]
 
 
-async def test_the_same_code_with_other_fields_may_go_out_afterwards(worlds):
+async def test_the_same_code_with_other_fields_may_go_out_afterwards(
+    worlds: Callable[..., World],
+) -> None:
     world = worlds(answers=(400, "used"), exchange=AnyNonce)
     for fields in FIELDS.values():
         assert error_of(await world.ask(sso(**fields))) == "used"
@@ -107,7 +114,7 @@ async def test_the_same_code_with_other_fields_may_go_out_afterwards(worlds):
 
 
 @pytest.mark.parametrize("who", ["1", "2"])
-async def test_cancelling_one_leaves_the_exchange_alone(world, who):
+async def test_cancelling_one_leaves_the_exchange_alone(world: World, who: str) -> None:
     sent = {id_: world.send(sso(id_)) for id_ in ("1", "2")}
     call = await world.fetch.next()
     await world.ask(cancel(who))
@@ -118,7 +125,7 @@ async def test_cancelling_one_leaves_the_exchange_alone(world, who):
     assert (await other.reply())["type"] == "AUTH.SSO_FULFILLED"
 
 
-async def test_the_exchange_is_aborted_when_its_last_waiter_has_gone(world):
+async def test_the_exchange_is_aborted_when_its_last_waiter_has_gone(world: World) -> None:
     sent = [world.send(sso("1")), world.send(sso("2"))]
     call = await world.fetch.next()
     await world.ask(cancel("1"))
@@ -127,7 +134,7 @@ async def test_the_exchange_is_aborted_when_its_last_waiter_has_gone(world):
     await asyncio.wait_for(call.gone.wait(), 5)
 
 
-async def test_who_asks_after_the_last_has_gone_starts_a_new_exchange(world):
+async def test_who_asks_after_the_last_has_gone_starts_a_new_exchange(world: World) -> None:
     sent = world.send(sso("1"))
     first = await world.fetch.next()
     world.send(cancel("1"))
@@ -140,7 +147,7 @@ async def test_who_asks_after_the_last_has_gone_starts_a_new_exchange(world):
     assert (await again.reply())["type"] == "AUTH.SSO_FULFILLED"
 
 
-async def test_after_the_answer_the_backend_decides(world):
+async def test_after_the_answer_the_backend_decides(world: World) -> None:
     sent = world.send(sso("1"))
     (await world.fetch.next()).answer(200, SIGNED_IN)
     assert (await sent.reply())["type"] == "AUTH.SSO_FULFILLED"
@@ -149,12 +156,14 @@ async def test_after_the_answer_the_backend_decides(world):
     assert error_of(await again.reply()) == {"error": "code already used"}
 
 
-async def test_a_nonce_is_refused_by_name_where_the_provider_has_no_use_for_it(world):
+async def test_a_nonce_is_refused_by_name_where_the_provider_has_no_use_for_it(
+    world: World,
+) -> None:
     assert named(await world.ask(sso("1", nonce="MARK-nonce"))) == [["nonce"]]
     assert world.fetch.calls == []
 
 
-async def test_other_codes_are_other_exchanges(world):
+async def test_other_codes_are_other_exchanges(world: World) -> None:
     sent = [world.send(sso(code=f"MARK-{n}")) for n in range(2)]
     calls = [await world.fetch.next() for _ in sent]
     assert [call.sent["code"] for call in calls] == ["MARK-0", "MARK-1"]

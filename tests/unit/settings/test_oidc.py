@@ -1,20 +1,29 @@
 """The settings for an OpenID Connect provider."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 from bus.settings import Settings, settings_problems
+from bus.settings.oidc import OidcSso
 
 ISSUER = "https://id.example.com/realms/acme"
 GOOD = {"provider": "oidc", "issuer": ISSUER, "client_id": "crm"}
 
 
-def settings(**sso):
+def settings(**sso: Any) -> Settings:
     data = {name: value for name, value in (GOOD | sso).items() if value is not ...}
     return Settings.model_validate({"allowed_origins": ["https://app.example.com"], "sso": data})
 
 
-def test_what_is_set_where_nothing_is_said():
+def oidc(**sso: Any) -> OidcSso:
+    found = settings(**sso).sso
+    assert isinstance(found, OidcSso)
+    return found
+
+
+def test_what_is_set_where_nothing_is_said() -> None:
     sso = settings().sso
     assert sso.provider == "oidc"
     assert sso.scope == "openid profile email offline_access"
@@ -34,23 +43,23 @@ def test_what_is_set_where_nothing_is_said():
         ("http://localhost:9000", "http://localhost:9000/.well-known/openid-configuration"),
     ],
 )
-def test_where_discovery_is(issuer, url):
-    assert settings(issuer=issuer).sso.discovery == url
+def test_where_discovery_is(issuer: str, url: str) -> None:
+    assert oidc(issuer=issuer).discovery == url
 
 
-def test_all_origins():
-    sso = settings(
+def test_all_origins() -> None:
+    sso = oidc(
         discovery_url="https://a.example/d",
         token_endpoint="https://b.example/t",
         userinfo_endpoint="https://a.example/u",
-    ).sso
+    )
     assert sso.discovery == "https://a.example/d"
     assert sso.origins == ("https://a.example", "https://b.example")
     listed = ("https://c.example", "https://id.example.com")
     assert settings(connect_origins=list(listed)).sso.origins == listed
 
 
-def test_what_the_page_holds_is_read_back_as_it_was():
+def test_what_the_page_holds_is_read_back_as_it_was() -> None:
     whole = settings(
         scope="openid",
         company_claim="a.b",
@@ -115,7 +124,9 @@ def test_what_the_page_holds_is_read_back_as_it_was():
     ],
     ids=str,
 )
-def test_each_problem_names_the_key_and_the_reason(sso, key, reason):
+def test_each_problem_names_the_key_and_the_reason(
+    sso: dict[str, Any], key: str, reason: str
+) -> None:
     with pytest.raises(ValidationError) as caught:
         settings(**sso)
     line = settings_problems(caught.value)[0]
@@ -124,7 +135,7 @@ def test_each_problem_names_the_key_and_the_reason(sso, key, reason):
     assert "MARK" not in line
 
 
-def test_an_issuer_that_is_asked_must_be_one_that_a_policy_can_name():
+def test_an_issuer_that_is_asked_must_be_one_that_a_policy_can_name() -> None:
     with pytest.raises(ValidationError) as caught:
         settings(issuer="http://[::1]:9000")
     [line] = settings_problems(caught.value)
@@ -132,7 +143,7 @@ def test_an_issuer_that_is_asked_must_be_one_that_a_policy_can_name():
     # Where only its name counts, nothing is fetched from there.
     assert settings(issuer="http://[::1]:9000", discovery_url="https://d.example/").sso
     urls = {"token_endpoint": "https://t.example/", "jwks_uri": "https://k.example/"}
-    assert settings(issuer="https://a_b.example", userinfo=False, **urls).sso.discovery is None
+    assert oidc(issuer="https://a_b.example", userinfo=False, **urls).discovery is None
 
 
 @pytest.mark.parametrize(
@@ -147,7 +158,7 @@ def test_an_issuer_that_is_asked_must_be_one_that_a_policy_can_name():
         ),
     ],
 )  # fmt: skip
-def test_the_listed_origins_must_hold_those_that_are_known(more, name):
+def test_the_listed_origins_must_hold_those_that_are_known(more: dict[str, Any], name: str) -> None:
     with pytest.raises(ValidationError) as caught:
         settings(connect_origins=["https://ok.example"], **more)
     [line] = settings_problems(caught.value)
@@ -155,11 +166,11 @@ def test_the_listed_origins_must_hold_those_that_are_known(more, name):
     assert line.endswith(f"the origin of {name}")
 
 
-def test_no_discovery_where_all_endpoints_are_set():
+def test_no_discovery_where_all_endpoints_are_set() -> None:
     urls = {"token_endpoint": "https://t.example/", "jwks_uri": "https://k.example/"}
-    assert settings(**urls).sso.discovery
-    assert settings(**urls, userinfo=False).sso.discovery is None
-    assert settings(**urls, userinfo_endpoint="https://t.example/u").sso.discovery is None
+    assert oidc(**urls).discovery
+    assert oidc(**urls, userinfo=False).discovery is None
+    assert oidc(**urls, userinfo_endpoint="https://t.example/u").discovery is None
     assert settings(**urls, userinfo=False).sso.origins == (
         "https://t.example",
         "https://k.example",

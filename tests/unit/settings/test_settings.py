@@ -1,23 +1,25 @@
 """The settings, and what is said where they are wrong: the key, and the reason."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 from bus.settings import Settings, settings_problems
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "allowed_origins": ["https://app.example.com", "http://localhost:8000"],
     "sso": {"provider": "json", "exchange_url": "https://api.example.com/sso/exchange"},
 }
 
 
-def problems(data):
+def problems(data: Any) -> list[str]:
     with pytest.raises(ValidationError) as caught:
         Settings.model_validate(data)
     return settings_problems(caught.value)
 
 
-def test_good_settings_and_what_is_set_where_nothing_is_said():
+def test_good_settings_and_what_is_set_where_nothing_is_said() -> None:
     settings = Settings.model_validate(GOOD)
     assert settings.allowed_origins == ("https://app.example.com", "http://localhost:8000")
     assert settings.request_timeout_seconds == 15
@@ -27,25 +29,25 @@ def test_good_settings_and_what_is_set_where_nothing_is_said():
 
 
 @pytest.mark.parametrize("seconds", [1, 1.5, 120])
-def test_request_timeouts(seconds):
+def test_request_timeouts(seconds: float) -> None:
     settings = Settings.model_validate(GOOD | {"request_timeout_seconds": seconds})
     assert settings.request_timeout_seconds == seconds
 
 
 @pytest.mark.parametrize("seconds", [5, 7.25, 300])
-def test_boot_timeouts(seconds):
+def test_boot_timeouts(seconds: float) -> None:
     assert (
         Settings.model_validate(GOOD | {"boot_timeout_seconds": seconds}).boot_timeout_seconds
         == seconds
     )
 
 
-def test_what_the_page_holds_is_read_back_as_it_was():
+def test_what_the_page_holds_is_read_back_as_it_was() -> None:
     settings = Settings.model_validate(GOOD | {"request_timeout_seconds": 7})
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
 
 
-def sso(**more):
+def sso(**more: int | str) -> dict[str, Any]:
     return GOOD | {"sso": GOOD["sso"] | more}
 
 
@@ -124,13 +126,15 @@ def sso(**more):
         (sso(exchange="x"), "bus.sso.exchange:", "is not a setting"),
     ],
 )
-def test_each_problem_names_the_key_and_the_reason(data, key, reason):
+def test_each_problem_names_the_key_and_the_reason(
+    data: dict[str, Any], key: str, reason: str
+) -> None:
     [problem] = problems(data)
     assert problem.startswith(key + " ")
     assert reason in problem
 
 
-def test_all_problems_are_named_at_once():
+def test_all_problems_are_named_at_once() -> None:
     found = problems({"allowed_origins": ["*"], "boot_timeout_seconds": 1, "x": 1, "sso": {}})
     assert [line.split()[0] for line in found] == [
         "bus.allowed_origins[0]:",
@@ -141,11 +145,11 @@ def test_all_problems_are_named_at_once():
 
 
 @pytest.mark.parametrize("data", [None, 1, "x", [], [GOOD]])
-def test_what_is_no_table(data):
+def test_what_is_no_table(data: Any) -> None:
     [problem] = problems(data)
     assert problem.startswith("bus: ")
 
 
-def test_settings_stay_as_they_are():
+def test_settings_stay_as_they_are() -> None:
     with pytest.raises(ValidationError):
-        Settings.model_validate(GOOD).request_timeout_seconds = 1
+        Settings.model_validate(GOOD).request_timeout_seconds = 1  # type: ignore[misc] # as wrong as can be

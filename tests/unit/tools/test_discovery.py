@@ -2,26 +2,29 @@
 
 import json
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
 from bus.settings import Settings
+from bus.settings.oidc import OidcSso
 from host.server.config import ConfigError
 from host.server.policy import content_security_policy
 from host.tools.discovery import with_connect_origins
 
 
 @contextmanager
-def provider(answer):
+def provider(answer: Callable[..., Any]) -> Iterator[str]:
     """A provider's issuer, where `answer(handler)` answers every request."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
+        def do_GET(self) -> None:
             answer(self)
 
-        def log_message(self, *_):
+        def log_message(self, *_: str) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -35,8 +38,8 @@ def provider(answer):
         server.server_close()
 
 
-def sends(status, body, **headers):
-    def answer(handler):
+def sends(status: int, body: Any, **headers: str) -> Callable[..., Any]:
+    def answer(handler: Any) -> None:
         assert handler.path == "/realm/.well-known/openid-configuration"
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
         issuer = f"http://{handler.headers['Host']}/realm"
@@ -58,7 +61,7 @@ DOCUMENT = {
 }
 
 
-def settings(issuer, **sso):
+def settings(issuer: str, **sso: Any) -> Settings:
     return Settings.model_validate(
         {
             "allowed_origins": ["https://app.example.com"],
@@ -67,50 +70,55 @@ def settings(issuer, **sso):
     )
 
 
-def problem(issuer, **more):
+def problem(issuer: str, **more: float) -> str:
     with pytest.raises(ConfigError) as caught:
         with_connect_origins(settings(issuer), **more)
     assert str(caught.value).startswith("bus.sso.issuer: ")
     return str(caught.value)
 
 
-def test_just_the_origins_that_are_used():
+def origins(found: Settings) -> tuple[str, ...] | None:
+    assert isinstance(found.sso, OidcSso)
+    return found.sso.connect_origins
+
+
+def test_just_the_origins_that_are_used() -> None:
     with provider(sends(200, DOCUMENT)) as issuer:
         found = with_connect_origins(settings(issuer))
         without = with_connect_origins(settings(issuer, userinfo=False))
     own = issuer.removesuffix("/realm")
-    assert found.sso.connect_origins == (own, "https://a.example:8443", "https://b.example")
+    assert origins(found) == (own, "https://a.example:8443", "https://b.example")
     assert f"connect-src 'self' {own} https://a.example:8443 https://b.example;" in (
         content_security_policy(found)
     )
-    assert without.sso.connect_origins == found.sso.connect_origins
+    assert origins(without) == origins(found)
     assert found.model_copy(update={"sso": None}) == settings(issuer).model_copy(
         update={"sso": None}
     )
 
 
-def test_endpoints_that_are_set_count_instead():
+def test_endpoints_that_are_set_count_instead() -> None:
     with provider(sends(200, DOCUMENT)) as issuer:
         found = with_connect_origins(
             settings(issuer, token_endpoint="https://c.example/t", userinfo=False)
         )
     own = issuer.removesuffix("/realm")
-    assert found.sso.connect_origins == (own, "https://a.example:8443", "https://c.example")
+    assert origins(found) == (own, "https://a.example:8443", "https://c.example")
 
 
-def test_an_endpoint_that_no_policy_can_name():
+def test_an_endpoint_that_no_policy_can_name() -> None:
     document = DOCUMENT | {"jwks_uri": "https://keys_1.example/"}
     with provider(sends(200, document)) as issuer:
         said = problem(issuer)
     assert "https://keys_1.example has a host that no Content-Security-Policy can name" in said
 
 
-def test_nobody_is_asked_where_nothing_is_to_be_found_out():
+def test_nobody_is_asked_where_nothing_is_to_be_found_out() -> None:
     listed = settings("https://nowhere.example", connect_origins=["https://nowhere.example"])
     assert with_connect_origins(listed) is listed
     urls = {"token_endpoint": "https://t.example/", "jwks_uri": "https://k.example/"}
     whole = with_connect_origins(settings("https://nowhere.example", userinfo=False, **urls))
-    assert whole.sso.connect_origins == ("https://k.example", "https://t.example")
+    assert origins(whole) == ("https://k.example", "https://t.example")
     plain = Settings.model_validate(
         {"allowed_origins": ["https://a.example"], "sso": {"exchange_url": "https://b.example/"}}
     )
@@ -132,12 +140,12 @@ def test_nobody_is_asked_where_nothing_is_to_be_found_out():
         (200, DOCUMENT | {"id_token_signing_alg_values_supported": ["HS256"]}, "HS256"),
     ],
 )
-def test_each_problem_is_named(status, body, words):
+def test_each_problem_is_named(status: int, body: Any, words: str) -> None:
     with provider(sends(status, body, Location="/x")) as issuer:
         assert words in problem(issuer)
 
 
-def test_nobody_there():
+def test_nobody_there() -> None:
     with provider(sends(200, {})) as issuer:
         pass
     message = problem(issuer)
@@ -145,7 +153,7 @@ def test_nobody_there():
     assert "connect_origins" in message
 
 
-def test_a_provider_that_does_not_answer_in_time():
+def test_a_provider_that_does_not_answer_in_time() -> None:
     let_go = threading.Event()
     with provider(lambda _: let_go.wait(10)) as issuer:
         try:
@@ -154,8 +162,8 @@ def test_a_provider_that_does_not_answer_in_time():
             let_go.set()
 
 
-def test_an_answer_that_never_ends():
-    def drip(handler):
+def test_an_answer_that_never_ends() -> None:
+    def drip(handler: Any) -> None:
         handler.send_response(200)
         handler.end_headers()
         try:

@@ -10,7 +10,7 @@ from host.tools.nginx import nginx_file
 RULES = {"/*": {"A": "1; 'x'", "B": "2"}, "/bus-1/*": {"Cache-Control": "no matter"}}
 
 
-def test_each_block_has_every_header():
+def test_each_block_has_every_header() -> None:
     blocks = re.findall(r"^location ~ .*?^}", nginx_file(RULES), re.MULTILINE | re.DOTALL)
     assert len(blocks) == 3
     for block in blocks:
@@ -21,6 +21,6 @@ def test_each_block_has_every_header():
 
 
 @pytest.mark.parametrize("value", ['say "x"', "$host", "back\\slash", "two\nlines"])
-def test_a_header_that_nginx_would_read_otherwise_stops_the_build(value):
+def test_a_header_that_nginx_would_read_otherwise_stops_the_build(value: str) -> None:
     with pytest.raises(ValueError, match="nginx cannot send"):
         nginx_file({"/*": {"A": value}})

@@ -4,6 +4,8 @@ import ast
 import json
 import re
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ from host.tools.paths import CLIENT, ROOT
 # -- npm ------------------------------------------------------------------------------------------
 
 
-def test_the_manifest():
+def test_the_manifest() -> None:
     manifest = npm.manifest()
     assert (manifest["type"], manifest["sideEffects"]) == ("module", False)
     assert manifest["version"] == PROJECT["version"]
@@ -29,7 +31,7 @@ def test_the_manifest():
         assert all((CLIENT / path).exists() for path in entry.values())
 
 
-def test_what_the_modules_import_is_in_the_package():
+def test_what_the_modules_import_is_in_the_package() -> None:
     packed = {path for entry in npm.manifest()["exports"].values() if isinstance(entry, dict)
               for path in entry.values()}  # fmt: skip
     for path in packed:
@@ -38,10 +40,10 @@ def test_what_the_modules_import_is_in_the_package():
             assert name in packed
 
 
-def test_what_is_packed(tmp_path, monkeypatch):
-    seen = {}
+def test_what_is_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
 
-    def run_npm(*args, cwd):
+    def run_npm(*args: str, cwd: Path) -> None:
         seen["args"] = args
         found = [path for path in cwd.rglob("*") if path.is_file()]
         seen["files"] = {
@@ -63,7 +65,7 @@ def test_what_is_packed(tmp_path, monkeypatch):
 # -- the wheel ------------------------------------------------------------------------------------
 
 
-def test_the_wheel_takes_the_trees_own_files_and_two_of_its_own():
+def test_the_wheel_takes_the_trees_own_files_and_two_of_its_own() -> None:
     found = modules()
     assert {
         "asgi.py",
@@ -82,7 +84,7 @@ def test_the_wheel_takes_the_trees_own_files_and_two_of_its_own():
     assert server == {path for path in found if "/" not in path}
 
 
-def test_the_modules_of_the_wheel_import_nothing_of_the_tree():
+def test_the_modules_of_the_wheel_import_nothing_of_the_tree() -> None:
     found = modules()
     needed = {"pydantic", "pydantic_core", "starlette"}
     for path, source in found.items():
@@ -92,7 +94,7 @@ def test_the_modules_of_the_wheel_import_nothing_of_the_tree():
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and not node.level:
-                names = [node.module]
+                names = [str(node.module)]
             else:
                 continue
             for name in names:
@@ -100,18 +102,18 @@ def test_the_modules_of_the_wheel_import_nothing_of_the_tree():
                 assert top in needed or top in sys.stdlib_module_names, (path, name)
 
 
-def shared(path):
+def shared(path: Path) -> tuple[dict[str, set[str]], list[str]]:
     """What a `shared.py` imports, by module, and what it gives."""
     text = path.read_text("utf-8")
     found = {
-        node.module: {alias.name for alias in node.names}
+        str(node.module): {alias.name for alias in node.names}
         for node in ast.parse(text).body
         if isinstance(node, ast.ImportFrom)
     }
     return found, re.findall(r"^__all__ = .*$", text, re.MULTILINE)
 
 
-def test_the_wheel_shares_with_the_bus_what_the_tree_does():
+def test_the_wheel_shares_with_the_bus_what_the_tree_does() -> None:
     ours, theirs = shared(ROOT / "host/server/shared.py"), shared(OWN / "shared.py")
     assert ours == theirs
     assert ours[0]
@@ -122,12 +124,12 @@ def test_the_wheel_shares_with_the_bus_what_the_tree_does():
     ["import bus.urls", "import host", "def f():\n    from bus import VERSION",
      "from host.server.serve import BusFiles"],
 )  # fmt: skip
-def test_imports_that_hold_in_the_tree_only_stop_the_build(line):
+def test_imports_that_hold_in_the_tree_only_stop_the_build(line: str) -> None:
     with pytest.raises(ValueError, match=r"page\.py: import (bus|host)"):
         list(imported("page.py", line))
 
 
-def test_what_a_relative_import_needs():
+def test_what_a_relative_import_needs() -> None:
     lines = (
         "import re\nimport hostile\nfrom busy import x\nfrom ..urls import y\nfrom . import types"
     )

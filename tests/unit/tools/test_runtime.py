@@ -2,12 +2,13 @@
 
 import json
 from hashlib import sha256
+from pathlib import Path
 from zipfile import ZipFile
 
 from host.tools.runtime import own_lock
 
 
-def wheel(folder, name, version, *requires):
+def wheel(folder: Path, name: str, version: str, *requires: str) -> Path:
     path = folder / f"{name}-{version}-py3-none-any.whl"
     meta = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     meta += (
@@ -19,7 +20,7 @@ def wheel(folder, name, version, *requires):
     return path
 
 
-def test_the_lock_names_just_the_wheels_that_are_there(tmp_path):
+def test_the_lock_names_just_the_wheels_that_are_there(tmp_path: Path) -> None:
     one = wheel(
         tmp_path, "one_thing", "1.2.3",
         "two==2.0", "three>=3; python_version >= '3.9'", "four>=1; python_version < '3.9'", "five; extra == 'more'",
@@ -42,7 +43,7 @@ def test_the_lock_names_just_the_wheels_that_are_there(tmp_path):
     assert lock["packages"]["two"]["depends"] == []
 
 
-def test_the_names_of_what_a_wheel_needs_hold_nothing_but_the_name(tmp_path):
+def test_the_names_of_what_a_wheel_needs_hold_nothing_but_the_name(tmp_path: Path) -> None:
     wheel(
         tmp_path,
         "one",
@@ -58,7 +59,7 @@ def test_the_names_of_what_a_wheel_needs_hold_nothing_but_the_name(tmp_path):
     assert package["depends"] == ["nine", "ten", "eleven", "twelve", "thirteen", "fourteen"]
 
 
-def test_the_lock_is_the_same_for_the_same_wheels(tmp_path):
+def test_the_lock_is_the_same_for_the_same_wheels(tmp_path: Path) -> None:
     for name in ("b", "a"):
         wheel(tmp_path, name, "1")
     assert own_lock({"x": "y"}, tmp_path) == own_lock({"x": "y"}, tmp_path)

@@ -1,6 +1,8 @@
 """The list of parts, from wheels of a few bytes."""
 
 import json
+from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -17,7 +19,7 @@ INFO = {"python": "3.14.9", "arch": "wasm32"}
 
 
 @pytest.fixture
-def runtime(tmp_path):
+def runtime(tmp_path: Path) -> Path:
     folder = tmp_path / "pyodide"
     folder.mkdir()
     for name, requires in (
@@ -33,11 +35,11 @@ def runtime(tmp_path):
 
 
 @pytest.fixture
-def parts(runtime):
+def parts(runtime: Path) -> dict[str, dict[str, Any]]:
     return {part["bom-ref"]: part for part in json.loads(sbom(runtime))["components"]}
 
 
-def test_it_is_cyclonedx_1_6(runtime):
+def test_it_is_cyclonedx_1_6(runtime: Path) -> None:
     text = sbom(runtime)
     validator = JsonStrictValidator(SchemaVersion.V1_6)
     assert json.loads(text)["specVersion"] == "1.6"
@@ -45,12 +47,12 @@ def test_it_is_cyclonedx_1_6(runtime):
     assert validator.validate_str(text.replace('"library"', '"novel"')) is not None
 
 
-def test_it_is_the_same_each_time(runtime):
+def test_it_is_the_same_each_time(runtime: Path) -> None:
     assert sbom(runtime) == sbom(runtime)
     assert "timestamp" not in sbom(runtime)
 
 
-def test_another_part_makes_another_number(runtime):
+def test_another_part_makes_another_number(runtime: Path) -> None:
     before = json.loads(sbom(runtime))["serialNumber"]
     lock = runtime / "pyodide/pyodide-lock.json"
     lock.write_text(lock.read_text().replace("3.14.9", "3.14.10"))
@@ -59,14 +61,16 @@ def test_another_part_makes_another_number(runtime):
     assert before.startswith("urn:uuid:")
 
 
-def test_it_is_about_this_bus(runtime):
+def test_it_is_about_this_bus(runtime: Path) -> None:
     part = json.loads(sbom(runtime))["metadata"]["component"]
     assert part["name"] == "sso-bus"
     assert part["version"] == bus.VERSION
     assert part["licenses"] == [{"license": {"id": "MIT"}}]
 
 
-def test_it_names_what_runs_in_the_browser_and_nothing_else(parts):
+def test_it_names_what_runs_in_the_browser_and_nothing_else(
+    parts: dict[str, dict[str, Any]],
+) -> None:
     pyodide = NPM["node_modules/pyodide"]["version"]
     pyscript = NPM["node_modules/@pyscript/core"]["version"]
     assert set(parts) == {
@@ -80,7 +84,9 @@ def test_it_names_what_runs_in_the_browser_and_nothing_else(parts):
     assert all(part["purl"] == ref for ref, part in parts.items())
 
 
-def test_each_part_that_is_downloaded_has_the_hash_of_its_lock(runtime, parts):
+def test_each_part_that_is_downloaded_has_the_hash_of_its_lock(
+    runtime: Path, parts: dict[str, dict[str, Any]]
+) -> None:
     lock = json.loads((runtime / "pyodide/pyodide-lock.json").read_text())["packages"]
     for ref, part in parts.items():
         hashes = {one["alg"]: one["content"] for one in part.get("hashes", [])}
@@ -93,7 +99,7 @@ def test_each_part_that_is_downloaded_has_the_hash_of_its_lock(runtime, parts):
             assert not hashes  # CPython comes inside Pyodide
 
 
-def test_it_tells_what_needs_what(runtime):
+def test_it_tells_what_needs_what(runtime: Path) -> None:
     needs = {
         one["ref"].split("@1.2.3")[0]: one.get("dependsOn", [])
         for one in json.loads(sbom(runtime))["dependencies"]

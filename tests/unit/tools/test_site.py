@@ -9,6 +9,7 @@ from base64 import b64encode
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import brotli
@@ -29,7 +30,7 @@ SETTINGS = Settings.model_validate(
 
 
 @pytest.fixture
-def runtime(tmp_path, monkeypatch):
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A runtime that needs no download, and no compressing of megabytes."""
     folder = tmp_path / "runtime"
     for name in (
@@ -52,11 +53,11 @@ def runtime(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def out(tmp_path):
+def out(tmp_path: Path) -> Path:
     return tmp_path / "dist"
 
 
-def build(out, settings=SETTINGS):
+def build(out: Path, settings: Settings = SETTINGS) -> dict[str, bytes]:
     site.build(settings, out, say=lambda _line: None)
     return {
         path.relative_to(out).as_posix(): path.read_bytes()
@@ -65,11 +66,11 @@ def build(out, settings=SETTINGS):
     }
 
 
-def folders(files):
+def folders(files: dict[str, bytes]) -> list[str]:
     return sorted({name.split("/")[0] for name in files if "/" in name})
 
 
-def test_the_built_folder(runtime, out):
+def test_the_built_folder(runtime: Path, out: Path) -> None:
     files = build(out)
     bus, pyscript, python = folders(files)
     for folder, name in ((bus, "bus"), (pyscript, "pyscript"), (python, "python")):
@@ -92,7 +93,7 @@ def test_the_built_folder(runtime, out):
     ] * 3
 
 
-def test_all_that_the_page_names_is_there(runtime, out):
+def test_all_that_the_page_names_is_there(runtime: Path, out: Path) -> None:
     files = build(out)
     head = files["index.html"].decode().split("<body>")[0]
     named = re.findall(r"\./([\w./-]+)", re.sub(r"<script type=.importmap.*?</script>", "", head))
@@ -101,7 +102,7 @@ def test_all_that_the_page_names_is_there(runtime, out):
     assert set(named) <= files.keys()
 
 
-def test_the_first_script_is_one_file(runtime, out):
+def test_the_first_script_is_one_file(runtime: Path, out: Path) -> None:
     """What listens waits for one file only; in the tree it is two."""
     files = build(out)
     [early] = [data for name, data in files.items() if name.endswith("/early.js")]
@@ -112,10 +113,12 @@ def test_the_first_script_is_one_file(runtime, out):
     assert b"requests.js" not in files["index.html"]
 
 
-def test_the_page_holds_the_hash_of_each_file_with_code(runtime, out):
+def test_the_page_holds_the_hash_of_each_file_with_code(runtime: Path, out: Path) -> None:
     files = build(out)
     page = files["index.html"].decode()
-    hashes = json.loads(re.search(r'<script type="importmap">(.*?)</script>', page)[1])["integrity"]
+    hashes = json.loads(re.findall(r'<script type="importmap">(.*?)</script>', page)[0])[
+        "integrity"
+    ]
     code = (".js", ".mjs", ".py", ".json", ".zip", ".whl", "/library.wasm")
     assert hashes == {
         f"./{name}": f"sha256-{b64encode(sha256(data).digest()).decode()}"
@@ -130,13 +133,13 @@ def test_the_page_holds_the_hash_of_each_file_with_code(runtime, out):
     ]
     assert all(hashes[address] == of for _, address, of in loads)
     # Both policies let the map in, or browsers would pass over it.
-    text = re.search(r'<script type="importmap">(.*?)</script>', page)[1]
+    text = re.findall(r'<script type="importmap">(.*?)</script>', page)[0]
     source = f"&#x27;sha256-{b64encode(sha256(text.encode()).digest()).decode()}&#x27;"
     assert source in page
     assert source.replace("&#x27;", "'") in files["_headers"].decode()
 
 
-def test_what_is_for_servers(runtime, out):
+def test_what_is_for_servers(runtime: Path, out: Path) -> None:
     files = build(out)
     assert files["sbom.cdx.json"].startswith(b"the list of parts")
     assert {"sbom.cdx.json.gz", "_headers", "nginx.conf"} <= files.keys()
@@ -146,14 +149,14 @@ def test_what_is_for_servers(runtime, out):
         assert files["nginx.conf"].decode().count(f'add_header {header} "{value}" always;') == 3
 
 
-def test_no_address_in_the_page_is_absolute(runtime, out):
+def test_no_address_in_the_page_is_absolute(runtime: Path, out: Path) -> None:
     head = build(out)["index.html"].decode().split("<body>")[0]
     addresses = re.findall(r'(?:src|href|data-\w+)="([^"]*)"', head)
     assert addresses
     assert not [address for address in addresses if address.startswith(("/", "http"))]
 
 
-def test_packed_files_hold_the_same(runtime, out):
+def test_packed_files_hold_the_same(runtime: Path, out: Path) -> None:
     files = build(out)
     packed = [name for name in files if name.endswith(".br")]
     assert any(name.endswith("core.js.br") for name in packed)
@@ -169,7 +172,7 @@ def test_packed_files_hold_the_same(runtime, out):
     assert not [name for name in files if name.startswith("_headers.")]
 
 
-def test_the_same_sources_build_the_same_folder(runtime, out, tmp_path):
+def test_the_same_sources_build_the_same_folder(runtime: Path, out: Path, tmp_path: Path) -> None:
     first = build(out)
     assert build(tmp_path / "again") == first
     for path in runtime.glob("compressed/*"):
@@ -177,14 +180,14 @@ def test_the_same_sources_build_the_same_folder(runtime, out, tmp_path):
     assert build(out) == first
 
 
-def test_a_change_changes_just_the_names_it_must(runtime, out):
+def test_a_change_changes_just_the_names_it_must(runtime: Path, out: Path) -> None:
     before = folders(build(out))
     (runtime / "pyscript/core.js").write_text("changed")
     after = folders(build(out))
     assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True]
 
 
-def test_an_older_build_is_replaced_whole(runtime, out):
+def test_an_older_build_is_replaced_whole(runtime: Path, out: Path) -> None:
     build(out)
     (out / "left-over.js").write_text("x")
     assert "left-over.js" not in build(out)
@@ -192,17 +195,17 @@ def test_an_older_build_is_replaced_whole(runtime, out):
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_a_folder_that_is_new_or_empty_is_fine(runtime, out, exists):
+def test_a_folder_that_is_new_or_empty_is_fine(runtime: Path, out: Path, exists: bool) -> None:
     if exists:
         out.mkdir()
     assert "index.html" in build(out)
 
 
-def test_a_folder_deep_down_is_made(runtime, out):
+def test_a_folder_deep_down_is_made(runtime: Path, out: Path) -> None:
     assert "index.html" in build(out / "a/b")
 
 
-def test_a_folder_that_is_no_build_is_left_alone(runtime, out):
+def test_a_folder_that_is_no_build_is_left_alone(runtime: Path, out: Path) -> None:
     out.mkdir()
     (out / "thesis.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="nothing was changed"):
@@ -210,7 +213,7 @@ def test_a_folder_that_is_no_build_is_left_alone(runtime, out):
     assert [path.name for path in out.iterdir()] == ["thesis.txt"]
 
 
-def test_a_folder_of_another_site_is_left_alone(runtime, out):
+def test_a_folder_of_another_site_is_left_alone(runtime: Path, out: Path) -> None:
     """Other static sites have a `_headers` file too."""
     out.mkdir()
     (out / "_headers").write_text("/*\n  X-Site: mine\n")
@@ -220,14 +223,16 @@ def test_a_folder_of_another_site_is_left_alone(runtime, out):
     assert (out / "index.html").read_text() == "mine"
 
 
-def test_a_file_is_left_alone(runtime, out):
+def test_a_file_is_left_alone(runtime: Path, out: Path) -> None:
     out.write_text("mine")
     with pytest.raises(OSError):  # noqa: PT011 - any will do
         build(out)
     assert out.read_text() == "mine"
 
 
-def test_a_build_that_fails_leaves_the_older_one(runtime, out, monkeypatch):
+def test_a_build_that_fails_leaves_the_older_one(
+    runtime: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = build(out)
     monkeypatch.setattr(site, "compress_folder", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -240,7 +245,7 @@ def test_a_build_that_fails_leaves_the_older_one(runtime, out, monkeypatch):
 # -- bus.zip --------------------------------------------------------------------------------------
 
 
-def test_the_archive_holds_the_modules_of_the_bus():
+def test_the_archive_holds_the_modules_of_the_bus() -> None:
     with ZipFile(BytesIO(site.bus_zip())) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
@@ -251,7 +256,9 @@ def test_the_archive_holds_the_modules_of_the_bus():
     assert len(names) == len(set(names))
 
 
-def test_the_archive_is_the_same_at_another_time_and_in_another_order(monkeypatch):
+def test_the_archive_is_the_same_at_another_time_and_in_another_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     first = site.bus_zip()
     monkeypatch.setattr(time, "time", lambda: 2_000_000_000.0)
     monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(0))
@@ -265,13 +272,17 @@ def test_the_archive_is_the_same_at_another_time_and_in_another_order(monkeypatc
 # -- the command ----------------------------------------------------------------------------------
 
 
-def run(monkeypatch, capsys, *args):
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *args: Path | str
+) -> tuple[int, Any]:
     monkeypatch.setattr(sys, "argv", ["build", *map(str, args)])
     code = command.main()
     return code, capsys.readouterr()
 
 
-def test_the_command_builds(runtime, out, monkeypatch, capsys):
+def test_the_command_builds(
+    runtime: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, output = run(monkeypatch, capsys, "--out", out)
     assert code == 0
     assert f"{out} is ready" in output.out
@@ -279,8 +290,8 @@ def test_the_command_builds(runtime, out, monkeypatch, capsys):
 
 
 def test_the_command_makes_a_debug_build_only_where_it_is_asked_to(
-    runtime, out, monkeypatch, capsys
-):
+    runtime: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, output = run(monkeypatch, capsys, "--out", out)
     plain = {p.name: p.read_bytes() for p in out.rglob("*") if p.is_file()}
     assert b'"debug"' not in plain["index.html"]
@@ -298,7 +309,9 @@ def test_the_command_makes_a_debug_build_only_where_it_is_asked_to(
     }
 
 
-def test_the_command_says_what_is_wrong_with_the_settings(runtime, out, monkeypatch, capsys):
+def test_the_command_says_what_is_wrong_with_the_settings(
+    runtime: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = out.parent / "my.toml"
     config.write_text("[bus]")
     code, output = run(monkeypatch, capsys, "--config", config, "--out", out)
@@ -311,7 +324,13 @@ def test_the_command_says_what_is_wrong_with_the_settings(runtime, out, monkeypa
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])
-def test_the_command_refuses_to_overwrite_in_a_line(runtime, out, monkeypatch, capsys, kind):
+def test_the_command_refuses_to_overwrite_in_a_line(
+    runtime: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+) -> None:
     if kind == "folder":
         out.mkdir()
         (out / "thesis.txt").write_text("mine")

@@ -2,6 +2,8 @@
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -33,7 +35,7 @@ SCHEMAS = {
 }
 
 
-def model_accepts(type_, text):
+def model_accepts(type_: str, text: str) -> bool:
     try:
         MODELS[type_].validate_json(text)
     except ValidationError:
@@ -41,7 +43,7 @@ def model_accepts(type_, text):
     return True
 
 
-def schema_accepts(type_, text):
+def schema_accepts(type_: str, text: str) -> bool:
     return VALIDATORS[type_].is_valid(json.loads(text))
 
 
@@ -49,16 +51,18 @@ def schema_accepts(type_, text):
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_what_is_committed_is_what_the_models_say(path):
+def test_what_is_committed_is_what_the_models_say(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == DOCUMENTS[path], "stale: run `make generate`"
 
 
-def test_no_schema_is_left_over():
+def test_no_schema_is_left_over() -> None:
     made = {path for path in DOCUMENTS if path.parent.name == "schema"}
     assert set((ROOT / "docs/schema").iterdir()) == made
 
 
-def test_only_what_is_stale_is_written(tmp_path, monkeypatch, capsys):
+def test_only_what_is_stale_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     fresh, stale, new = tmp_path / "fresh", tmp_path / "stale", tmp_path / "folder/new"
     fresh.write_text("same")
     stale.write_text("old")
@@ -74,18 +78,18 @@ def test_only_what_is_stale_is_written(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("type_", SCHEMAS)
-def test_each_schema_is_one(type_):
+def test_each_schema_is_one(type_: str) -> None:
     Draft202012Validator.check_schema(SCHEMAS[type_])
     assert SCHEMAS[type_]["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
 
 
-def test_there_are_samples_of_each_message():
+def test_there_are_samples_of_each_message() -> None:
     assert sorted(SAMPLES) == sorted(MODELS)
     assert all(of.accepted and of.refused for of in SAMPLES.values())
 
 
 @pytest.mark.parametrize("type_", SAMPLES)
-def test_schema_and_model_agree(type_):
+def test_schema_and_model_agree(type_: str) -> None:
     for text in SAMPLES[type_].accepted:
         assert (model_accepts(type_, text), schema_accepts(type_, text)) == (True, True), text
     for text in SAMPLES[type_].refused:
@@ -94,7 +98,7 @@ def test_schema_and_model_agree(type_):
         assert (model_accepts(type_, text), schema_accepts(type_, text)) == (False, True), text
 
 
-def test_a_schema_never_refuses_a_redirect_url_that_the_model_accepts():
+def test_a_schema_never_refuses_a_redirect_url_that_the_model_accepts() -> None:
     """What is said of each sample for redirect URLs; only what is said of hosts goes further."""
     beyond = (
         "must be https (http only",
@@ -121,14 +125,15 @@ PIECES = ["https", "HTTP", "http", ":", "/", "//", "://", "localhost", "127.1", 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
-def test_nor_one_of_any_other_kind(url):
+def test_nor_one_of_any_other_kind(url: str) -> None:
     for each in (url, f"https://app.example.com{url}"):
         text = json.dumps({"type": "AUTH.SSO", "payload": {"code": "c", "redirectUrl": each}})
         assert schema_accepts("AUTH.SSO", text) or not model_accepts("AUTH.SSO", text)
 
 
-def test_each_field_of_a_request_says_what_it_is():
-    assert set(field_docs(SsoRequest.model_fields["payload"].annotation)) == {
+def test_each_field_of_a_request_says_what_it_is() -> None:
+    payload: Any = SsoRequest.model_fields["payload"].annotation
+    assert set(field_docs(payload)) == {
         "code",
         "redirectUrl",
         "codeVerifier",
@@ -137,7 +142,7 @@ def test_each_field_of_a_request_says_what_it_is():
     assert "code" in field_docs(Fault)
 
 
-def test_descriptions_are_about_the_message():
+def test_descriptions_are_about_the_message() -> None:
     text = "".join(DOCUMENTS.values())
     assert "protocol.md" not in text
     assert first_paragraph('One (protocol.md, "Two")\n    line.\n\n    More.') == "One line."
@@ -151,7 +156,7 @@ def test_descriptions_are_about_the_message():
     "credentials", [{"idToken": "a", "refreshToken": "b"}, {"legacy_token": "c"}]
 )
 @pytest.mark.parametrize("id_", [None, "1"])
-def test_what_the_bus_fulfils(id_, credentials):
+def test_what_the_bus_fulfils(id_: str | None, credentials: dict[str, str]) -> None:
     answer = SignedIn.model_validate(SIGNED_IN | {"credentials": credentials})
     reply = fulfilled(Envelope(type="AUTH.SSO", id=id_), Answer(answer, 201))
     assert assert_from_bus(reply) == "AUTH.SSO_FULFILLED"
@@ -170,7 +175,7 @@ def test_what_the_bus_fulfils(id_, credentials):
     ],
     ids=str,
 )
-def test_what_the_bus_rejects(id_, error):
+def test_what_the_bus_rejects(id_: str | None, error: BusError | Rejected) -> None:
     assert (
         assert_from_bus(rejected(Envelope(type="AUTH.SSO", id=id_), error)) == "AUTH.SSO_REJECTED"
     )
@@ -178,7 +183,7 @@ def test_what_the_bus_rejects(id_, error):
         assert assert_from_bus(rejected(Envelope(type="A.B", id=id_), error)) == "OTHER_REJECTED"
 
 
-def test_what_the_bus_announces():
+def test_what_the_bus_announces() -> None:
     assert assert_from_bus(ready()) == "BUS.READY"
     # early.js says the other one by itself; the same in a browser: tests/e2e/test_types.py
     [said] = re.findall(r"announce\(\{ type: \"BUS.LISTENING\".*\}\);", EARLY)
@@ -191,7 +196,7 @@ EARLY = (ROOT / "bus/early.js").read_text(encoding="utf-8")
 # -- the codes of the modules for hosts -----------------------------------------------------------
 
 
-def test_the_declarations_have_every_code_of_the_modules():
+def test_the_declarations_have_every_code_of_the_modules() -> None:
     used = codes_of_the_modules()
     declared = DOCUMENTS[ROOT / "host/client/client.d.ts"]
     errors = declared.split("\n// ---- errors ")[1].split("\n// ---- the bus ")[0]
@@ -199,7 +204,7 @@ def test_the_declarations_have_every_code_of_the_modules():
     assert used & set(CODES) == {"PAGE_HIDDEN"}
 
 
-def test_the_declarations_have_every_export_of_the_modules():
+def test_the_declarations_have_every_export_of_the_modules() -> None:
     for name in ("client", "signin"):
         exported = re.findall(
             r"^export (?:async )?(?:function|class|const) (\w+)",
@@ -218,7 +223,7 @@ def test_the_declarations_have_every_export_of_the_modules():
 # -- the document of the protocol -----------------------------------------------------------------
 
 
-def test_the_document_has_every_message_that_is_built():
+def test_the_document_has_every_message_that_is_built() -> None:
     document = asyncapi()
     names = set(document["components"]["messages"])
     later = {"AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED", "AUTH.SESSION_CHANGED"}
@@ -234,7 +239,7 @@ def test_the_document_has_every_message_that_is_built():
     assert not names  # each travels somewhere
 
 
-def test_the_messages_of_the_document_are_the_schemas():
+def test_the_messages_of_the_document_are_the_schemas() -> None:
     for name, message in asyncapi()["components"]["messages"].items():
         assert message["payload"]["$ref"] == f"./schema/{name}.json"
         assert (ROOT / "docs" / message["payload"]["$ref"]).exists()

@@ -8,9 +8,15 @@ function App() {
   return (
     <>
       <p role="status">{error ? `Not signed in: ${error.message} (${error.code})` : "Signed out"}</p>
-      <button type="button" id="sign-in" onClick={signIn}>Sign in</button>
+      <button type="button" id="sign-in" onClick={signIn}>
+        Sign in
+      </button>
     </>
   );
 }
 
-createRoot(document.getElementById("root")).render(<StrictMode><App /></StrictMode>);
+createRoot(document.getElementById("root")).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

@@ -11,7 +11,10 @@ export function useSignIn() {
     let mounted = true;
     const set = (state) => mounted && setState(state);
     // Strict mode runs this twice; the second call joins the first: one exchange, one answer.
-    finishSignIn({ bus }).then((session) => session && set({ session }), (error) => set({ error }));
+    finishSignIn({ bus }).then(
+      (session) => session && set({ session }),
+      (error) => set({ error }),
+    );
     return () => {
       mounted = false;
     };

@@ -1,5 +1,7 @@
 """Where the company is found among claims."""
 
+from typing import Any
+
 import pytest
 
 from bus.exchange.oidc.company import company_in
@@ -27,9 +29,9 @@ ACME = {"name": "Acme", "deep": {"id": 7}}
         ("a.b", {"a.b": "x", "a": {"b": "y"}}, {"a.b": "x"}),
     ],
 )
-def test_companies(path, claims, company):
+def test_companies(path: str, claims: dict[str, Any], company: dict[str, Any]) -> None:
     assert company_in(path, claims) == company
 
 
-def test_the_first_that_has_it():
+def test_the_first_that_has_it() -> None:
     assert company_in("org", {"org": None}, {"org": "b"}, {"org": "c"}) == {"org": "b"}

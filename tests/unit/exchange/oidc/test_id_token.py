@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from joserfc import jwk
@@ -29,29 +31,29 @@ NONCE = "MARK-nonce-\u00fc"
 
 
 @pytest.fixture
-def provider():
+def provider() -> FakeProvider:
     return FakeProvider()
 
 
 @pytest.fixture
-def answer(worlds, provider):
+def answer(worlds: Callable[..., Any], provider: FakeProvider) -> Callable[..., Any]:
     """Signs in, in a new world; returns the reply."""
 
-    async def ask_once(settings=None, **payload):
+    async def ask_once(settings: dict[str, int] | None = None, **payload: str) -> dict[str, Any]:
         world = worlds(exchange=provider.exchange(**(settings or {})))
         return await world.ask(ask("1", **payload))
 
     return ask_once
 
 
-def refused(reply, *words):
+def refused(reply: dict[str, Any], *words: str) -> bool:
     assert code_of(reply) == "ID_TOKEN_INVALID"
     assert all(word in error_of(reply)["message"] for word in words), error_of(reply)
     assert reply["meta"] == {"source": "bus", "status": 200}
     return True
 
 
-def taken(reply):
+def taken(reply: dict[str, Any]) -> bool:
     assert reply["type"] == "AUTH.SSO_FULFILLED", error_of(reply)
     return True
 
@@ -60,26 +62,32 @@ def taken(reply):
 
 
 @pytest.mark.parametrize("algorithm", KINDS)
-async def test_each_algorithm(answer, provider, algorithm):
+async def test_each_algorithm(
+    answer: Callable[..., Any], provider: FakeProvider, algorithm: str
+) -> None:
     provider.use(algorithm)
     assert taken(await answer())
 
 
-async def test_the_newer_name_of_eddsa(answer, provider):
+async def test_the_newer_name_of_eddsa(answer: Callable[..., Any], provider: FakeProvider) -> None:
     provider.use("EdDSA").header = {"alg": "Ed25519"}
     provider.published = [provider.public(alg="Ed25519")]
     assert taken(await answer())
 
 
 @pytest.mark.parametrize("algorithm", KINDS)
-async def test_a_signature_by_another_key_of_the_same_name(answer, provider, algorithm):
+async def test_a_signature_by_another_key_of_the_same_name(
+    answer: Callable[..., Any], provider: FakeProvider, algorithm: str
+) -> None:
     provider.published = [provider.use(algorithm, "2").public(kid="1")]
     provider.use(algorithm, "1")
     assert refused(await answer(), "signature")
 
 
 @pytest.mark.parametrize("algorithm", KINDS)
-async def test_a_token_that_was_changed(answer, provider, algorithm):
+async def test_a_token_that_was_changed(
+    answer: Callable[..., Any], provider: FakeProvider, algorithm: str
+) -> None:
     provider.use(algorithm)
     header, _, signature = provider.id_token().split(".")
     provider.claims["sub"] = "MARK-somebody-else"
@@ -91,20 +99,26 @@ async def test_a_token_that_was_changed(answer, provider, algorithm):
 @pytest.mark.parametrize(
     "alg", ["none", "None", "HS256", "RS1", "es256", "ES256K", "Ed448", "", None, 1, ["ES256"]]
 )
-async def test_algorithms_that_are_not_taken(answer, provider, alg):
+async def test_algorithms_that_are_not_taken(
+    answer: Callable[..., Any], provider: FakeProvider, alg: Any
+) -> None:
     provider.header = {"alg": alg}
     assert refused(await answer(), ", ".join(KINDS))
 
 
 @pytest.mark.parametrize("signature", ["", "x", "AA", None])
-async def test_alg_none_without_a_signature(answer, provider, signature):
+async def test_alg_none_without_a_signature(
+    answer: Callable[..., Any], provider: FakeProvider, signature: str | None
+) -> None:
     provider.header = {"alg": "none"}
     unsigned = provider.id_token().rsplit(".", 1)[0]
     provider.tokens["id_token"] = unsigned if signature is None else f"{unsigned}.{signature}"
     assert refused(await answer())
 
 
-async def test_a_public_key_is_no_shared_secret(answer, provider):
+async def test_a_public_key_is_no_shared_secret(
+    answer: Callable[..., Any], provider: FakeProvider
+) -> None:
     """The classic: HS256 with the provider's public key as the secret."""
     import hashlib
     import hmac
@@ -120,7 +134,9 @@ async def test_a_public_key_is_no_shared_secret(answer, provider):
 
 @pytest.mark.parametrize("named", KINDS)
 @pytest.mark.parametrize("algorithm", KINDS)
-async def test_a_key_is_used_with_no_algorithm_but_its_own(answer, provider, algorithm, named):
+async def test_a_key_is_used_with_no_algorithm_but_its_own(
+    answer: Callable[..., Any], provider: FakeProvider, algorithm: str, named: str
+) -> None:
     """The header names one algorithm, the signature and the key are another's."""
     provider.use(algorithm).header = {"alg": named}
     provider.published = [{k: v for k, v in provider.public().items() if k != "alg"}]
@@ -135,7 +151,9 @@ async def test_a_key_is_used_with_no_algorithm_but_its_own(answer, provider, alg
 
 
 @pytest.mark.parametrize("typ", ["JWT", "jwt", "application/JWT", "JOSE", None, ""])
-async def test_types_that_an_id_token_may_have(answer, provider, typ):
+async def test_types_that_an_id_token_may_have(
+    answer: Callable[..., Any], provider: FakeProvider, typ: str | None
+) -> None:
     provider.header = {"typ": typ}
     assert taken(await answer())
 
@@ -143,24 +161,32 @@ async def test_types_that_an_id_token_may_have(answer, provider, typ):
 @pytest.mark.parametrize(
     "typ", ["at+jwt", "AT+JWT", "application/at+jwt", "logout+jwt", "dpop+jwt", "JWT ", 1, ["JWT"]]
 )
-async def test_another_kind_of_token(answer, provider, typ):
+async def test_another_kind_of_token(
+    answer: Callable[..., Any], provider: FakeProvider, typ: Any
+) -> None:
     provider.header = {"typ": typ}
     assert refused(await answer(), "typ")
 
 
-async def test_critical_header_parameters(answer, provider):
+async def test_critical_header_parameters(
+    answer: Callable[..., Any], provider: FakeProvider
+) -> None:
     provider.header = {"crit": ["exp"]}
     assert refused(await answer(), "critical")
 
 
 @pytest.mark.parametrize("kid", [1, [], {}])
-async def test_a_kid_that_is_no_string(answer, provider, kid):
+async def test_a_kid_that_is_no_string(
+    answer: Callable[..., Any], provider: FakeProvider, kid: Any
+) -> None:
     provider.header = {"kid": kid}
     assert refused(await answer(), "kid")
 
 
 @pytest.mark.parametrize("algorithm", KINDS)
-async def test_an_algorithm_that_the_browser_lacks(answer, provider, algorithm):
+async def test_an_algorithm_that_the_browser_lacks(
+    answer: Callable[..., Any], provider: FakeProvider, algorithm: str
+) -> None:
     provider.use(algorithm).supported = set()
     reply = await answer()
     assert code_of(reply) == "PROVIDER_MISCONFIGURED"
@@ -176,7 +202,9 @@ async def test_an_algorithm_that_the_browser_lacks(answer, provider, algorithm):
         f"{b64(b'{}')}.{b64(b'{}')}.A", f"{b64(b'{}')}.{b64(bytes([255]))}.AA",
     ],
 )  # fmt: skip
-async def test_what_is_no_signed_jwt(answer, provider, token):
+async def test_what_is_no_signed_jwt(
+    answer: Callable[..., Any], provider: FakeProvider, token: str
+) -> None:
     provider.tokens["id_token"] = token
     assert refused(await answer())
 
@@ -184,7 +212,7 @@ async def test_what_is_no_signed_jwt(answer, provider, token):
 # -- keys -----------------------------------------------------------------------------------------
 
 
-def published(provider, **more):
+def published(provider: FakeProvider, **more: Any) -> dict[str, Any]:
     return {
         "another kind": [key_of("RS256").as_dict(private=False, kid="1")],
         "another curve": [provider.public(crv="P-384")],
@@ -205,25 +233,33 @@ def published(provider, **more):
 
 
 @pytest.mark.parametrize("name", published(FakeProvider()))
-async def test_keys_that_do_not_fit(answer, provider, name):
+async def test_keys_that_do_not_fit(
+    answer: Callable[..., Any], provider: FakeProvider, name: str
+) -> None:
     provider.published = published(provider)[name]
     assert refused(await answer(), "does not publish")
 
 
-async def test_the_right_key_among_others(answer, provider):
+async def test_the_right_key_among_others(
+    answer: Callable[..., Any], provider: FakeProvider
+) -> None:
     others = [key for keys in published(provider).values() for key in keys]
     provider.published = [*others, provider.public(), *others]
     assert taken(await answer())
 
 
-async def test_use_and_alg_may_be_missing_and_other_members_do_not_matter(answer, provider):
+async def test_use_and_alg_may_be_missing_and_other_members_do_not_matter(
+    answer: Callable[..., Any], provider: FakeProvider
+) -> None:
     key = {k: v for k, v in provider.public().items() if k not in ("use", "alg")}
     provider.published = [key | {"key_ops": ["verify", "sign"], "ext": False, "x5c": ["AA"]}]
     assert taken(await answer())
 
 
 @pytest.mark.parametrize("absent", [None, "", []])
-async def test_absent_members_as_serializers_write_them(answer, provider, absent):
+async def test_absent_members_as_serializers_write_them(
+    answer: Callable[..., Any], provider: FakeProvider, absent: list[Any] | str | None
+) -> None:
     members = dict.fromkeys(("use", "alg", "key_ops", "x5c", "d", "n", "oth"), absent)
     provider.published = [provider.public() | members]
     assert taken(await answer())
@@ -231,7 +267,7 @@ async def test_absent_members_as_serializers_write_them(answer, provider, absent
     assert taken(await answer())
 
 
-def bits(text):
+def bits(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
@@ -246,17 +282,19 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("algorithm", ["RS256", "PS512", "ES256", "ES384", "ES512", "EdDSA"])
-async def test_keys_are_read_as_what_they_mean(answer, provider, algorithm, form):
+async def test_keys_are_read_as_what_they_mean(
+    answer: Callable[..., Any], provider: FakeProvider, algorithm: str, form: str
+) -> None:
     key = provider.use(algorithm).public()
     numbers = [name for name in ("n", "e", "x", "y") if name in key]
     provider.published = [key | {name: FORMS[form](bits(key[name])) for name in numbers}]
     seen = []
 
-    async def looked_at(algorithm, *, jwk, **more):
+    async def looked_at(algorithm: str, *, jwk: str, **more: bytes) -> bool:
         seen.append(json.loads(jwk))
         return await FakeProvider.verify(provider, algorithm, jwk=jwk, **more)
 
-    provider.verify = looked_at
+    provider.verify = looked_at  # type: ignore[method-assign]
     if algorithm == "EdDSA" and "zero" in form:  # no number, but 32 bytes
         assert refused(await answer(), "does not publish", "32 bytes")
     else:
@@ -265,26 +303,28 @@ async def test_keys_are_read_as_what_they_mean(answer, provider, algorithm, form
         assert seen == [own]
 
 
-async def test_coordinates_without_the_zeros_before_them(answer, provider):
+async def test_coordinates_without_the_zeros_before_them(
+    answer: Callable[..., Any], provider: FakeProvider
+) -> None:
     """What serializers make of a number, where RFC 7518, 6.2.1.2 wants all bytes."""
     key = next(
         key
         for key in (jwk.ECKey.generate_key("P-256") for _ in range(20_000))
-        if bits(key.as_dict(private=False)["x"])[0] == 0
+        if bits(str(key.as_dict(private=False)["x"]))[0] == 0
     )
     provider.key = ("1", key)
     provider.published = [provider.public(x=b64(bits(provider.public()["x"]).lstrip(b"\0")))]
     assert taken(await answer())
 
 
-def rsa(provider, **numbers):
+def rsa(provider: FakeProvider, **numbers: int) -> dict[str, str]:
     """The provider's RSA key, with other numbers in it."""
     key = provider.use("RS256").public()
     octets = {name: n.to_bytes((n.bit_length() + 7) // 8 or 1) for name, n in numbers.items()}
     return key | {name: b64(value) for name, value in octets.items()}
 
 
-UNUSABLE = {
+UNUSABLE: dict[str, tuple[Callable[[FakeProvider], Any], str]] = {
     "2,047 bits": (lambda p: rsa(p, n=2**2047 - 1), "2047 bits"),
     "1,024 bits behind zeros": (
         lambda p: rsa(p) | {"n": b64(b"\0" * 128 + (2**1024 - 1).to_bytes(128))},
@@ -307,7 +347,9 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-async def test_a_key_that_cannot_be_used_is_said_to_be_one(answer, provider, name):
+async def test_a_key_that_cannot_be_used_is_said_to_be_one(
+    answer: Callable[..., Any], provider: FakeProvider, name: str
+) -> None:
     make, word = UNUSABLE[name]
     broken = make(provider)
     provider.published = [broken]
@@ -320,13 +362,15 @@ async def test_a_key_that_cannot_be_used_is_said_to_be_one(answer, provider, nam
     assert refused(await answer(), "signature is wrong, or", word)
 
 
-async def test_the_smallest_rsa_key(answer, provider):
+async def test_the_smallest_rsa_key(answer: Callable[..., Any], provider: FakeProvider) -> None:
     n = provider.use("RS256").key[1].public_key.public_numbers().n
     assert n.bit_length() == 2048
     assert taken(await answer())
 
 
-async def test_a_key_without_a_kid_serves_where_it_is_the_only_one_that_fits(answer, provider):
+async def test_a_key_without_a_kid_serves_where_it_is_the_only_one_that_fits(
+    answer: Callable[..., Any], provider: FakeProvider
+) -> None:
     nameless = {k: v for k, v in provider.public().items() if k != "kid"}
     named = ("another kind", "another curve", "for encryption", "another kid", "no key at all")
     others = [key for name in named for key in published(provider)[name]]
@@ -339,7 +383,9 @@ async def test_a_key_without_a_kid_serves_where_it_is_the_only_one_that_fits(ans
     assert refused(await answer(), "signature is wrong")
 
 
-async def test_without_a_kid_each_key_that_fits_is_tried(answer, provider):
+async def test_without_a_kid_each_key_that_fits_is_tried(
+    answer: Callable[..., Any], provider: FakeProvider
+) -> None:
     provider.header = {"kid": None}
     own = provider.public()
     provider.published = [FakeProvider().use("ES256", "2").public(), own]
@@ -352,7 +398,7 @@ async def test_without_a_kid_each_key_that_fits_is_tried(answer, provider):
 # -- rotation -------------------------------------------------------------------------------------
 
 
-async def test_rotated_keys(worlds, provider):
+async def test_rotated_keys(worlds: Callable[..., Any], provider: FakeProvider) -> None:
     world = worlds(exchange=provider.exchange())
     assert taken(await world.ask(ask(code="1")))
     provider.use("ES256", "2")
@@ -362,7 +408,9 @@ async def test_rotated_keys(worlds, provider):
     assert [form["code"] for form in provider.forms()] == ["1", "2", "3"]
 
 
-async def test_keys_are_not_fetched_anew_all_the_time(worlds, provider):
+async def test_keys_are_not_fetched_anew_all_the_time(
+    worlds: Callable[..., Any], provider: FakeProvider
+) -> None:
     world = worlds(exchange=provider.exchange())
     provider.published = []
     for n in range(5):
@@ -380,7 +428,9 @@ async def test_keys_are_not_fetched_anew_all_the_time(worlds, provider):
     assert taken(await world.ask(ask(code="z")))
 
 
-async def test_a_new_key_under_a_known_name(worlds, provider):
+async def test_a_new_key_under_a_known_name(
+    worlds: Callable[..., Any], provider: FakeProvider
+) -> None:
     world = worlds(exchange=provider.exchange())
     assert taken(await world.ask(ask(code="1")))
     provider.key = ("1", key_of("ES256", "2"))
@@ -391,11 +441,11 @@ async def test_a_new_key_under_a_known_name(worlds, provider):
     provider.key = ("1", key_of("ES256", "3"))
     checks = []
 
-    async def counted(algorithm, **more):
+    async def counted(algorithm: str, **more: Any) -> bool:
         checks.append(algorithm)
         return await FakeProvider.verify(provider, algorithm, **more)
 
-    provider.verify = counted
+    provider.verify = counted  # type: ignore[method-assign]
     world.exchange.verify = counted
     for n in range(3):
         assert refused(await world.ask(ask(code=f"4{n}")), "signature")
@@ -406,7 +456,7 @@ async def test_a_new_key_under_a_known_name(worlds, provider):
     assert provider.urls().count(JWKS) == 3
 
 
-async def test_a_key_that_was_put_right(worlds, provider):
+async def test_a_key_that_was_put_right(worlds: Callable[..., Any], provider: FakeProvider) -> None:
     world = worlds(exchange=provider.exchange())
     provider.published = [provider.public(y=None)]
     assert refused(await world.ask(ask(code="1")), "y is missing")
@@ -415,7 +465,9 @@ async def test_a_key_that_was_put_right(worlds, provider):
     assert taken(await world.ask(ask(code="2")))
 
 
-async def test_new_keys_that_cannot_be_fetched(worlds, provider):
+async def test_new_keys_that_cannot_be_fetched(
+    worlds: Callable[..., Any], provider: FakeProvider
+) -> None:
     world = worlds(exchange=provider.exchange())
     assert taken(await world.ask(ask(code="1")))
     provider.key = ("1", key_of("ES256", "2"))
@@ -423,7 +475,9 @@ async def test_new_keys_that_cannot_be_fetched(worlds, provider):
     assert code_of(await world.ask(ask(code="2"))) == "BACKEND_ERROR"
 
 
-async def test_two_tokens_with_an_unknown_key_at_once(worlds, provider):
+async def test_two_tokens_with_an_unknown_key_at_once(
+    worlds: Callable[..., Any], provider: FakeProvider
+) -> None:
     world = worlds(exchange=provider.exchange())
     assert taken(await world.ask(ask(code="0")))
     provider.use("ES256", "2")
@@ -451,7 +505,9 @@ async def test_two_tokens_with_an_unknown_key_at_once(worlds, provider):
     ],
     ids=str,
 )
-async def test_a_key_set_that_is_none(answer, provider, page, code):
+async def test_a_key_set_that_is_none(
+    answer: Callable[..., Any], provider: FakeProvider, page: tuple[Any, ...], code: str
+) -> None:
     provider.pages[JWKS] = page
     reply = await answer()
     assert code_of(reply) == code
@@ -461,7 +517,7 @@ async def test_a_key_set_that_is_none(answer, provider, page, code):
 
 # -- claims ---------------------------------------------------------------------------------------
 
-WRONG = {
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "another issuer": ({"iss": ISSUER + "/"}, "iss"),
     "no issuer": ({"iss": ...}, "iss"),
     "an issuer in a list": ({"iss": [ISSUER]}, "iss"),
@@ -500,7 +556,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-async def test_claims_that_are_wrong(answer, provider, name):
+async def test_claims_that_are_wrong(
+    answer: Callable[..., Any], provider: FakeProvider, name: str
+) -> None:
     claims, word = WRONG[name]
     provider.claims |= claims
     assert refused(await answer(), word)
@@ -525,13 +583,15 @@ async def test_claims_that_are_wrong(answer, provider, name):
     ],
     ids=str,
 )
-async def test_claims_that_are_right(answer, provider, claims):
+async def test_claims_that_are_right(
+    answer: Callable[..., Any], provider: FakeProvider, claims: dict[str, Any]
+) -> None:
     provider.claims |= claims
     provider.user["sub"] = provider.claims["sub"]
     assert taken(await answer())
 
 
-async def test_a_skew_of_ones_own(answer, provider):
+async def test_a_skew_of_ones_own(answer: Callable[..., Any], provider: FakeProvider) -> None:
     provider.claims |= {"exp": NOW - 100}
     assert taken(await answer({"clock_skew_seconds": 101}))
     assert refused(await answer({"clock_skew_seconds": 100}), "clock")
@@ -541,33 +601,39 @@ async def test_a_skew_of_ones_own(answer, provider):
     assert taken(await answer({"clock_skew_seconds": 0}))
 
 
-async def test_the_nonce_that_was_sent(answer, provider):
+async def test_the_nonce_that_was_sent(answer: Callable[..., Any], provider: FakeProvider) -> None:
     provider.claims["nonce"] = NONCE
     assert taken(await answer(nonce=NONCE))
     assert provider.forms() == [FORM]
 
 
 @pytest.mark.parametrize("nonce", [..., None, "", "MARK-other", NONCE + " ", [NONCE], 1])
-async def test_another_nonce(answer, provider, nonce):
+async def test_another_nonce(
+    answer: Callable[..., Any], provider: FakeProvider, nonce: Any
+) -> None:
     provider.claims["nonce"] = nonce
     assert refused(await answer(nonce=NONCE), "nonce")
 
 
 @pytest.mark.parametrize("nonce", ["MARK-other", 0, False, [], {}])
-async def test_a_nonce_that_nobody_named(answer, provider, nonce):
+async def test_a_nonce_that_nobody_named(
+    answer: Callable[..., Any], provider: FakeProvider, nonce: Any
+) -> None:
     provider.claims["nonce"] = nonce
     assert refused(await answer(), "nonce", "AUTH.SSO named none")
 
 
 @pytest.mark.parametrize("algorithm", KINDS)
-async def test_at_hash(answer, provider, algorithm):
+async def test_at_hash(answer: Callable[..., Any], provider: FakeProvider, algorithm: str) -> None:
     provider.use(algorithm).claims["at_hash"] = at_hash(ACCESS_TOKEN, algorithm)
     assert taken(await answer())
 
 
 @pytest.mark.parametrize("algorithm", KINDS)
 @pytest.mark.parametrize("wrong", [None, "", 1, "other", "padded"])
-async def test_an_at_hash_of_another_token(answer, provider, algorithm, wrong):
+async def test_an_at_hash_of_another_token(
+    answer: Callable[..., Any], provider: FakeProvider, algorithm: str, wrong: Any
+) -> None:
     right = at_hash(ACCESS_TOKEN, algorithm)
     value = {"other": at_hash("other", algorithm), "padded": right + "=="}.get(wrong, wrong)
     provider.use(algorithm).claims["at_hash"] = value

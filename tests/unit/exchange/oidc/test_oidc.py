@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from types import EllipsisType
+from typing import Any
 
 import pytest
 
@@ -24,23 +27,23 @@ from tests.unit.fake_provider import (
     FakeProvider,
     ask,
 )
-from tests.unit.fakes import CODE, REDIRECT_URL, cancel, code_of, error_of, named, sso
+from tests.unit.fakes import CODE, REDIRECT_URL, Call, cancel, code_of, error_of, named, sso
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def provider():
+def provider() -> FakeProvider:
     return FakeProvider()
 
 
 @pytest.fixture
-def bus(worlds, provider):
+def bus(worlds: Callable[..., Any], provider: FakeProvider) -> Callable[..., Any]:
     """Makes a world whose bus exchanges codes with the provider."""
     return lambda **settings: worlds(exchange=provider.exchange(**settings))
 
 
-def misconfigured(reply, *words):
+def misconfigured(reply: dict[str, Any], *words: str) -> str:
     """The message of a PROVIDER_MISCONFIGURED, which must name what is to be changed."""
     assert code_of(reply) == "PROVIDER_MISCONFIGURED"
     message = error_of(reply)["message"]
@@ -51,7 +54,7 @@ def misconfigured(reply, *words):
 # -- what goes out --------------------------------------------------------------------------------
 
 
-async def test_what_goes_out(bus, provider):
+async def test_what_goes_out(bus: Callable[..., Any], provider: FakeProvider) -> None:
     reply = await bus().ask(ask("1"))
     assert reply["type"] == "AUTH.SSO_FULFILLED"
     assert provider.urls() == [DISCOVERY, JWKS, TOKEN, USERINFO]
@@ -79,36 +82,46 @@ async def test_what_goes_out(bus, provider):
         "http://127.0.0.1:3000/cb",
     ],
 )
-async def test_the_redirect_url_goes_out_character_for_character(bus, provider, url):
+async def test_the_redirect_url_goes_out_character_for_character(
+    bus: Callable[..., Any], provider: FakeProvider, url: str
+) -> None:
     assert (await bus().ask(ask(redirectUrl=url)))["type"] == "AUTH.SSO_FULFILLED"
     assert provider.forms()[0]["redirect_uri"] == url
 
 
 @pytest.mark.parametrize("code", ["a+b c&d=e%", "\u2028\0\n", "\U0001f600", "c" * 4096])
-async def test_the_code_goes_out_character_for_character(bus, provider, code):
+async def test_the_code_goes_out_character_for_character(
+    bus: Callable[..., Any], provider: FakeProvider, code: str
+) -> None:
     await bus().ask(ask(code=code))
     assert provider.forms()[0]["code"] == code
 
 
-async def test_more_parameters_and_headers(bus, provider):
+async def test_more_parameters_and_headers(bus: Callable[..., Any], provider: FakeProvider) -> None:
     await bus(extra_params={"resource": "a b"}, extra_headers={"X-Tenant": "acme"}).ask(ask())
     assert provider.forms() == [FORM | {"resource": "a b"}]
     assert [call.headers.get("X-Tenant") for call in provider.calls] == [None, None, "acme", "acme"]
 
 
-async def test_without_pkce_nothing_is_sent(bus, provider):
+async def test_without_pkce_nothing_is_sent(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     assert named(await bus().ask(sso("1"))) == [["codeVerifier"]]
     assert provider.calls == []
 
 
-async def test_discovery_and_keys_are_fetched_once_in_the_pages_life(bus, provider):
+async def test_discovery_and_keys_are_fetched_once_in_the_pages_life(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     world = bus()
     for n in range(3):
         assert (await world.ask(ask(code=f"{n}")))["type"] == "AUTH.SSO_FULFILLED"
     assert provider.urls() == [DISCOVERY, JWKS, *[TOKEN, USERINFO] * 3]
 
 
-async def test_two_sign_ins_at_once_share_one_discovery(bus, provider):
+async def test_two_sign_ins_at_once_share_one_discovery(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     world = bus()
     provider.held = {DISCOVERY}
     sent = [world.send(ask(code=f"{n}")) for n in range(2)]
@@ -119,7 +132,9 @@ async def test_two_sign_ins_at_once_share_one_discovery(bus, provider):
     assert sorted(provider.urls()) == sorted([DISCOVERY, JWKS, *[TOKEN, USERINFO] * 2])
 
 
-async def test_a_discovery_that_failed_is_tried_again(bus, provider):
+async def test_a_discovery_that_failed_is_tried_again(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     world = bus()
     provider.pages[DISCOVERY] = FAILED
     assert code_of(await world.ask(ask())) == "BACKEND_UNREACHABLE"
@@ -132,7 +147,9 @@ async def test_a_discovery_that_failed_is_tried_again(bus, provider):
     assert provider.forms() == [FORM]  # until all was well, the code stayed unused
 
 
-async def test_a_provider_without_discovery(bus, provider):
+async def test_a_provider_without_discovery(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     settings = {"token_endpoint": TOKEN, "jwks_uri": JWKS}
     assert (await bus(**settings, userinfo=False).ask(ask()))["type"] == "AUTH.SSO_FULFILLED"
     assert provider.urls() == [JWKS, TOKEN]
@@ -140,7 +157,9 @@ async def test_a_provider_without_discovery(bus, provider):
     assert provider.urls()[2:] == [JWKS, TOKEN, USERINFO]
 
 
-async def test_endpoints_that_are_set_stand_in_for_those_discovered(bus, provider):
+async def test_endpoints_that_are_set_stand_in_for_those_discovered(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     other = "https://other.example/token"
     provider.pages[other] = lambda _: (200, {"id_token": provider.id_token()} | provider.tokens)
     discovery = "https://other.example/discovery"
@@ -152,7 +171,9 @@ async def test_endpoints_that_are_set_stand_in_for_those_discovered(bus, provide
 # -- success --------------------------------------------------------------------------------------
 
 
-async def test_credentials_user_and_company(bus, provider):
+async def test_credentials_user_and_company(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     reply = await bus(company_claim="org").ask(ask("1"))
     assert reply == {
         "type": "AUTH.SSO_FULFILLED",
@@ -167,24 +188,30 @@ async def test_credentials_user_and_company(bus, provider):
     }
 
 
-async def test_without_a_company_claim_the_company_is_empty(bus):
+async def test_without_a_company_claim_the_company_is_empty(bus: Callable[..., Any]) -> None:
     assert (await bus().ask(ask()))["payload"]["company"] == {}
 
 
-async def test_the_id_tokens_company_comes_before_userinfos(bus, provider):
+async def test_the_id_tokens_company_comes_before_userinfos(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     provider.claims["org"] = {"name": "signed"}
     reply = await bus(company_claim="org").ask(ask())
     assert reply["payload"]["company"] == {"name": "signed"}
 
 
-async def test_without_a_userinfo_endpoint_the_id_token_says_who_it_is(bus, provider):
+async def test_without_a_userinfo_endpoint_the_id_token_says_who_it_is(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     del provider.document["userinfo_endpoint"]
     reply = await bus().ask(ask())
     assert reply["payload"]["currentUser"] == provider.claims
     assert provider.urls() == [DISCOVERY, JWKS, TOKEN]
 
 
-async def test_userinfo_can_be_switched_off(bus, provider):
+async def test_userinfo_can_be_switched_off(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     assert (await bus(userinfo=False).ask(ask()))["payload"]["currentUser"] == provider.claims
     assert USERINFO not in provider.urls()
 
@@ -198,7 +225,9 @@ async def test_userinfo_can_be_switched_off(bus, provider):
     ],
     ids=str,
 )  # fmt: skip
-async def test_a_userinfo_endpoint_that_is_of_no_use(bus, provider, answer):
+async def test_a_userinfo_endpoint_that_is_of_no_use(
+    bus: Callable[..., Any], provider: FakeProvider, answer: FetchFailed | tuple[Any, ...]
+) -> None:
     provider.pages[USERINFO] = answer
     world = bus()
     assert (await world.ask(ask()))["payload"]["currentUser"] == provider.claims
@@ -206,7 +235,9 @@ async def test_a_userinfo_endpoint_that_is_of_no_use(bus, provider, answer):
 
 
 @pytest.mark.parametrize("sub", ["MARK-other", SUB + " ", SUB.lower(), 1, 0, [SUB]])
-async def test_userinfo_about_somebody_else(bus, provider, sub):
+async def test_userinfo_about_somebody_else(
+    bus: Callable[..., Any], provider: FakeProvider, sub: Any
+) -> None:
     provider.user["sub"] = sub
     reply = await bus().ask(ask())
     assert code_of(reply) == "BACKEND_INVALID"
@@ -214,26 +245,34 @@ async def test_userinfo_about_somebody_else(bus, provider, sub):
 
 
 @pytest.mark.parametrize("more", [{}, {"email": None, "name": None}])
-async def test_userinfo_that_says_no_more_than_whose_it_is(bus, provider, more):
+async def test_userinfo_that_says_no_more_than_whose_it_is(
+    bus: Callable[..., Any], provider: FakeProvider, more: dict[str, Any]
+) -> None:
     """AD FS: name and e-mail are in the ID token alone."""
     provider.user = {"sub": SUB} | more
     assert (await bus().ask(ask()))["payload"]["currentUser"] == provider.claims
 
 
 @pytest.mark.parametrize("more", [{"name": ""}, {"admin": False}, {"groups": []}])
-async def test_userinfo_that_says_more_is_passed_on_whole(bus, provider, more):
+async def test_userinfo_that_says_more_is_passed_on_whole(
+    bus: Callable[..., Any], provider: FakeProvider, more: dict[str, Any]
+) -> None:
     provider.user = {"sub": SUB} | more
     assert (await bus().ask(ask()))["payload"]["currentUser"] == provider.user
 
 
 @pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
-async def test_a_bearer_token_by_any_case(bus, provider, token_type):
+async def test_a_bearer_token_by_any_case(
+    bus: Callable[..., Any], provider: FakeProvider, token_type: str
+) -> None:
     provider.tokens["token_type"] = token_type
     assert (await bus().ask(ask()))["payload"]["currentUser"] == provider.user
 
 
 @pytest.mark.parametrize("token_type", ["DPoP", "mac", "N_A", "Bearer "])
-async def test_a_token_of_another_type_is_never_sent_as_bearer(bus, provider, token_type):
+async def test_a_token_of_another_type_is_never_sent_as_bearer(
+    bus: Callable[..., Any], provider: FakeProvider, token_type: str
+) -> None:
     provider.tokens["token_type"] = token_type
     world = bus()
     assert (await world.ask(ask()))["payload"]["currentUser"] == provider.claims
@@ -258,7 +297,9 @@ REFUSALS = [
 
 @pytest.mark.parametrize("status", [400, 403, 500])
 @pytest.mark.parametrize("error", REFUSALS, ids=repr)
-async def test_the_providers_own_error_arrives_unchanged(bus, provider, error, status):
+async def test_the_providers_own_error_arrives_unchanged(
+    bus: Callable[..., Any], provider: FakeProvider, error: Any, status: int
+) -> None:
     provider.pages[TOKEN] = (status, json.dumps(error).encode())
     reply = await bus().ask(ask("1"))
     assert reply == {
@@ -279,7 +320,9 @@ async def test_the_providers_own_error_arrives_unchanged(bus, provider, error, s
     ],
     ids=repr,
 )
-async def test_a_provider_that_wants_a_client_secret(bus, provider, error):
+async def test_a_provider_that_wants_a_client_secret(
+    bus: Callable[..., Any], provider: FakeProvider, error: dict[str, str]
+) -> None:
     provider.pages[TOKEN] = (401, error)
     reply = await bus().ask(ask())
     misconfigured(reply, "public client", "secret", "client_id")
@@ -296,7 +339,9 @@ async def test_a_provider_that_wants_a_client_secret(bus, provider, error):
     ],
     ids=repr,
 )
-async def test_an_error_that_comes_with_success(bus, provider, error, status):
+async def test_an_error_that_comes_with_success(
+    bus: Callable[..., Any], provider: FakeProvider, error: dict[str, Any], status: int
+) -> None:
     provider.pages[TOKEN] = (status, error)
     reply = await bus().ask(ask("1"))
     assert reply["payload"] == {"error": error}
@@ -304,13 +349,17 @@ async def test_an_error_that_comes_with_success(bus, provider, error, status):
     assert provider.forms() == [FORM]
 
 
-async def test_the_client_is_at_fault_whatever_the_status(bus, provider):
+async def test_the_client_is_at_fault_whatever_the_status(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     provider.pages[TOKEN] = (200, {"error": "invalid_client"})
     misconfigured(await bus().ask(ask()), "public client")
 
 
 @pytest.mark.parametrize("name", ["access_token", "id_token", "refresh_token"])
-async def test_an_error_that_holds_tokens_is_not_passed_on(bus, provider, name):
+async def test_an_error_that_holds_tokens_is_not_passed_on(
+    bus: Callable[..., Any], provider: FakeProvider, name: str
+) -> None:
     provider.pages[TOKEN] = (200, {"error": "x", name: "MARK-token"})
     reply = await bus().ask(ask())
     assert code_of(reply) == "BACKEND_INVALID"
@@ -318,13 +367,17 @@ async def test_an_error_that_holds_tokens_is_not_passed_on(bus, provider, name):
 
 
 @pytest.mark.parametrize("absent", [None, "", False])
-async def test_an_error_that_is_none(bus, provider, absent):
+async def test_an_error_that_is_none(
+    bus: Callable[..., Any], provider: FakeProvider, absent: bool | str | None
+) -> None:
     provider.tokens["error"] = absent
     assert (await bus().ask(ask()))["type"] == "AUTH.SSO_FULFILLED"
 
 
 @pytest.mark.parametrize("body", [b"", b"<p>MARK", None])
-async def test_an_error_that_is_not_json(bus, provider, body):
+async def test_an_error_that_is_not_json(
+    bus: Callable[..., Any], provider: FakeProvider, body: bytes | None
+) -> None:
     provider.pages[TOKEN] = (502, body)
     reply = await bus().ask(ask())
     assert code_of(reply) == "BACKEND_ERROR"
@@ -335,21 +388,25 @@ async def test_an_error_that_is_not_json(bus, provider, body):
 
 
 @pytest.mark.parametrize("token", [None, ""])
-async def test_no_refresh_token(bus, provider, token):
+async def test_no_refresh_token(
+    bus: Callable[..., Any], provider: FakeProvider, token: str | None
+) -> None:
     provider.tokens["refresh_token"] = token
     reply = await bus().ask(ask())
     misconfigured(reply, "refresh token", "offline_access", "grant")
     assert reply["meta"]["status"] == 200
 
 
-async def test_no_id_token(bus, provider):
+async def test_no_id_token(bus: Callable[..., Any], provider: FakeProvider) -> None:
     provider.tokens["id_token"] = None
     misconfigured(await bus().ask(ask()), "ID token", "openid", "scope")
 
 
 @pytest.mark.parametrize("absent", [None, "", ...])
 @pytest.mark.parametrize("name", ["access_token", "token_type"])
-async def test_what_an_answer_must_hold(bus, provider, name, absent):
+async def test_what_an_answer_must_hold(
+    bus: Callable[..., Any], provider: FakeProvider, name: str, absent: EllipsisType | str | None
+) -> None:
     """RFC 6749, 5.1."""
     provider.tokens[name] = absent
     if absent is ...:
@@ -362,7 +419,9 @@ async def test_what_an_answer_must_hold(bus, provider, name, absent):
 
 
 @pytest.mark.parametrize("name", ["id_token", "refresh_token", "access_token", "token_type"])
-async def test_a_token_that_is_not_a_string(bus, provider, name):
+async def test_a_token_that_is_not_a_string(
+    bus: Callable[..., Any], provider: FakeProvider, name: str
+) -> None:
     provider.tokens[name] = 1
     reply = await bus().ask(ask())
     assert code_of(reply) == "BACKEND_INVALID"
@@ -370,7 +429,9 @@ async def test_a_token_that_is_not_a_string(bus, provider, name):
 
 
 @pytest.mark.parametrize("body", [b"", b"<p>MARK", [1], None])
-async def test_tokens_that_are_not_an_object(bus, provider, body):
+async def test_tokens_that_are_not_an_object(
+    bus: Callable[..., Any], provider: FakeProvider, body: bytes | list[int] | None
+) -> None:
     provider.pages[TOKEN] = (200, body)
     reply = await bus().ask(ask())
     assert code_of(reply) == "BACKEND_INVALID"
@@ -380,7 +441,9 @@ async def test_tokens_that_are_not_an_object(bus, provider, body):
 # -- no answer ------------------------------------------------------------------------------------
 
 
-async def test_a_token_endpoint_without_cors(bus, provider):
+async def test_a_token_endpoint_without_cors(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     provider.pages[TOKEN] = FAILED
     reply = await bus().ask(ask())
     message = misconfigured(reply, "CORS", "token endpoint", "does not tell")
@@ -395,7 +458,7 @@ async def test_a_token_endpoint_without_cors(bus, provider):
     assert second == {name: FORM[name] for name in ("grant_type", "client_id")}
 
 
-async def test_a_connection_that_broke(bus, provider):
+async def test_a_connection_that_broke(bus: Callable[..., Any], provider: FakeProvider) -> None:
     answers = [FetchFailed(), (400, {"error": "invalid_request"})]
     provider.pages[TOKEN] = lambda _: answers.pop(0)
     reply = await bus().ask(ask())
@@ -404,8 +467,10 @@ async def test_a_connection_that_broke(bus, provider):
     assert reply["meta"] == {"source": "bus"}
 
 
-async def test_a_provider_that_is_down_by_now(bus, provider):
-    def down(_):
+async def test_a_provider_that_is_down_by_now(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
+    def down(_: Call) -> FetchFailed:
         provider.pages[JWKS] = FetchFailed()
         return FetchFailed()
 
@@ -415,7 +480,7 @@ async def test_a_provider_that_is_down_by_now(bus, provider):
     assert "CORS" in error_of(reply)["message"]
 
 
-async def test_an_answer_that_breaks_off(bus, provider):
+async def test_an_answer_that_breaks_off(bus: Callable[..., Any], provider: FakeProvider) -> None:
     provider.held = {TOKEN}
     world = bus()
     sent = world.send(ask())
@@ -429,7 +494,9 @@ async def test_an_answer_that_breaks_off(bus, provider):
 
 
 @pytest.mark.parametrize("url", [DISCOVERY, JWKS])
-async def test_what_cannot_be_fetched_may_lack_cors(bus, provider, url):
+async def test_what_cannot_be_fetched_may_lack_cors(
+    bus: Callable[..., Any], provider: FakeProvider, url: str
+) -> None:
     provider.pages[url] = FAILED
     reply = await bus().ask(ask())
     assert code_of(reply) == "BACKEND_UNREACHABLE"
@@ -439,7 +506,9 @@ async def test_what_cannot_be_fetched_may_lack_cors(bus, provider, url):
 
 
 @pytest.mark.parametrize("url", [DISCOVERY, JWKS, TOKEN, USERINFO])
-async def test_one_time_limit_for_everything(bus, provider, quick_looks, url):
+async def test_one_time_limit_for_everything(
+    bus: Callable[..., Any], provider: FakeProvider, quick_looks: Any, url: str
+) -> None:
     provider.held = {url}
     world = bus()
     sent = world.send(ask())
@@ -451,7 +520,9 @@ async def test_one_time_limit_for_everything(bus, provider, quick_looks, url):
     await asyncio.wait_for(call.gone.wait(), 5)
 
 
-async def test_cancelling_aborts_what_is_under_way(bus, provider):
+async def test_cancelling_aborts_what_is_under_way(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     provider.held = {JWKS}
     world = bus()
     sent = world.send(ask("1"))
@@ -461,7 +532,9 @@ async def test_cancelling_aborts_what_is_under_way(bus, provider):
     await asyncio.wait_for(call.gone.wait(), 5)
 
 
-async def test_the_values_stay_where_they_belong(bus, provider):
+async def test_the_values_stay_where_they_belong(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
     """What a host gets to see of an error holds no part of the token, encoded or not."""
     provider.claims["aud"] = "other"
     world = bus()
@@ -483,7 +556,9 @@ async def test_the_values_stay_where_they_belong(bus, provider):
         ({"provider": "oidc", "issuer": ISSUER, "client_id": "crm"}, OidcExchange, True),
     ],
 )
-def test_the_settings_choose_the_exchange(sso_settings, kind, nonce):
+def test_the_settings_choose_the_exchange(
+    sso_settings: dict[str, str], kind: type[Any], nonce: bool
+) -> None:
     settings = Settings.model_validate(
         {
             "allowed_origins": ["https://app.example.com"],
@@ -491,7 +566,8 @@ def test_the_settings_choose_the_exchange(sso_settings, kind, nonce):
             "sso": sso_settings,
         }
     )
-    exchange = exchange_for(settings, fetch=None, verify=None, now=None, log=None)
+    none: Any = None  # nothing is asked
+    exchange = exchange_for(settings, fetch=none, verify=none, now=none, log=none)
     assert isinstance(exchange, kind)
     assert exchange.timeout_seconds == 7
     assert exchange.uses_nonce == nonce

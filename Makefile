@@ -82,13 +82,13 @@ prebuilt: $(READY)
 browsers: $(READY) ## Find browsers for the tests, or install them
 	@$(VENV)/python -m tests.e2e.support.install
 
-screenshots: browsers prebuilt ## Take the README's pictures of the inspector anew
+screenshots: browsers prebuilt ## Take the README's pictures of the inspector again
 	@$(VENV)/python -m tests.screenshots
 
 bench: browsers ## Measure what docs/architecture.md claims (ARGS="--runs 3")
 	@$(VENV)/python -m tests.bench $(ARGS)
 
-audit: .venv/audit/ready ## Ask for known holes in what is pinned (needs the network)
+audit: .venv/audit/ready ## Ask for known vulnerabilities in what is pinned (needs the network)
 	@$(VENV)/python -m host.tools.audit
 
 .venv/audit/ready: $(READY) audit.lock

@@ -52,7 +52,7 @@ class Bus:
     """What is to be posted when the page is back, by message number."""
 
     async def receive(self, inbound: Inbound) -> None:
-        """Answer one message, or meet it with silence (protocol.md, "The gate").
+        """Answer one message, or stay silent (protocol.md, "The gate").
 
         The checks stand in the protocol's order, and the first that fails decides.
         """

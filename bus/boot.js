@@ -122,7 +122,7 @@
   const bytes = async (source) => (await source).arrayBuffer();
   WebAssembly.compileStreaming ??= async (source) => WebAssembly.compile(await bytes(source));
   WebAssembly.instantiateStreaming ??= async (source, imports) => WebAssembly.instantiate(await bytes(source), imports);
-  // A WebAssembly file that is none ends the boot as well: Pyodide would wait forever.
+  // A file that is not WebAssembly ends the boot as well: Pyodide would wait for ever.
   const { instantiateStreaming } = WebAssembly;
   WebAssembly.instantiateStreaming = (source, ...more) => {
     const made = instantiateStreaming.call(WebAssembly, source, ...more);

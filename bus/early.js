@@ -113,7 +113,7 @@
 
   const deliver = (number, event, text) => {
     try {
-      // What Python's gate judges, read anew. Facts cross, and text; never a window: a proxy of one
+      // What Python's gate judges, read again. Facts cross, and text; never a window: a proxy of one
       // takes half a millisecond to make.
       python.receive(number, event.isTrusted, event.source === parent, event.origin, text);
     } catch (error) {

@@ -12,7 +12,7 @@ def parse_json(body: bytes) -> JsonValue:
     """Return the JSON value in `body`, which is UTF-8 (RFC 8259).
 
     pydantic's parser stops cleanly at 200 levels of nesting, where `json.loads` would take the
-    interpreter down with it. A byte order mark is passed over, as `Response.json()` does (Fetch).
+    interpreter down with it. A byte order mark is skipped, as `Response.json()` does (Fetch).
     Raises ValueError for anything else: NaN, Infinity, numbers beyond double precision's range,
     lone surrogates, invalid UTF-8, nothing at all.
     """

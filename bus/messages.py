@@ -178,9 +178,9 @@ def is_request_type(type_: str) -> bool:
 
 
 def parse_envelope(text: str) -> Envelope | None:
-    """Return the frame of a message, or None if it is no request and is met with silence.
+    """Return the frame of a message, or None if it is not a request and gets no reply.
 
-    Text that begins as a request is never met with silence, even where the rest cannot be read:
+    Text that begins as a request always gets a reply, even if the rest cannot be read:
     the early listener has taken it for one, and the host waits for the reply.
     """
     try:

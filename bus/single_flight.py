@@ -40,7 +40,7 @@ class SingleFlight(Generic[K, T]):
         """Return the result of the work under `key`, started now if it is not in flight.
 
         Cancelling one waiter leaves the others alone. Work that nobody waits for any more is not in
-        flight, from the moment that its last waiter is cancelled: whoever asks then starts afresh.
+        flight, from the moment that its last waiter is cancelled: whoever asks then starts over.
         """
         flight = self._flights.get(key)
         if flight is None or not flight.wanted:

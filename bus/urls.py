@@ -33,7 +33,7 @@ def is_loopback(host: str | None) -> bool:
 def url_problem(text: str) -> str | None:
     """Return what keeps `text` from being an absolute https URL, or None.
 
-    `http:` will do on a loopback host. User info and fragments are refused (protocol.md,
+    `http:` is accepted on a loopback host. User info and fragments are refused (protocol.md,
     "Fields"; a redirect URI must not have a fragment, RFC 6749, 3.1.2).
     """
     if _REPAIRED.search(text):

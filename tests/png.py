@@ -41,7 +41,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def pixels(png: bytes) -> tuple[int, list[list[Pixel]]]:
-    """Return a picture's width, and its rows of pixels; transparency is passed over."""
+    """Return a picture's width, and its rows of pixels; transparency is ignored."""
     chunks = dict(_chunks(png))
     width, height, depth, kind, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
     if (depth, interlaced) != (8, 0):

@@ -437,7 +437,7 @@ export interface Bus {
 }
 
 /**
- * Embeds a bus in this page. Throws TypeError for an address or a limit that is none, and where there
+ * Embeds a bus in this page. Throws TypeError for an invalid address or time limit, and where there
  * is no page, as on a server that renders one. (Importing this module is harmless there.)
  */
 export declare function embed(options: EmbedOptions): Bus;

@@ -15,7 +15,7 @@ export const DEFAULT_TIMEOUT = 60_000;
 
 const LOOK = 500; // how often time limits and the iframe are looked at while something is pending
 const GRACE = 1000; // a bus says LISTENING when its page begins to load, so it must have come by then
-const SAME = 50; // a LISTENING so soon after a load event is of the same document: WebKit may turn them round
+const SAME = 50; // a LISTENING so soon after a load event is of the same document: WebKit may deliver them in either order
 const SILENT = 4000; // no load event at all: some browsers fire none where nobody answers
 const MOST = 60; // so many requests are with the bus at a time, which takes 64; the others wait here
 const BOOTING = 3000; // a bus that is not ready by then is asked whether it ever will be
@@ -199,7 +199,7 @@ export function embed({
   // ---- what arrives --------------------------------------------------------------------------
 
   const onListening = () => {
-    reloaded(); // a bus that says so anew knows nothing of what was sent before
+    reloaded(); // a bus that says so again knows nothing of what was sent before
     spoken = iframe.contentWindow;
     known = true;
     up = false;
@@ -404,7 +404,7 @@ function aborted({ reason }) {
   return new BusError("ABORTED", "The request was aborted.", { cause: reason });
 }
 
-// A time limit that is none would be asked after without a pause.
+// An invalid time limit would make a loop without a pause.
 function mustBeTime(limit) {
   if (typeof limit !== "number" || Number.isNaN(limit))
     throw new TypeError("timeout must be a number of milliseconds.");

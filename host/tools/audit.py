@@ -1,4 +1,4 @@
-"""`make audit`: asks the package services for known holes in all that is pinned.
+"""`make audit`: asks the package services for known vulnerabilities in all that is pinned.
 
 It needs the network, so it is no part of the tests.
 """
@@ -11,9 +11,9 @@ from host.tools.node import run_npm
 from host.tools.paths import ROOT, WHEELS_LOCK
 
 _UNREACHABLE = """\
-audit: {what}: the service that knows of holes did not answer in full. pip-audit asks PyPI itself, npm
+audit: {what}: the service that knows of vulnerabilities did not answer in full. pip-audit asks PyPI itself, npm
 asks whom it is set up to ask; a proxy or a mirror may not pass that on. Try where they are reached,
-or give {locks} to another scanner. The SBOM of a build (sbom.cdx.json) will do as well."""
+or give {locks} to another scanner. The SBOM of a build (sbom.cdx.json) works as well."""
 
 _PIP_AUDIT = Path(sys.prefix) / "audit/bin/pip-audit"
 """In an environment of its own, which `make audit` makes."""
@@ -24,7 +24,7 @@ def audit_python() -> bool:
     locks = [ROOT / "requirements.lock", WHEELS_LOCK]
     files = [argument for lock in locks for argument in ("--requirement", str(lock))]
     # Nothing is resolved or installed: each lock names everything, with hashes. Strict, because a
-    # package that the service does not know of would else be passed over, and the end be good.
+    # package that the service does not know would otherwise be skipped, and the result would look good.
     options = ("--disable-pip", "--require-hashes", "--strict", "--progress-spinner=off")
     command = [str(_PIP_AUDIT), *options]
     done = subprocess.run([*command, *files], check=False, capture_output=True, text=True)
@@ -43,7 +43,7 @@ def audit_npm(folder: Path) -> bool:
         run_npm("audit", "--audit=true", cwd=folder)
     except subprocess.CalledProcessError:
         # npm has said which it is, and ends alike in both cases.
-        print("audit: if that is no list of holes but an error:", file=sys.stderr)
+        print("audit: if that is an error and not a list of vulnerabilities:", file=sys.stderr)
         print(_UNREACHABLE.format(what="npm", locks="package-lock.json"), file=sys.stderr)
         return False
     return True

@@ -40,7 +40,7 @@ gzip_vary on;
 # The .zst are unpacked four times as fast, at each start. They need zstd-nginx-module.
 #zstd_static on;
 
-# The page, the guide to its errors, and the list of parts: asked for anew each time.
+# The page, the guide to its errors, and the list of parts: revalidated each time.
 location ~ "(?<!-[0-9a-f]{{16}})/(?:index\\.html|errors\\.html|sbom\\.cdx\\.json)?$" {{
 {page}}}
 

@@ -47,7 +47,7 @@ FAILURES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     ),
     "no interpreter": (without("interpreter.mjs"), FILE, "interpreter.mjs"),
     "no pyodide": (without("pyodide.mjs"), FILE, "pyodide.mjs"),
-    "a wasm file that is none": (
+    "a file that is not wasm": (
         damaged("pyodide.asm.wasm", b"<!doctype html>"),
         *(WEB_ASSEMBLY, "WebAssembly"),
     ),
@@ -373,7 +373,7 @@ def test_a_runtime_that_dies_is_noticed(open_tab: Opener, world: World) -> None:
     died = {"code": "RUNTIME_DIED", "message": "The Python runtime died."}
     assert tab.run("() => asked")["error"] == died
     assert tab.run("() => ask({})")["error"] == died
-    # Reloaded, it serves anew.
+    # Reloaded, it serves again.
     tab.run(
         """async () => {
             const again = new Promise((done) => bus.on("BUS.READY", () => done()));

@@ -14,7 +14,7 @@ IN_FLIGHT = """async (src, code, redirectUrl) => {
 
 
 def works(tab: Tab, world: World) -> None:
-    """A bus that is embedded anew in the page signs in."""
+    """A bus that is embedded again in the page signs in."""
     tab.run("(src) => embed({ src }).ready", world.bus())
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
 
@@ -235,7 +235,7 @@ def test_a_body_that_is_swapped_takes_the_frame_along(
 def test_a_frame_that_is_moved_is_sent_nothing_before_it_listens_again(
     open_tab: Opener, world: World
 ) -> None:
-    """As with `data-turbo-permanent`: the frame is in the page all the time, and loads anew."""
+    """As with `data-turbo-permanent`: the frame is in the page all the time, and reloads."""
     code = world.backend.answers()
     tab = open_tab().goto(world.page)
     got = tab.run(

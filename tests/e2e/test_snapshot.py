@@ -108,7 +108,7 @@ def in_python(tab: Tab, world: World, source: str) -> str:
 
 
 def test_two_restores_have_different_random_numbers(open_tab: Opener, world: World) -> None:
-    """A snapshot freezes random's state for everybody; it is seeded anew at each start."""
+    """A snapshot freezes random's state for everybody; it is seeded again at each start."""
     got = []
     for _ in range(2):
         tab = open_tab().goto(world.page)

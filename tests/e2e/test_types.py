@@ -212,7 +212,7 @@ def test_a_bus_judges_the_samples_as_the_models_do(open_tab: Opener, world: Worl
     for text in verdicts:
         sample = json.loads(text)
         if not isinstance(sample, dict) or sample.get("type") != "AUTH.SSO":
-            continue  # met with silence
+            continue  # gets no reply
         reply = tab.run("(text) => rawBus.overPort(JSON.parse(text))", text)
         error = reply["payload"]["error"]
         if [detail["message"] for detail in error.get("details", [])] == [NO_NONCE]:

@@ -190,7 +190,7 @@ class World:
         return sent
 
     async def ask(self, message: dict[str, Any] | str, **facts: Any) -> Any:
-        """Post one message and return its reply, or None if it was met with silence."""
+        """Post one message and return its reply, or None if there was none."""
         return await self.send(message, **facts).reply()
 
     async def settle(self) -> None:

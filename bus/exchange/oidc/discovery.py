@@ -127,6 +127,6 @@ def _endpoint(name: str, document: Mapping[str, Any], sso: OidcSso) -> str:
     if sso.connect_origins is not None and origin_of(url) not in sso.connect_origins:
         raise misconfigured(
             f"The provider's {name} is at {origin_of(url)[:256]}, which the bus may not reach: "
-            "add it to bus.sso.connect_origins and build the bus anew."
+            "add it to bus.sso.connect_origins and rebuild the bus."
         )
     return str(url)

@@ -43,7 +43,7 @@ async def verified_claims(
 
     Raises BusError ID_TOKEN_INVALID, which names the check and nothing of the token, or
     PROVIDER_MISCONFIGURED for an algorithm that this browser lacks; or what keeps the keys from
-    being fetched anew.
+    being fetched again.
     """
     parts = _COMPACT.fullmatch(token)
     if parts is None:

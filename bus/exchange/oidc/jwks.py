@@ -14,7 +14,7 @@ from .algorithms import KEYS, Algorithm, algorithm_named
 from .discovery import get_json
 
 RENEW_SECONDS: Final = 60
-"""Keys are fetched anew at most so often, however many tokens do not verify with those at hand."""
+"""Keys are fetched again at most so often, however many tokens do not verify with those at hand."""
 
 MIN_RSA_BITS: Final = 2048
 """RFC 7518, 3.3 and 3.5 want as many."""
@@ -50,7 +50,7 @@ class Keys:
             await self._fetch(url)
 
     async def renew(self, url: str) -> None:
-        """Fetch the keys anew: they may have been rotated. Does nothing if it was done lately.
+        """Fetch the keys again: they may have been rotated. Does nothing if it was done lately.
 
         Raises BusError.
         """

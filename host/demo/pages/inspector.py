@@ -92,7 +92,7 @@ class Inspector:
         self.view.again()
 
     def clear(self, *_) -> None:
-        """Begin anew, with an empty timeline."""
+        """Start over, with an empty timeline."""
         self.timeline.groups = []
         self.changed()
 

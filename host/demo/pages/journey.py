@@ -120,7 +120,7 @@ class Steps:
         self._failed: str | None = None
 
     def begin(self, name: str, now: float) -> None:
-        """The step starts, again if need be."""
+        """The step starts, again if necessary."""
         self._began[name] = now
         self._took.pop(name, None)
         if self._failed == name:

@@ -31,7 +31,7 @@ class Rows:
             asyncio.create_task(self._tick())
 
     def again(self) -> None:
-        """Show all rows anew."""
+        """Show all rows again."""
         self.timeline.changed = self.timeline.rows()
         self.show()
 

@@ -8,7 +8,7 @@ export const parse = (text) => {
   }
 };
 
-// The value as JSON text; null for what JSON does not have, such as undefined, a BigInt, or an object that holds itself.
+// The value as JSON text; null for what JSON does not have, such as undefined, a BigInt, or an object with a circular reference.
 export const stringify = (value, keys) => {
   try {
     return JSON.stringify(value, keys) ?? null;

@@ -79,7 +79,7 @@ class Group:
 
 
 class Timeline:
-    """All rows, in groups; `changed` collects what the view has to show anew."""
+    """All rows, in groups; `changed` collects what the view has to show again."""
 
     def __init__(self, backend: str = BACKEND) -> None:
         self.backend = backend  # whom the bus asks: PROVIDER, where codes are redeemed there
@@ -109,7 +109,7 @@ class Timeline:
         return self.touch(row)
 
     def touch(self, row: Row) -> Row:
-        """Have the row shown anew."""
+        """Have the row shown again."""
         if row not in self.changed:
             self.changed.append(row)
         return row

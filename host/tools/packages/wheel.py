@@ -38,7 +38,7 @@ def build_wheel(out: Path) -> Path:
 
 
 def stage(say: Callable[[str], None]) -> Path:
-    """Return a folder that holds the import package, made anew."""
+    """Return a folder that holds the import package, made from scratch."""
     folder = RUNTIME / "wheel" / PACKAGE
     shutil.rmtree(folder, ignore_errors=True)
     static = folder / "built/static"

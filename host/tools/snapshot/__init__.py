@@ -14,7 +14,7 @@ _FILES = ("snapshot.bin", "library.wasm", "meta.json")
 
 
 def make_snapshot(runtime: Path, modules: list[Path], say: Callable[[str], None]) -> Path:
-    """Return a folder with snapshot.bin, library.wasm and meta.json, made anew if an input changed.
+    """Return a folder with snapshot.bin, library.wasm and meta.json, rebuilt if an input changed.
 
     Raises subprocess.CalledProcessError if it cannot be made.
     """

@@ -75,7 +75,7 @@ class Loader:
 
 
 class Finder:
-    """Finds PyScript's package, which PyScript writes into the file system anew each time, without reading it there."""
+    """Finds PyScript's package, which PyScript writes into the file system each time, without reading it there."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:

@@ -1,4 +1,4 @@
-"""`python -m host.tools.types`: writes what is made from the models anew. `make generate` calls it."""
+"""`python -m host.tools.types`: rewrites what is made from the models. `make generate` calls it."""
 
 from host.tools.paths import ROOT
 from host.tools.types import documents

@@ -13,12 +13,12 @@ GUIDES = sorted((ROOT / "docs").glob("*.md"))
 ERRORS = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
 
 
-def test_each_code_has_a_section_with_cause_and_cure() -> None:
+def test_each_code_has_a_section_with_cause_and_fix() -> None:
     sections = dict(re.findall(r"^## ([A-Z_]+)\n\n(.+?)(?=\n## |\Z)", ERRORS, re.M | re.S))
     assert set(sections) == {*CODES, *codes_of_the_modules()}
     for text in sections.values():
         assert text.startswith("- **Cause:** ")
-        assert "\n- **Cure:** " in text
+        assert "\n- **Fix:** " in text
 
 
 def test_the_list_at_the_top_has_each_section_in_its_order() -> None:

@@ -132,7 +132,7 @@ def test_the_page_holds_the_hash_of_each_file_with_code(runtime: Path, out: Path
         ("script", "boot.js"),
     ]
     assert all(hashes[address] == of for _, address, of in loads)
-    # Both policies let the map in, or browsers would pass over it.
+    # Both policies let the map in, or browsers would ignore it.
     text = re.findall(r'<script type="importmap">(.*?)</script>', page)[0]
     source = f"&#x27;sha256-{b64encode(sha256(text.encode()).digest()).decode()}&#x27;"
     assert source in page

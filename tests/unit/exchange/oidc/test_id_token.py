@@ -392,7 +392,7 @@ async def test_without_a_kid_each_key_that_fits_is_tried(
     assert taken(await answer())
     provider.published = provider.published[:1]
     assert refused(await answer(), "signature")
-    assert provider.urls()[-2:].count(JWKS) == 1  # they were fetched anew before that was said
+    assert provider.urls()[-2:].count(JWKS) == 1  # they were fetched again before that was said
 
 
 # -- rotation -------------------------------------------------------------------------------------

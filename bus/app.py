@@ -1,13 +1,14 @@
 """The bus: every message goes through `Bus.receive`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bus.errors import BusError, Rejected
 from bus.gate import Gate
 from bus.messages import (
+    SERVED,
     Answer,
     Cancel,
     Envelope,
@@ -19,11 +20,19 @@ from bus.messages import (
 )
 from bus.ports import Inbound, Log, Window
 
-Handler = Callable[[Any], Awaitable[Answer]]
-"""Answers requests of one class, or raises BusError or Rejected."""
+Handler = Callable[[Any, Inbound], Awaitable[Answer]]
+"""Answers requests of one class, with the message that each came in; or raises BusError or Rejected."""
 
 MAX_IN_FLIGHT: Final = 64
 """Requests at a time; more are answered OVERLOADED."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A reply as JSON, and what is to be done once it is out (`Answer.then`)."""
+
+    text: str
+    then: Callable[[], None] | None = None
 
 
 @dataclass
@@ -44,6 +53,8 @@ class Bus:
     log: Log
     report: Callable[[Exception], None]
     """Gets a defect of the bus. It must not show the exception's text, which may hold a value."""
+    served: Collection[str] = SERVED
+    """The types of requests that this bus serves (`bus.served`); each has its handler."""
     _flights: dict[object, Flight] = field(default_factory=dict)
     _shown: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -56,15 +67,19 @@ class Bus:
             self.log(f"ignored: {refusal}")
             self.window.drop(inbound.number)
             return
+        await self._shown.wait()  # what comes while the page goes is answered when it is back
         reply = await self.answer(inbound)
         await self._shown.wait()
         if reply is None:
             self.window.drop(inbound.number)
+        elif reply.then is None:
+            self.window.post(inbound.number, reply.text)
         else:
-            self.window.post(inbound.number, reply)
+            self.window.keep(inbound.number, reply.text)
+            reply.then()
 
-    async def answer(self, inbound: Inbound) -> str | None:
-        """Return the reply to a message that the gate let in, as JSON; None for silence.
+    async def answer(self, inbound: Inbound) -> Reply | None:
+        """Return the reply to a message that the gate let in; None for silence.
 
         The checks stand in the protocol's order, and the first that fails decides.
         """
@@ -76,16 +91,15 @@ class Bus:
             self._cancel(envelope)
             return None
         try:
-            return await self._reply(envelope)
+            return await self._reply(envelope, inbound)
         except Exception as error:  # noqa: BLE001 - whatever it is, the host gets its one reply
             self.report(error)
-            return rejected(
-                envelope, BusError("INTERNAL", "The bus has a defect; see its console.")
-            )
+            defect = BusError("INTERNAL", "The bus has a defect; see its console.")
+            return Reply(rejected(envelope, defect))
 
-    async def _reply(self, envelope: Envelope) -> str | None:
+    async def _reply(self, envelope: Envelope, inbound: Inbound) -> Reply | None:
         try:
-            require(envelope)
+            require(envelope, self.served)
             key: object = object() if envelope.id is None else envelope.id
             if key in self._flights:
                 self.log("ignored: a second delivery")
@@ -95,7 +109,8 @@ class Bus:
             flight = self._flights[key] = Flight(asyncio.current_task())
             try:
                 request = parse_payload(envelope)
-                return fulfilled(envelope, await self.handlers[type(request)](request))
+                answer = await self.handlers[type(request)](request, inbound)
+                return Reply(fulfilled(envelope, answer), answer.then)
             except asyncio.CancelledError:
                 if flight.given_up is None:
                     raise
@@ -103,7 +118,7 @@ class Bus:
             finally:
                 del self._flights[key]
         except (BusError, Rejected) as error:
-            return rejected(envelope, error)
+            return Reply(rejected(envelope, error))
 
     def hide(self) -> None:
         """Give up everything in flight: the page goes away, or into the back-forward cache."""

@@ -99,6 +99,14 @@ class EarlyWindow:
         """Forget message `number`."""
         self._early.drop(number)
 
+    def keep(self, number: int, text: str) -> None:
+        """Send the reply to message `number`, and keep where it went."""
+        self._early.keep(number, text)
+
+    def push(self, number: int, text: str) -> None:
+        """Send `text` to where the reply to message `number` went."""
+        self._early.push(number, text)
+
 
 async def fetch(url: str, *, headers: dict[str, str], body: str | None) -> "BrowserBody":
     """POST or GET with the browser's fetch; see `bus.ports.Fetch`."""
@@ -140,6 +148,7 @@ class BrowserBody:
 
     def __init__(self, response: Any, controller: Any) -> None:
         self.status: int = response.status
+        self.retry_after: str | None = response.headers.get("Retry-After") or None
         self._response = response
         self._controller = controller
 

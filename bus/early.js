@@ -43,7 +43,13 @@
 
   // ---- data to text ------------------------------------------------------------------------
 
-  const FROM_BUS = ["BUS.LISTENING", "BUS.READY", "AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED"];
+  const FROM_BUS = [
+    "BUS.LISTENING",
+    "BUS.READY",
+    "AUTH.TOKEN_REFRESHED",
+    "AUTH.REFRESH_TOKEN_EXPIRED",
+    "AUTH.SESSION_CHANGED",
+  ];
   const isRequestType = (type) =>
     typeof type === "string" &&
     type.length <= 64 &&

@@ -73,6 +73,7 @@ export type BusCode =
   | "INVALID_MESSAGE"
   | "INVALID_PAYLOAD"
   | "UNKNOWN_TYPE"
+  | "NO_SESSION"
   | "ORIGIN_MISMATCH"
   | "BACKEND_UNREACHABLE"
   | "BACKEND_TIMEOUT"
@@ -167,6 +168,8 @@ export interface ReadyPayload {
   protocol: 1;
   /** What stands before the dot in the types that it serves, such as "AUTH". */
   services: string[];
+  /** The types of requests that this build serves. Ask this list, never the version. */
+  types?: string[];
 }
 
 /** `BUS.READY`: Python serves. */

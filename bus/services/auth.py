@@ -1,13 +1,26 @@
 """AUTH: signing a user in."""
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from bus.errors import invalid_field
 from bus.exchange import Exchange
 from bus.messages import Answer, Sso
+from bus.ports import Inbound
 from bus.single_flight import SingleFlight
 
-_Key = tuple[str, str, str]
+_Key = tuple[str, str, str, str]
+
+Signing = Coroutine[Any, Any, Answer]
+"""A sign-in under way."""
+
+Keep = Callable[[str, Signing], Signing]
+"""Makes the session of a host's origin of the sign-in; or just hands it back."""
+
+
+def _forget(_origin: str, signing: Signing) -> Signing:
+    return signing
 
 
 @dataclass
@@ -15,9 +28,10 @@ class Auth:
     """Signs users in with what the configured exchange makes of a code."""
 
     exchange: Exchange
+    keep: Keep = _forget
     _flights: SingleFlight[_Key, Answer] = field(default_factory=SingleFlight)
 
-    async def sso(self, request: Sso) -> Answer:
+    async def sso(self, request: Sso, inbound: Inbound) -> Answer:
         """Exchange the code; a code in flight is not sent twice (protocol.md, "Timing").
 
         Raises BusError, or Rejected with the backend's own error.
@@ -25,7 +39,9 @@ class Auth:
         asked = request.payload
         if asked.nonce and not self.exchange.uses_nonce:
             raise invalid_field("nonce", "has no use with the provider of this bus")
-        key = (asked.code, asked.redirectUrl, asked.codeVerifier)
+        key = (asked.code, asked.redirectUrl, asked.codeVerifier, inbound.origin)
         if any(other[0] == asked.code and other != key for other in self._flights):
             raise invalid_field("code", "is being exchanged already, with other fields")
-        return await self._flights.join(key, lambda: self.exchange(asked))
+        return await self._flights.join(
+            key, lambda: self.keep(inbound.origin, self.exchange(asked))
+        )

@@ -4,7 +4,7 @@ import json
 from html import escape
 from typing import Final
 
-from bus.messages import SERVED
+from bus.served import served
 from bus.settings import Settings
 from host.build.integrity import import_map, script_source
 from host.build.policy import content_security_policy
@@ -21,7 +21,10 @@ def settings_block(settings: Settings, *, debug: bool = False) -> str:
 
     `debug`: the bus tells its host what it decides (README, "Beyond the protocol").
     """
-    data: dict[str, object] = {"settings": settings.model_dump(mode="json"), "types": SERVED}
+    data: dict[str, object] = {
+        "settings": settings.model_dump(mode="json"),
+        "types": served(settings),
+    }
     if debug:
         data["debug"] = True
     # "<" as an escape, so that no setting can end the script element.

@@ -34,17 +34,30 @@ SIGNED_IN = {
 
 
 class FakeWindow:
-    """Remembers what was posted and what was dropped, by message number."""
+    """Remembers what was posted, pushed and dropped, by message number."""
 
     def __init__(self):
         self.posts: dict[int, list[str]] = {}
+        self.pushes: list[tuple[int, str]] = []
         self.drops: list[int] = []
+        self.kept: set[int] = set()
 
     def post(self, number, text):
         self.posts.setdefault(number, []).append(text)
 
+    def keep(self, number, text):
+        self.post(number, text)
+        self.kept.add(number)
+
+    def push(self, number, text):
+        if number in self.kept:
+            self.pushes.append((number, text))
+
     def drop(self, number):
-        self.drops.append(number)
+        if number in self.kept:
+            self.kept.remove(number)
+        else:
+            self.drops.append(number)
 
 
 class FakeClock:
@@ -68,6 +81,7 @@ class Call:
         self.headers = headers
         self.body = body
         self.status = 0
+        self.retry_after = None
         self.limit = None
         self.reading = asyncio.Event()
         """Set when the body is being read."""
@@ -80,8 +94,9 @@ class Call:
     def sent(self):
         return json.loads(self.body)
 
-    def send_head(self, status):
+    def send_head(self, status, retry_after=None):
         self.status = status
+        self.retry_after = retry_after
         self._head.set_result(None)
 
     def send_body(self, body):

@@ -98,7 +98,7 @@ async def test_strangers_are_met_with_silence(world, facts, message):
     "type_",
     [
         "AUTH.SSO_FULFILLED", "AUTH.SSO_REJECTED", "BUS.LISTENING", "BUS.READY",
-        "AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED", "X.Y_REJECTED", "auth.sso", "AUTH",
+        "AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED", "AUTH.SESSION_CHANGED", "X.Y_REJECTED", "auth.sso", "AUTH",
         "AUTH.", ".SSO", "AUTH.SSO.X", "AUTH.SSO ", "AUTH.SSO\n", "", "1.A", "A.1", "_A.B", "A._B",
         "A." + "B" * 63,
     ],
@@ -477,7 +477,7 @@ async def test_what_was_cancelled_before_the_page_hid_stays_cancelled(world):
     [RuntimeError("MARK"), KeyError("MARK"), RecursionError(), MemoryError(), OSError(5, "MARK")],
 )
 async def test_a_defect_is_answered_and_reported(worlds, error):
-    async def broken(_request):
+    async def broken(_request, _inbound):
         raise error
 
     world = worlds(handlers={Sso: broken})
@@ -499,7 +499,7 @@ async def test_a_type_without_handler_is_a_defect(worlds):
 
 
 async def test_a_reply_that_cannot_be_written_is_a_defect(worlds):
-    async def odd(_request):
+    async def odd(_request, _inbound):
         raise Rejected(object(), status=400)
 
     world = worlds(handlers={Sso: odd})
@@ -509,7 +509,7 @@ async def test_a_reply_that_cannot_be_written_is_a_defect(worlds):
 
 
 async def test_a_handlers_own_error_keeps_its_status(worlds):
-    async def refusing(_request):
+    async def refusing(_request, _inbound):
         raise BusError("ID_TOKEN_INVALID", "The signature does not match.", status=200)
 
     world = worlds(handlers={Sso: refusing})

@@ -15,7 +15,15 @@ from packaging.requirements import Requirement
 import bus
 from bus.app import MAX_IN_FLIGHT
 from bus.errors import CODES
-from bus.messages import FROM_BUS, MAX_LOC, REQUEST, SERVED, is_request_type
+from bus.messages import (
+    FROM_BUS,
+    MAX_LOC,
+    REQUEST,
+    SERVED,
+    SERVED_WITH_PASSWORD,
+    SERVED_WITH_SESSION,
+    is_request_type,
+)
 from host.build.runtime import ROOT
 from host.build.site import PLUGINS_OFF, bus_modules
 
@@ -226,7 +234,7 @@ def test_no_file_names_a_registry():
 
 def test_error_codes():
     assert set(CODES) == {
-        "INVALID_MESSAGE", "INVALID_PAYLOAD", "UNKNOWN_TYPE", "ORIGIN_MISMATCH", "BACKEND_UNREACHABLE",
+        "INVALID_MESSAGE", "INVALID_PAYLOAD", "UNKNOWN_TYPE", "NO_SESSION", "ORIGIN_MISMATCH", "BACKEND_UNREACHABLE",
         "BACKEND_TIMEOUT", "BACKEND_ERROR", "BACKEND_INVALID", "PROVIDER_MISCONFIGURED", "ID_TOKEN_INVALID",
         "CANCELLED", "PAGE_HIDDEN", "OVERLOADED", "BOOT_FAILED", "RUNTIME_DIED", "INTERNAL",
     }  # fmt: skip
@@ -244,8 +252,9 @@ def test_the_early_listener_answers_with_codes_of_the_protocol():
 
 def test_the_types_that_are_served_are_those_that_are_parsed():
     tags = REQUEST.json_schema()["discriminator"]["mapping"]
-    assert sorted(tags) == sorted(SERVED)
-    assert all(is_request_type(type_) for type_ in SERVED)
+    types = SERVED + SERVED_WITH_SESSION + SERVED_WITH_PASSWORD
+    assert sorted(tags) == sorted(types)
+    assert all(is_request_type(type_) for type_ in types)
 
 
 def early(name):

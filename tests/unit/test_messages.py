@@ -252,7 +252,12 @@ def test_a_requests_secrets_do_not_show_in_a_representation():
 def test_ready():
     assert json.loads(ready()) == {
         "type": "BUS.READY",
-        "payload": {"version": "0.1.0", "protocol": 1, "services": ["AUTH"]},
+        "payload": {
+            "version": "0.1.0",
+            "protocol": 1,
+            "services": ["AUTH"],
+            "types": ["AUTH.SSO", "BUS.CANCEL"],
+        },
     }
 
 

@@ -1,7 +1,13 @@
 """Which types of messages a bus answers at all. Runs on MicroPython and on CPython."""
 
 UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-FROM_BUS = ("BUS.LISTENING", "BUS.READY", "AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED")
+FROM_BUS = (
+    "BUS.LISTENING",
+    "BUS.READY",
+    "AUTH.TOKEN_REFRESHED",
+    "AUTH.REFRESH_TOKEN_EXPIRED",
+    "AUTH.SESSION_CHANGED",
+)
 
 
 def is_request(what: str) -> bool:

@@ -5,6 +5,7 @@ MEANINGS = {
     "INVALID_MESSAGE": "The request was not a usable message, so the bus did not look inside.",
     "INVALID_PAYLOAD": "A field of the request is missing or wrong; the details name it.",
     "UNKNOWN_TYPE": "The bus does not serve this type of request.",
+    "NO_SESSION": "Nobody is signed in, or the session is over.",
     "ORIGIN_MISMATCH": "The request named another origin than the page it came from.",
     "BACKEND_UNREACHABLE": "The backend gave no answer: it is down, or the connection broke.",
     "BACKEND_TIMEOUT": "The backend did not answer within the bus’s time limit; the bus gave up.",

@@ -32,7 +32,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
     """What comes from a backend: unknown keys are dropped."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -299,14 +299,14 @@ _MESSAGES: Final = {
 Token = Annotated[str, StringConstraints(min_length=1), Field(repr=False)]
 
 
-class MigratedCredentials(_Wire):
+class MigratedCredentials(Wire):
     """The vast majority: the ID token lives 15 minutes, the refresh token 90 days."""
 
     idToken: Token
     refreshToken: Token
 
 
-class LegacyCredentials(_Wire):
+class LegacyCredentials(Wire):
     """Some users: a token that never expires, spelled as its backend spells it."""
 
     legacy_token: Token
@@ -326,7 +326,7 @@ JsonObject = dict[str, Any]
 where it is compiled to WebAssembly, and the parser has seen to it that all of this is JSON."""
 
 
-class SignedIn(_Wire):
+class SignedIn(Wire):
     """What a backend answers a good code with, and what the host gets."""
 
     credentials: Credentials
@@ -334,7 +334,7 @@ class SignedIn(_Wire):
     company: JsonObject
 
 
-class Holding(_Wire):
+class Holding(Wire):
     """What `AUTH.CREDENTIALS` is answered with."""
 
     credentials: Credentials
@@ -345,17 +345,37 @@ class Holding(_Wire):
     sent for legacy credentials."""
 
 
-class Restored(_Wire):
+class Restored(Wire):
     """What `BUS.REGISTER` is answered with where there is a session."""
 
     user: JsonObject
 
 
-class SignedOut(_Wire):
+class SignedOut(Wire):
     """What `AUTH.SIGN_OUT` is answered with."""
 
     logoutUrl: str = ""
     """Where the host may send the browser to end the provider's own session; not sent if empty."""
+
+
+def _absent(value: object) -> object:
+    return "" if value is None else value
+
+
+class RefreshedTokens(Wire):
+    """The credentials in a `json` backend's answer to a refresh; a token that is not there is ""."""
+
+    idToken: Token
+    refreshToken: Annotated[str, BeforeValidator(_absent), Field(repr=False)] = ""
+    legacy_token: None = None
+
+
+class Refreshed(Wire):
+    """What a `json` backend answers a refresh with; what is not there stays as it was."""
+
+    credentials: RefreshedTokens
+    currentUser: JsonObject | None = None
+    company: JsonObject | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bus.errors import Code
 from bus.json_text import parse_json
 from bus.messages import Credentials, JsonObject, MigratedCredentials, plain
 
@@ -46,6 +47,8 @@ class Pause(_Stored):
     """In a row."""
     asked: bool = False
     """Whether the backend asked for the pause (`Retry-After`): then it holds online again, too."""
+    code: Code
+    """Why: what pages are told that have not seen the failure itself."""
 
 
 class Record(_Stored):

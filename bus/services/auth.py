@@ -19,7 +19,8 @@ Keep = Callable[[str, Signing], Signing]
 """Makes the session of a host's origin of the sign-in; or just hands it back."""
 
 
-def _forget(_origin: str, signing: Signing) -> Signing:
+def forget(_origin: str, signing: Signing) -> Signing:
+    """Keep nothing: what happens without `[bus.session]`."""
     return signing
 
 
@@ -28,7 +29,7 @@ class Auth:
     """Signs users in with what the configured exchange makes of a code."""
 
     exchange: Exchange
-    keep: Keep = _forget
+    keep: Keep = forget
     _flights: SingleFlight[_Key, Answer] = field(default_factory=SingleFlight)
 
     async def sso(self, request: Sso, inbound: Inbound) -> Answer:

@@ -15,6 +15,8 @@ from bus.session.words import LOOK
 
 LOCK_SECONDS: Final = 5.0
 """The lock is waited for so long, and never stolen: a frozen tab may hold it."""
+MARKING_MS: Final = 1_000
+"""If it takes longer to write a mark, the page stood still."""
 MARK_SECONDS: Final = 1.0
 """A marked refresh that another tab works on is looked at so often."""
 
@@ -99,7 +101,7 @@ class Refresh:
 
         A refresh that another tab has marked is waited for first, and its result taken.
         """
-        host = self._host
+        host, by = self._host, self._around.new_id()
         while True:
             count = host.changed.count
             async with host.order:
@@ -107,9 +109,12 @@ class Refresh:
                 host.tell(record)
                 if record is None or _state(record) != _state(seen):
                     return None
-                if not host.age.under_way(record):
-                    marked = record.but(mark=Mark(at=host.age.ms(), by=self._around.new_id()))
-                    if await host.swap(text, marked):
+                mine = record.mark is not None and record.mark.by == by
+                if mine or not host.age.under_way(record):
+                    began = host.age.ms()
+                    marked = record.but(mark=Mark(at=began, by=by))
+                    # Frozen meanwhile, it is read again: another tab may have gone on by now.
+                    if await host.swap(text, marked) and host.age.ms() - began < MARKING_MS:
                         return marked
                     continue
             await host.changed.after(count, MARK_SECONDS)

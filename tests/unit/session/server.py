@@ -43,6 +43,9 @@ class Server:
         self.requests = []
         """(time, path, body) of each that arrived."""
         self.reused = []
+        self.delivered = {}
+        self.needless = []
+        """Tokens that came again though what they were rotated into had arrived."""
         self.answers = []
         """What to answer the next refreshes with instead: callables from body to an answer."""
         self.opaque = False
@@ -115,6 +118,9 @@ class Server:
         family.used.add(token)
         rotated = family.tokens[token]
         if rotated is not None:
+            arrived = [self.delivered[t][0] for t in family.children[token] if t in self.delivered]
+            if arrived and self.clock.time - min(arrived) > 1:
+                self.needless.append((self.clock.time, token))
             unused = self.lenient and not any(t in family.used for t in family.children[token])
             if self.now - rotated > 30 and not unused:
                 family.over = "reuse"

@@ -217,6 +217,12 @@ class Net:
         self.lose_answers = 0
         """How many answers get lost on their way, after the server has acted."""
         self.hang_answers = 0
+        self.delivered = {}
+        """Refresh tokens that have arrived: when, and in which tab."""
+        self.under_way = []
+        """(since when, tab, token) of refreshes."""
+        self.overlaps = []
+        """Refreshes that went out while another one of the same session was under way."""
         self.faults = None
         """Asked for each request: None, "request" or "answer" (lost), or an answer."""
 
@@ -252,15 +258,38 @@ class Net:
                 fail()
                 return
             status, value, *more = answer
+            if url.endswith("/refresh") and not tab.gone and not tab.frozen and status == 200 and isinstance(value, dict):
+                token = value["credentials"].get("refreshToken")
+                self.delivered[token] = (clock.time, tab)
             raw = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
             tab.resolve(done, Answer(status, raw, more[0] if more else None))
 
         clock.at(self.delay / 2, arrive)
+        refresh = None
+        if url.endswith("/refresh"):
+            refresh = (clock.time, tab, json.loads(body)["refreshToken"])
+            self._overlap(*refresh)
+            self.under_way.append(refresh)
         try:
             return await done
         except asyncio.CancelledError:
             aborted.append(True)
             raise
+        finally:
+            if refresh:
+                self.under_way.remove(refresh)
+
+    def _overlap(self, now, tab, token):
+        family = self.world.server.by_token.get(token)
+        for since, _, other in self.under_way:
+            if family is self.world.server.by_token.get(other) and now - since < 15:
+                self.overlaps.append((now, since, token))
+
+    def forget(self, tab):
+        """What arrived in a tab just before it was frozen or closed may not have been written."""
+        for token, (at, in_tab) in list(self.delivered.items()):
+            if in_tab is tab and self.world.clock.time - at < 0.1:
+                del self.delivered[token]
 
 
 class Tab:
@@ -404,6 +433,7 @@ class Tab:
     def stop(self):
         """Stand still without a word, as where a machine sleeps."""
         self.frozen = True
+        self.world.net.forget(self)
         self.world.clock.loops.remove(self.loop)
 
     def go_on(self):
@@ -433,6 +463,7 @@ class Tab:
         if not self.frozen:
             self.world.clock.loops.remove(self.loop)
         self.gone = True
+        self.world.net.forget(self)
         self.partition.tabs.remove(self)
         self.locks.give_up()
         self.loop.drain()
@@ -447,6 +478,7 @@ class Sim:
         self.clock_error = 0.0
         self.server = Server(self.clock)
         self.net = Net(self)
+        self.server.delivered = self.net.delivered
         self.partitions = defaultdict(Partition)
         self.settings = settings(**table)
         self.tabs = []

@@ -182,7 +182,11 @@ class Run:
             replies, tab.window.replies = tab.window.replies, {}
             for message in [*replies.values(), *tab.pushes]:
                 self.check_message(tab, message)
-            told = [m["payload"]["refreshToken"] for m in tab.pushes if "idToken" in m.get("payload", {})]
+            told = [
+                m["payload"]["refreshToken"]
+                for m in tab.pushes
+                if "idToken" in m.get("payload", {})
+            ]
             tab.all_told = getattr(tab, "all_told", []) + told
             tab.window.pushes.clear()
 

@@ -258,7 +258,13 @@ class Net:
                 fail()
                 return
             status, value, *more = answer
-            if url.endswith("/refresh") and not tab.gone and not tab.frozen and status == 200 and isinstance(value, dict):
+            if (
+                url.endswith("/refresh")
+                and not tab.gone
+                and not tab.frozen
+                and status == 200
+                and isinstance(value, dict)
+            ):
                 token = value["credentials"].get("refreshToken")
                 self.delivered[token] = (clock.time, tab)
             raw = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
@@ -498,6 +504,17 @@ class Sim:
 
     def run(self, seconds):
         self.clock.run(seconds)
+
+    def sleep(self, seconds):
+        """The machine sleeps: no tab runs, time goes on."""
+        awake = [tab for tab in self.tabs if not tab.gone and not tab.frozen]
+        for tab in awake:
+            tab.stop()
+        self.run(seconds)
+        for tab in awake:
+            tab.go_on()
+            tab.visible()
+        self.run(1)
 
     def set_online(self, online):
         self.net.online = online

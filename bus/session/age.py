@@ -150,6 +150,8 @@ class Age:
             waits.append((record.expires - now) / 1000)
             if idle := self._idle():
                 waits.append((record.active + idle - now) / 1000)
+            if record.mark:
+                waits.append((record.mark.at - now) / 1000 + self._around.timeout_seconds)
             if record.tokens and record.pause:
                 waits.append(self._pause_left(record) / 1000)
             elif record.tokens:

@@ -33,6 +33,7 @@ class HostSession:
         self._met = False  # whether the host knows whose session it is, or that there is none
         self._known: str | None = None  # that session's generation
         self._told: tuple[str, int] | None = None  # the last pair of tokens that this tab got
+        self._last: Record | None = None  # that session, as the host heard of it last
         self._expired = False  # whether that one ended, or is ending, but not by a sign-out
 
     # -- the record --------------------------------------------------------------------------------
@@ -105,7 +106,8 @@ class HostSession:
         push, target = self.around.window.push, self._target
         generation = record.generation if record else None
         if self._met and generation != self._known:
-            if self._expired:
+            # Who finds it gone may not have heard why yet, but sees what it had come to.
+            if self._expired or (self._last and self.age.over(self._last)):
                 push(target, refresh_token_expired())
                 self._known = None
             if generation != self._known:
@@ -124,7 +126,7 @@ class HostSession:
         """Note that the host knows by now whose session `record` is, or that there is none."""
         generation = record.generation if record else None
         self._expired = self._expired and generation == self._known
-        self._met, self._known = True, generation
+        self._met, self._known, self._last = True, generation, record
 
     def _note_end(self, generation: str) -> None:
         self._expired = self._expired or generation == self._known

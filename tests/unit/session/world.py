@@ -265,7 +265,7 @@ class Net:
                 and status == 200
                 and isinstance(value, dict)
             ):
-                token = value["credentials"].get("refreshToken")
+                token = (value.get("credentials") or {}).get("refreshToken")
                 self.delivered[token] = (clock.time, tab)
             raw = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
             tab.resolve(done, Answer(status, raw, more[0] if more else None))

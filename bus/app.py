@@ -67,7 +67,6 @@ class Bus:
             self.log(f"ignored: {refusal}")
             self.window.drop(inbound.number)
             return
-        await self._shown.wait()  # what comes while the page goes is answered when it is back
         reply = await self.answer(inbound)
         await self._shown.wait()
         if reply is None:

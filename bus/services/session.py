@@ -46,7 +46,8 @@ class Session:
         self._around = around
         self._allowed = allowed_origins
         self._hosts: dict[str, Hosted] = {}
-        self._hidden = False
+        self._shown = asyncio.Event()
+        self._shown.set()
 
     def _at(self, origin: str) -> Hosted:
         if origin not in self._hosts:
@@ -156,7 +157,11 @@ class Session:
         return hosted.signing.sign_in(signing)
 
     async def _look(self, inbound: Inbound, *, met: bool = False) -> Record | None:
-        """Take note of a request, and return the session that there is."""
+        """Take note of a request, and return the session that there is.
+
+        What comes while the page goes is answered by what holds when it is back.
+        """
+        await self._shown.wait()
         hosted = self._at(inbound.origin)
         record = await hosted.session.look(active=True, met=met)
         if record and hosted.session.age.lost(record):
@@ -178,7 +183,7 @@ class Session:
             count = session.changed.count
             record = await session.look()
             due = record is not None and age.wants(record) and age.rested(record)
-            if record and due and not age.pausing(record) and not self._hidden:
+            if record and due and not age.pausing(record) and self._shown.is_set():
                 hosted.refresh.begin(record)
             await session.changed.after(count, age.next_look_seconds(record))
 
@@ -193,13 +198,13 @@ class Session:
 
     def hide(self) -> None:
         """Let go of locks: the page is about to be frozen, or goes (`freeze`, `pagehide`)."""
-        self._hidden = True
+        self._shown.clear()
         for hosted in self._hosts.values():
             hosted.refresh.hide()
 
     def show(self) -> None:
         """Look at once: the page is back (`resume`, `pageshow`)."""
-        self._hidden = False
+        self._shown.set()
         for hosted in self._hosts.values():
             hosted.refresh.show()
         self.wake()

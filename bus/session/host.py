@@ -136,11 +136,6 @@ class HostSession:
         self.met(record)
         self._told = (record.generation, record.turn) if record else None
 
-    @property
-    def started(self) -> bool:
-        """Whether `BUS.INIT` holds."""
-        return self._target is not None
-
     def start(self, number: int, *, port: bool) -> None:
         """Push to where the reply to message `number` went; an earlier place is closed."""
         before, self._target = self._target, number

@@ -135,22 +135,22 @@ class Refresh:
                     or record.generation != marked.generation
                 ):
                     self._revoke(result)
-                    break
+                    host.tell(record)
+                    return
                 taken = record.tokens.refreshToken != used.refreshToken
                 if ends and not taken:
                     if await host.end(text, record):
-                        record = None
-                        if isinstance(result, Fresh):
-                            self._revoke(result)
-                        break
+                        self._revoke(result)
+                        host.last_error = None
+                        host.tell(None)
+                        return
                     continue
                 settled = self._settled(record, result, mark, taken=taken)
                 if settled == record or await host.swap(text, settled):
-                    record = settled
-                    host.age.see(record)
                     break
-            host.last_error = result.error if record is not None else None
-            host.tell(record)
+            host.age.see(settled)
+            host.last_error = result.error
+            host.tell(settled)
         host.say(LOOK)
 
     def _settled(

@@ -24,6 +24,7 @@ class Family:
     """Each refresh token, and when it was rotated first, or None."""
     children: dict = field(default_factory=dict)
     """The tokens that each rotated one became."""
+    made: int = 0
     used: set = field(default_factory=set)
     over: str = ""
     """Why nothing of it is accepted any more."""
@@ -88,7 +89,8 @@ class Server:
         }
 
     def _issue(self, family, parent=None):
-        token = f"MARK-refresh-{family.user}-{family.number}-{len(family.tokens)}"
+        family.made += 1
+        token = f"MARK-refresh-{family.user}-{family.number}-{family.made:06}"
         family.tokens[token] = None
         self.by_token[token] = family
         if parent is not None:
@@ -98,7 +100,7 @@ class Server:
             "sub": self.changed_user or family.user,
             "iat": int(self.now),
             "exp": int(self.now) + self.life,
-            "n": len(family.tokens),
+            "n": family.made,
         }
         id_token = f"MARK-opaque-{token}" if self.opaque else jwt(claims)
         return {"idToken": id_token, "refreshToken": token}

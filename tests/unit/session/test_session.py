@@ -332,9 +332,11 @@ def test_what_waits_for_an_answer_when_the_page_is_cached_gets_none_of_an_old_se
     one.sign_in("ann")
     before = two.send("AUTH.CREDENTIALS", id="1")
     two.loop.call_soon(two.bus.hide)
+    two.loop.call_soon(two.session.hide)
     sim.run(0)
     during = two.send("AUTH.CREDENTIALS", id="2")
-    two.cache()
+    sim.run(1)
+    two.stop()
     one.sign_out()
     two.restore()
     sim.run(1)
@@ -809,6 +811,14 @@ def test_sign_out_is_fulfilled_where_the_revocation_fails(sim):
     sim.set_online(False)
     assert tab.sign_out()["type"] == "AUTH.SIGN_OUT_FULFILLED"
     assert "session: a refresh token could not be revoked" in tab.lines
+
+
+def test_sign_out_where_the_backend_has_nowhere_to_revoke(sims):
+    sim = sims(revoke_url=None)
+    tab = sim.tab()
+    tab.sign_in("ann")
+    assert tab.sign_out()["type"] == "AUTH.SIGN_OUT_FULFILLED"
+    assert sim.server.paths() == ["/exchange"]
 
 
 def test_sign_out_where_nothing_can_be_erased_is_rejected(sim):

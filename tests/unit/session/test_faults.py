@@ -763,6 +763,19 @@ def test_the_error_goes_to_who_waits_once_the_old_token_has_expired(sim):
     assert tab.register()["payload"] == user("ann")
 
 
+def test_a_refresh_with_a_legacy_token_is_invalid(sim):
+    tab = sim.tab()
+    tab.sign_in("ann")
+    sim.run(HOURS)
+    sim.server.answers = [lambda _: (200, {"credentials": {"legacy_token": "MARK"}})]
+    assert code_of(tab.credentials()) == "BACKEND_INVALID"
+    sim.run(10)
+    both = {"idToken": "a", "refreshToken": "b", "legacy_token": "c"}
+    sim.server.answers = [lambda _: (200, {"credentials": both})]
+    assert code_of(tab.credentials()) == "BACKEND_INVALID"
+    assert sim.record["credentials"]["refreshToken"] == "b"
+
+
 # -- words from other tabs ------------------------------------------------------------------------
 
 

@@ -939,6 +939,19 @@ def test_json_gives_no_logout_url(sim):
     assert tab.sign_out()["payload"] == {}
 
 
+def test_a_provider_says_where_its_own_session_ends(sim):
+    tab = sim.tab()
+
+    class Provider(type(tab.around.backend)):
+        async def logout_url(self):
+            return "https://idp.example.com/logout?client_id=x"
+
+    real = tab.around.backend
+    tab.around.backend = Provider(real.refresh_url, real.revoke_url, real.post, real.now)
+    url = "https://idp.example.com/logout?client_id=x"
+    assert tab.sign_out()["payload"] == {"logoutUrl": url}
+
+
 # -- passwords ------------------------------------------------------------------------------------
 
 

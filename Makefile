@@ -16,7 +16,7 @@ VENV := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev build package generate test lint types unit e2e soak prebuilt browsers screenshots bench audit lock clean
+.PHONY: help setup demo dev build package generate test lint types unit e2e soak mutants prebuilt browsers screenshots bench audit lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ soak: browsers prebuilt ## Run the long tests at full length: 2,000 exchanges, 2
 	@SSO_BUS_REFRESHES=10000 SSO_BUS_SESSION_HOURS=24 $(VENV)/python -m pytest tests/unit/session/test_soak.py tests/unit/session/test_fault_run.py -s
 	@SSO_BUS_SOAK=2000 SSO_BUS_FUZZ_ROUNDS=400 $(VENV)/python -m pytest tests/e2e/test_soak.py tests/e2e/test_fuzz.py -s $(ARGS)
 
+mutants: browsers prebuilt ## Break each rule of SECURITY.md, one at a time: a test must fail (ARGS="-k gate")
+	@$(VENV)/python -m tests.mutants $(ARGS)
+
 # Downloads, snapshot and compression, once, with progress: not inside the first test.
 prebuilt: $(READY)
 	@$(VENV)/python -m host.build --out .runtime/prebuilt
@@ -77,7 +80,7 @@ browsers: $(READY) ## Find browsers for the tests, or install them
 screenshots: browsers prebuilt ## Take the README's pictures of the inspector anew
 	@$(VENV)/python -m tests.screenshots
 
-bench: browsers ## Measure what the README claims (ARGS="--runs 3")
+bench: browsers ## Measure what docs/architecture.md claims (ARGS="--runs 3")
 	@$(VENV)/python -m tests.bench $(ARGS)
 
 audit: .venv/audit/ready ## Ask for known holes in what is pinned (needs the network)

@@ -35,12 +35,14 @@ class Reply:
     then: Callable[[], None] | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Flight:
-    """A request under way, and why it was given up, if it was."""
+    """A request under way: it holds a slot and its id until it is answered or given up."""
 
+    number: int
+    """The early listener's number for it."""
+    envelope: Envelope
     task: "asyncio.Task[object] | None"
-    given_up: BusError | None = None
 
 
 @dataclass
@@ -56,88 +58,106 @@ class Bus:
     served: Collection[str] = SERVED
     """The types of requests that this bus serves (`bus.served`); each has its handler."""
     _flights: dict[object, Flight] = field(default_factory=dict)
-    _shown: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self._shown.set()
+    _hidden: bool = False
+    _held: list[tuple[int, Reply]] = field(default_factory=list)
+    """What is to be posted when the page is back, by message number."""
 
     async def receive(self, inbound: Inbound) -> None:
-        """Answer one message, or meet it with silence (protocol.md, "The gate")."""
-        if refusal := self.gate.refusal(inbound):
-            self.log(f"ignored: {refusal}")
-            self.window.drop(inbound.number)
-            return
-        reply = await self.answer(inbound)
-        await self._shown.wait()
-        if reply is None:
-            self.window.drop(inbound.number)
-        elif reply.then is None:
-            self.window.post(inbound.number, reply.text)
-        else:
-            self.window.keep(inbound.number, reply.text)
-            reply.then()
-
-    async def answer(self, inbound: Inbound) -> Reply | None:
-        """Return the reply to a message that the gate let in; None for silence.
+        """Answer one message, or meet it with silence (protocol.md, "The gate").
 
         The checks stand in the protocol's order, and the first that fails decides.
         """
+        if refusal := self.gate.refusal(inbound):
+            return self._ignore(inbound.number, refusal)
         envelope = parse_envelope(inbound.text)
         if envelope is None:
-            self.log("ignored: not a request")
-            return None
+            return self._ignore(inbound.number, "not a request")
         if envelope.type == "BUS.CANCEL":
             self._cancel(envelope)
-            return None
+            return self.window.drop(inbound.number)
+        key: object = object() if envelope.id is None else envelope.id
         try:
-            return await self._reply(envelope, inbound)
+            require(envelope, self.served)
+            if key in self._flights:
+                return self._ignore(inbound.number, "a second delivery")
+            if len(self._flights) >= MAX_IN_FLIGHT:
+                raise BusError("OVERLOADED", f"{MAX_IN_FLIGHT} requests are in flight already.")
+        except BusError as error:
+            return self._post(inbound.number, Reply(rejected(envelope, error)))
+        flight = Flight(inbound.number, envelope, asyncio.current_task())
+        self._flights[key] = flight
+        try:
+            reply = await self._answer(envelope, inbound)
+        except asyncio.CancelledError:
+            if self._end(key, flight):
+                raise
+        else:
+            if self._end(key, flight):
+                self._post(inbound.number, reply)
+
+    async def _answer(self, envelope: Envelope, inbound: Inbound) -> Reply:
+        try:
+            try:
+                request = parse_payload(envelope)
+                answer = await self.handlers[type(request)](request, inbound)
+                return Reply(fulfilled(envelope, answer), answer.then)
+            except (BusError, Rejected) as error:
+                return Reply(rejected(envelope, error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the host gets its one reply
             self.report(error)
             defect = BusError("INTERNAL", "The bus has a defect; see its console.")
             return Reply(rejected(envelope, defect))
 
-    async def _reply(self, envelope: Envelope, inbound: Inbound) -> Reply | None:
-        try:
-            require(envelope, self.served)
-            key: object = object() if envelope.id is None else envelope.id
-            if key in self._flights:
-                self.log("ignored: a second delivery")
-                return None
-            if len(self._flights) >= MAX_IN_FLIGHT:
-                raise BusError("OVERLOADED", f"{MAX_IN_FLIGHT} requests are in flight already.")
-            flight = self._flights[key] = Flight(asyncio.current_task())
-            try:
-                request = parse_payload(envelope)
-                answer = await self.handlers[type(request)](request, inbound)
-                return Reply(fulfilled(envelope, answer), answer.then)
-            except asyncio.CancelledError:
-                if flight.given_up is None:
-                    raise
-                raise flight.given_up from None
-            finally:
-                del self._flights[key]
-        except (BusError, Rejected) as error:
-            return Reply(rejected(envelope, error))
+    def _end(self, key: object, flight: Flight) -> bool:
+        """Free the slot and the id of `flight`; False if it was given up, which has done so."""
+        if self._flights.get(key) is not flight:
+            return False
+        del self._flights[key]
+        return True
 
     def hide(self) -> None:
         """Give up everything in flight: the page goes away, or into the back-forward cache."""
-        self._shown.clear()
-        for flight in self._flights.values():
-            self._give_up(flight, BusError("PAGE_HIDDEN", "The page went away meanwhile."))
+        self._hidden = True
+        for key in list(self._flights):
+            self._give_up(key, BusError("PAGE_HIDDEN", "The page went away meanwhile."))
 
     def show(self) -> None:
         """Send what `hide` held back: the page is back from the back-forward cache."""
-        self._shown.set()
+        self._hidden = False
+        held, self._held = self._held, []
+        for number, reply in held:
+            self._post(number, reply)
 
     def _cancel(self, envelope: Envelope) -> None:
         try:
             request = parse_payload(envelope)
         except BusError:
             return
-        if isinstance(request, Cancel) and (flight := self._flights.get(request.payload.id)):
-            self._give_up(flight, BusError("CANCELLED", "The host cancelled the request."))
+        if isinstance(request, Cancel) and request.payload.id in self._flights:
+            self._give_up(
+                request.payload.id, BusError("CANCELLED", "The host cancelled the request.")
+            )
 
-    def _give_up(self, flight: Flight, error: BusError) -> None:
-        if flight.task is not None and flight.given_up is None:
-            flight.given_up = error
+    def _give_up(self, key: object, error: BusError) -> None:
+        """Reject a request, and free its slot and id, at once; its task ends later, unheard.
+
+        What a handler shares among requests must be free by then as well (`SingleFlight` sees to
+        it), not only when the cancelled task runs.
+        """
+        flight = self._flights.pop(key)
+        if flight.task is not None:
             flight.task.cancel()
+        self._post(flight.number, Reply(rejected(flight.envelope, error)))
+
+    def _post(self, number: int, reply: Reply) -> None:
+        if self._hidden:
+            self._held.append((number, reply))
+        elif reply.then is None:
+            self.window.post(number, reply.text)
+        else:
+            self.window.keep(number, reply.text)
+            reply.then()
+
+    def _ignore(self, number: int, why: str) -> None:
+        self.log(f"ignored: {why}")
+        self.window.drop(number)

@@ -15,7 +15,7 @@ from bus.debug import Debug, current
 from bus.exchange.choice import exchange_for
 from bus.gate import Gate
 from bus.messages import Sso, ready
-from bus.ports import Fetch, FetchFailed, Inbound, Log, NoSuchAlgorithm
+from bus.ports import Fetch, FetchFailed, Inbound, Log, NoSuchAlgorithm, UnusableKey
 from bus.services.auth import Auth
 from bus.settings import Settings
 
@@ -73,8 +73,14 @@ def start() -> None:
         if event.persisted:
             bus.show()
 
+    def hidden(_: Any) -> None:
+        bus.hide()
+        # Not left to the cancelled tasks: the page is frozen before their turn comes.
+        for controller in tuple(_under_way.values()):
+            controller.abort()
+
     # Proxies of these live as long as the page: the browser holds on to them.
-    js.window.addEventListener("pagehide", create_proxy(lambda _: bus.hide()))
+    js.window.addEventListener("pagehide", create_proxy(hidden))
     js.window.addEventListener("pageshow", create_proxy(shown))
     early.serve(create_proxy(receive), create_proxy(lambda: True), ready())
 
@@ -108,20 +114,37 @@ class EarlyWindow:
         self._early.push(number, text)
 
 
-async def fetch(url: str, *, headers: dict[str, str], body: str | None) -> "BrowserBody":
-    """POST or GET with the browser's fetch; see `bus.ports.Fetch`."""
+_under_way: dict[int, Any] = {}  # proxies have no hash: by their `id`
+"""The AbortController of each fetch that ends when the page goes (protocol.md, "Timing")."""
+
+
+async def fetch(
+    url: str, *, headers: dict[str, str], body: str | None, outlives_page: bool = False
+) -> "BrowserBody":
+    """POST or GET with the browser's fetch; see `bus.ports.Fetch`.
+
+    Where it `outlives_page`, it is not aborted when the page is hidden.
+    """
     import js
 
     controller = js.AbortController.new()
     asked = {"method": "GET"} if body is None else {"method": "POST", "body": body}
     options = js.JSON.parse(to_json(_OPTIONS | asked | {"headers": headers}).decode())
     options.signal = controller.signal
+    if not outlives_page:
+        _under_way[id(controller)] = controller
     try:
         response = await _settled(js.window, "fetch", url, options)
-    except asyncio.CancelledError:
-        controller.abort()
+    except BaseException:
+        _end(controller)
         raise
     return BrowserBody(response, controller)
+
+
+def _end(controller: Any) -> None:
+    """Abort a fetch, which means nothing where all of it is there or it has failed."""
+    controller.abort()
+    _under_way.pop(id(controller), None)
 
 
 _OPTIONS = {
@@ -166,7 +189,7 @@ class BrowserBody:
                 if size > limit:
                     return None
         finally:
-            self._controller.abort()  # means nothing once all is read
+            _end(self._controller)
         return b"".join(chunks)
 
 
@@ -175,21 +198,35 @@ async def verify(algorithm: str, *, jwk: str, signed: bytes, signature: bytes) -
     import js
     from pyodide.ffi import JsException, to_js
 
-    subtle = js.crypto.subtle
+    subtle = getattr(js.crypto, "subtle", None)
+    if subtle is None:  # a page above this one is not a secure context
+        raise NoSuchAlgorithm
     how = js.JSON.parse(to_json(_ALGORITHMS[algorithm]).decode())
+    uses = js.JSON.parse('["verify"]')
     try:
-        uses = js.JSON.parse('["verify"]')
         key = await subtle.importKey("jwk", js.JSON.parse(jwk), how, False, uses)  # noqa: FBT003
+    except JsException as error:
+        raise (NoSuchAlgorithm if error.name == "NotSupportedError" else UnusableKey) from None
+    try:
         return bool(await subtle.verify(how, key, to_js(signature), to_js(signed)))
     except JsException as error:
         if error.name == "NotSupportedError":
             raise NoSuchAlgorithm from None
-        return False  # a key that is none
+        return False  # what cannot be a signature
 
 
+# For importKey and for verify: each passes over what only the other needs. A PSS salt is as long
+# as the hash (RFC 7518, 3.5).
 _ALGORITHMS = {
     "RS256": {"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-256"},
+    "RS384": {"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-384"},
+    "RS512": {"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-512"},
+    "PS256": {"name": "RSA-PSS", "hash": "SHA-256", "saltLength": 32},
+    "PS384": {"name": "RSA-PSS", "hash": "SHA-384", "saltLength": 48},
+    "PS512": {"name": "RSA-PSS", "hash": "SHA-512", "saltLength": 64},
     "ES256": {"name": "ECDSA", "namedCurve": "P-256", "hash": "SHA-256"},
+    "ES384": {"name": "ECDSA", "namedCurve": "P-384", "hash": "SHA-384"},
+    "ES512": {"name": "ECDSA", "namedCurve": "P-521", "hash": "SHA-512"},
     "EdDSA": {"name": "Ed25519"},
 }
 

@@ -1,4 +1,4 @@
-"""What a debug build tells its host: facts, never a value (README, "Beyond the protocol")."""
+"""What a debug build tells its host: facts, never a value (protocol.md, "Debug builds")."""
 
 import json
 from asyncio import CancelledError

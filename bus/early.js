@@ -10,10 +10,15 @@
   const MAX_WAITING = 64;
   const MAX_BYTES = 65536;
   const MAX_DEPTH = 64;
-  const { dataset } = document.currentScript;
+  const { dataset, src: address } = document.currentScript;
   const { settings, types, debug = false } = JSON.parse(document.getElementById("bus-settings").textContent);
   const allowed = new Set(settings.allowed_origins);
   const parent = window.parent;
+  // Browsers from before 2023 lack the one or both: they get an answer as well, if it is BOOT_FAILED.
+  Object.hasOwn ??= (object, key) => Object.prototype.hasOwnProperty.call(object, key);
+  String.prototype.isWellFormed ??= function () {
+    return !/\p{Surrogate}/u.test(this);
+  };
   const hasOwn = Object.hasOwn;
   const log = (line) => console.debug(`sso-bus: ${line}`);
 
@@ -64,7 +69,8 @@
   // `left.bytes` is counted down by what the JSON text has at least, so that a huge value ends
   // the walk early; a cycle ends at MAX_DEPTH.
   const problemIn = (value, path, depth, left) => {
-    const at = () => (path.length > 128 ? `${path.slice(0, 128)}…` : path);
+    // Cut, but not in the middle of a surrogate pair: a sentence must be well-formed as well.
+    const at = () => (path.length > 128 ? `${path.slice(0, 128).replace(/[\ud800-\udbff]$/, "")}…` : path);
     left.bytes -= typeof value === "string" ? value.length + 2 : 1;
     if (left.bytes < 0) return `The message is larger than ${MAX_BYTES} bytes of JSON.`;
     switch (typeof value) {
@@ -119,7 +125,7 @@
     return { ...message, problem, text: JSON.stringify({ ...message, problem }) };
   };
 
-  // ---- what a debug build tells the host (README, "Beyond the protocol") --------------------
+  // ---- what a debug build tells the host (protocol.md, "Debug builds") --------------------
 
   const announce = (message) => {
     for (const origin of allowed) parent.postMessage(message, origin);
@@ -160,7 +166,7 @@
   let down = null; // the error that answers everything once the state is "down"
   let python = null; // {receive, alive}
   let count = 0;
-  const open = new Map(); // number -> {source, origin, port, type, id}; until its reply
+  const open = new Map(); // number -> {source, origin, port, type, id, good}; until its reply
   const waiting = new Map(); // number -> [event, text]; until Python serves
 
   const drop = (number) => {
@@ -184,24 +190,34 @@
     post(number, id === undefined ? reply : { ...reply, id });
   };
 
-  const waitsUnder = (id, but) =>
-    id === undefined ? undefined : [...open].find(([number, entry]) => number !== but && entry.id === id)?.[0];
+  // The requests that wait under an id and may take a slot: those that will only be answered
+  // UNKNOWN_TYPE or INVALID_MESSAGE do not. Usually one: see `keep`.
+  const waitUnder = (id) =>
+    id === undefined ? [] : [...waiting.keys()].filter((number) => open.get(number).good && open.get(number).id === id);
 
   // Python is not there yet: keep the message, or answer for Python in the protocol's order.
   const keep = (number, event, { type, id, problem, text }) => {
     if (type === "BUS.CANCEL") {
       const { payload } = event.data;
       const fits = !problem && Object.keys(payload).length === 1;
-      const cancelled = fits ? waitsUnder(payload.id, number) : undefined;
-      if (cancelled) reject(cancelled, "CANCELLED", "The host cancelled the request.");
-      return drop(number);
+      const [first, ...again] = fits ? waitUnder(payload.id) : [];
+      if (first) reject(first, "CANCELLED", "The host cancelled the request.");
+      for (const each of [number, ...again]) drop(each);
+      return;
     }
     const served = types.includes(type);
-    if (served && !problem && waitsUnder(id, number)) {
+    const good = served && !problem;
+    // The same once more is a second delivery. What says something else under that id waits for
+    // Python's judgement: had the first an invalid payload, its id will be free by then.
+    const [first] = good ? waitUnder(id) : [];
+    if (first && (waiting.size >= MAX_WAITING || waiting.get(first)[1] === text)) {
       tell({ event: "dropped", number, reason: "a second delivery" });
       return drop(number);
     }
-    if (waiting.size < MAX_WAITING) return waiting.set(number, [event, text]);
+    if (waiting.size < MAX_WAITING) {
+      open.get(number).good = good;
+      return waiting.set(number, [event, text]);
+    }
     if (!served) return reject(number, "UNKNOWN_TYPE", "This bus does not serve messages of this type.");
     if (problem) return reject(number, "INVALID_MESSAGE", problem);
     reject(number, "OVERLOADED", `${MAX_WAITING} requests wait for Python already.`);
@@ -221,11 +237,10 @@
     if (event.source === window) return; // Pyodide's event loop posts to its own window
     event.stopImmediatePropagation(); // no other listener of this page sees what comes from outside
     const why = refusal(event);
-    if (why) return ignored(why, event.origin);
-    const message = read(event.data, event.ports);
+    const message = why ? null : read(event.data, event.ports);
     if (message === null) {
       for (const port of event.ports) port.close();
-      return ignored("not a request", event.origin);
+      return ignored(why ?? "not a request", event.origin);
     }
     const number = ++count;
     if (event.ports.length > 1) for (const port of event.ports) port.close();
@@ -237,7 +252,7 @@
     else if (state === "booting") keep(number, event, message);
     else if (message.type === "BUS.CANCEL") drop(number);
     else reject(number, ...down);
-  });
+  }, true);
 
   // ---- Python's end of it --------------------------------------------------------------------
 
@@ -248,8 +263,17 @@
     for (const number of [...open.keys()]) reject(number, code, message);
   };
 
-  const fail = (reason) => {
-    if (state === "booting") goDown("BOOT_FAILED", "The Python runtime could not start.", reason);
+  // All that the host hears of why; the console has the rest. docs/errors.md lists them.
+  const REASONS = {
+    noWebAssembly: "This browser has no WebAssembly, or has it switched off.",
+    policy: "A Content-Security-Policy forbids WebAssembly: its script-src lacks 'wasm-unsafe-eval'.",
+    file: "A file of the bus is missing, blocked, or not the one that was built.",
+    webAssembly: "A WebAssembly file of the bus is damaged, has the wrong type, or is too new for this browser.",
+    script: "A script of the bus failed.",
+    slow: "It took longer than boot_timeout_seconds.",
+  };
+  const fail = (reason, detail) => {
+    if (state === "booting") goDown("BOOT_FAILED", `The Python runtime could not start. ${REASONS[reason]}`, detail);
   };
 
   // The reason is not shown whole: what a dying runtime says may hold what it was working on.
@@ -261,6 +285,20 @@
   // what else is fetched are checked because fetch is told the hash here.
   const map = JSON.parse(document.querySelector('script[type="importmap"]')?.textContent ?? "{}");
   const absolute = (address) => new URL(address, document.baseURI).href;
+  const { config, preload } = dataset;
+  const inline = config.startsWith("{");
+  const from = (id) => document.getElementById(id).content.firstElementChild;
+  const core = from("bus-core");
+  const script = from("bus-main");
+  const main = absolute(script.getAttribute("src"));
+  const partsOf = (list) => list.split(" ").filter(Boolean).map(absolute);
+  // The folders that hold the bus's own files, and nothing else. The page's own is none of them: a
+  // network that delivers the page may put scripts of its own beside it. In the tree (`make dev`),
+  // where nobody does, it stands for all of them.
+  const folders = inline
+    ? [address, absolute(core.getAttribute("src")), main, ...partsOf(dataset.parts)].map((file) => new URL(".", file).href)
+    : [absolute(".")];
+  const isOwn = (file) => folders.some((folder) => file.startsWith(folder));
   const hashes = new Map(Object.entries(map.integrity ?? {}).map(([path, hash]) => [absolute(path), hash]));
   const { fetch } = window;
   const checked = (what, options) => {
@@ -299,7 +337,7 @@
       }
     },
     drop,
-    fail,
+    fail: (detail) => fail("script", detail),
     died,
     tryFetch,
     parts,
@@ -310,7 +348,7 @@
   let deadline = Date.now() + settings.boot_timeout_seconds * 1000;
   const look = () => {
     if (state === "booting" && Date.now() > deadline) {
-      fail(`It took more than ${settings.boot_timeout_seconds} seconds.`);
+      fail("slow", `That is ${settings.boot_timeout_seconds} seconds.`);
     } else if (state === "serving" && open.size) {
       try {
         python.alive();
@@ -327,13 +365,38 @@
 
   // ---- the boot ------------------------------------------------------------------------------
 
-  // A script that does not load or throws ends the boot at once. Afterwards, an error may mean
-  // that Python has died.
+  // What is the bus's own and does not load or throws ends the boot at once. What else runs in this
+  // page and fails does not: extensions bring scripts, and so do networks that deliver pages.
+  // Afterwards, an error may mean that Python has died.
   const name = (url) => String(url?.url ?? url).replace(/^.*\//, "");
+  const ownElements = new WeakSet();
+  const append = (element) => {
+    ownElements.add(element);
+    document.head.append(element);
+  };
+  // Whether an error was made in a file of the bus: by the first place that its stack names. Not in
+  // this one, whose fetch is everybody's; what the bus awaits of it is looked at where it is awaited.
+  const isOwnError = (error) => {
+    try {
+      const stack = error.stack.replace(String(error.message), ""); // Chromium has the message in it
+      const place = stack.split("\n").find((line) => /:\d+:\d+\)?$/.test(line));
+      return !place.includes(address) && folders.some((folder) => place.includes(folder));
+    } catch {
+      return false; // null, or something else without a stack
+    }
+  };
   const onError = (event) => {
-    const { target, message, reason } = event;
-    if (target instanceof HTMLElement) fail(`${name(target.src ?? target.href)} could not be loaded.`);
-    else fail(String(message ?? reason?.message ?? reason));
+    const { target, filename, message, reason, isTrusted } = event;
+    if (state === "booting" && isTrusted) {
+      if (target !== window) {
+        if (ownElements.has(target)) fail("file", `${name(target.src ?? target.href)} could not be loaded.`);
+        else log("ignored: an element that is not the bus's could not be loaded");
+      } else if (event.type === "error") {
+        if (isOwn(String(filename))) fail("script", message);
+        else log("ignored: a script that is not the bus's failed");
+      } else if (isOwnError(reason)) fail("script", reason.message);
+      else log("ignored: a promise was rejected that is not the bus's");
+    }
     look();
   };
   addEventListener("error", onError, true);
@@ -342,29 +405,56 @@
   // So does a part that is not there: without this, a missing file leaves Pyodide waiting forever.
   const begun = new Map(); // address -> promise of the answer, for the first to ask
   window.fetch = async (...args) => {
-    if (state !== "booting") return fetch(...args);
-    const answer = begun.get(absolute(args[0]?.url ?? args[0]));
+    const [what] = args;
+    const url = absolute(what?.url ?? what);
+    if (state !== "booting" || !isOwn(url)) return fetch(...args);
+    const answer = begun.get(url);
     if (answer) return answer;
     try {
       const response = await checked(...args);
-      if (!response.ok) fail(`${name(args[0])} was answered with status ${response.status}.`);
+      if (!response.ok) fail("file", `${name(url)} was answered with status ${response.status}.`);
       return response;
     } catch (error) {
-      fail(`${name(args[0])} could not be fetched, or is not the file that was built.`);
+      fail("file", `${name(url)} could not be fetched, or is not the file that was built.`);
       throw error;
     }
   };
 
-  // And so does a WebAssembly file that is none.
+  announce({ type: "BUS.LISTENING", payload: { protocol: 1 } });
+
+  if (typeof WebAssembly === "undefined") return fail("noWebAssembly", "");
+  try {
+    new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)); // the least there is
+  } catch (error) {
+    return fail("policy", error.message);
+  }
+  // Browsers from before 2021 may lack these.
+  const bytes = async (source) => (await source).arrayBuffer();
+  WebAssembly.compileStreaming ??= async (source) => WebAssembly.compile(await bytes(source));
+  WebAssembly.instantiateStreaming ??= async (source, imports) => WebAssembly.instantiate(await bytes(source), imports);
+  // A WebAssembly file that is none ends the boot as well: Pyodide would wait forever.
   const { instantiateStreaming } = WebAssembly;
-  WebAssembly.instantiateStreaming = (...args) => {
-    const made = instantiateStreaming.apply(WebAssembly, args);
-    made.catch((error) => fail(`WebAssembly: ${error.message}`));
+  WebAssembly.instantiateStreaming = (source, ...more) => {
+    const made = instantiateStreaming.call(WebAssembly, source, ...more);
+    const failed = async (error) => {
+      const { url } = await source;
+      if (isOwn(url)) fail("webAssembly", error.message);
+    };
+    made.catch(failed).catch(() => {}); // the latter where there was no answer: that is fetch's to tell
     return made;
   };
 
-  // PyScript opens IndexedDB and does not start without it, yet a cross-site iframe may be refused
-  // all storage. The bus stores nothing, so PyScript always gets this stand-in, which forgets.
+  // PyScript opens IndexedDB and a BroadcastChannel and does not start without them, yet a cross-site
+  // iframe may be refused all storage, and then both. The bus stores nothing, so PyScript always gets
+  // these stand-ins, which forget, and reach nobody.
+  // The browser's own, as far as there are any, are kept for what may have a use for them.
+  const originals = {};
+  const standIn = (what, value) => {
+    try {
+      originals[what] = window[what];
+    } catch {} // where it is refused, some browsers throw already here
+    Object.defineProperty(window, what, { value });
+  };
   const request = (result, more) => {
     const made = { result, ...more };
     queueMicrotask(() => made.onsuccess?.({ target: made }));
@@ -380,22 +470,19 @@
     put: (_value, key) => request(key),
   };
   const database = { transaction: () => ({ objectStore: () => store }), close() {} };
-  Object.defineProperty(window, "indexedDB", { value: { open: () => request(database) } });
-
-  announce({ type: "BUS.LISTENING", payload: { protocol: 1 } });
+  standIn("indexedDB", { open: () => request(database) });
+  standIn("BroadcastChannel", class { postMessage() {} close() {} });
 
   // PyScript looks for its config when it is imported, and must find the script only after the
   // hook is gone that composes worker code with Function(…), which the page's policy forbids.
-  const { config, preload } = dataset;
   // Chromium compiles a module again each time while it comes in, and never looks whether it has kept
   // the code (`MaybeCreateConsumeCodeCacheTask` in its script_streamer.cc), but it does look if the
   // file was asked for as a script. Other browsers would fetch it twice.
   const asked = "userAgentData" in navigator ? { rel: "preload", as: "script" } : { rel: "modulepreload" };
   for (const href of preload.split(" ").filter(Boolean)) {
     const integrity = hashes.get(absolute(href)) ?? "";
-    document.head.append(Object.assign(document.createElement("link"), asked, { crossOrigin: "", integrity, href }));
+    append(Object.assign(document.createElement("link"), asked, { crossOrigin: "", integrity, href }));
   }
-  const inline = config.startsWith("{");
   for (const tag of ["py-config", "mpy-config"]) {
     // The second is never used; without it, PyScript would load all its plugins for it.
     const element = document.createElement(tag);
@@ -405,12 +492,12 @@
     } else element.setAttribute("src", config);
     document.head.append(element);
   }
-  // The interpreter starts now, not when PyScript has got that far; PyScript reports its errors.
-  if (inline) import(new URL(JSON.parse(config).interpreter, document.baseURI)).catch(() => {});
+  // The interpreter starts now, not when PyScript has got that far.
+  if (inline) {
+    const { interpreter } = JSON.parse(config);
+    import(absolute(interpreter)).catch(() => fail("file", `${name(interpreter)} could not be loaded.`));
+  }
   // PyScript would fetch the script only when Python is up. The answer waits for it in `begun`.
-  const from = (id) => document.getElementById(id).content.firstElementChild;
-  const script = from("bus-main");
-  const main = absolute(script.getAttribute("src"));
   begun.set(main, window.fetch(main));
   // What takes longest begins here and not in interpreter.mjs, which has yet to be loaded itself:
   // WebAssembly is compiled while it streams in. What fails is for interpreter.mjs to tell. The
@@ -425,16 +512,23 @@
   }
   // By an element, and imported when that has run: if a frame is removed while it imports a module
   // that awaits at its top level, as PyScript's does, WebKit tries without end and the tab hangs.
-  const core = from("bus-core");
   core.addEventListener("load", async () => {
     try {
       const { hooks } = await import(core.src);
       hooks.worker.onBeforeRunAsync.clear();
-      script.addEventListener("py:done", () => fail("main.py ended without starting the bus."));
+      hooks.main.onReady.add((python) => {
+        const { runAsync } = python;
+        python.runAsync = (...args) => {
+          const run = runAsync(...args);
+          run.catch((error) => fail("script", `main.py: ${error.type ?? error.name}`));
+          return run;
+        };
+      });
+      script.addEventListener("py:done", () => fail("script", "main.py ended without starting the bus."));
       document.head.append(script);
     } catch (error) {
-      fail(`PyScript could not be loaded: ${error.message}`);
+      fail("script", `PyScript could not be loaded: ${error.message}`);
     }
   });
-  document.head.append(core);
+  append(core);
 })();

@@ -11,8 +11,8 @@ const folder = at(PARTS.folder); // with pyodide.mjs and what Pyodide looks for 
 const mark = (name) => performance.mark(`sso-bus:${name}`);
 const output = { stdout: console.log, stderr: console.error }; // until PyScript says where it wants it
 
-// From the early listener. A plain fetch that fails ends the boot; here there is still the stock boot to try.
-const { tryFetch, parts } = globalThis.ssoBus;
+// From the early listener.
+const { parts, fail } = globalThis.ssoBus;
 
 mark("interpreter");
 const restored = restore();
@@ -23,10 +23,17 @@ export async function loadPyodide(options = {}) {
   try {
     return await restored;
   } catch (error) {
-    console.warn(`sso-bus: stock boot, because ${String(error?.message ?? error).split("\n")[0]}`);
-    return stock(options);
+    console.warn(`sso-bus: stock boot, because ${firstLine(error)}`);
+  }
+  try {
+    return await stock(options);
+  } catch (error) {
+    fail(`Pyodide: ${firstLine(error)}`);
+    throw error;
   }
 }
+
+const firstLine = (error) => String(error?.message ?? error).split("\n")[0];
 
 async function restore() {
   // These are on their way already. That the library is the right one to the byte is checked by the browser; the wasm of
@@ -124,7 +131,7 @@ function withoutFetching(urls) {
 // Pyodide as it comes, with the wheels and the bus unpacked into it.
 async function stock(options) {
   const archives = [...PARTS.wheels.map((url) => [url, "wheel"]), ...PARTS.archives.map((url) => [url, "zip"])];
-  const buffers = archives.map(async ([url]) => (await tryFetch(at(url))).arrayBuffer());
+  const buffers = archives.map(async ([url]) => (await fetch(at(url))).arrayBuffer());
   const { loadPyodide } = await import(`${folder}pyodide.mjs`);
   const pyodide = await loadPyodide({
     ...options,

@@ -16,16 +16,40 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
 from bus import PROTOCOL, VERSION
 from bus.errors import BusError, Detail, Rejected
-from bus.urls import url_problem
+from bus.urls import redirect_url_problem
 
 MAX_DETAILS: Final = 64
 """At most so many fields are named in one `INVALID_PAYLOAD`."""
 MAX_LOC: Final = 128
-"""A longer name of an unknown key is cut to so many characters."""
+"""A longer name of an unknown key is cut to so many characters (UTF-16 code units)."""
+
+
+def _at_most(units: int) -> AfterValidator:
+    """Limit a string's length in UTF-16 code units (protocol.md, "Envelope").
+
+    pydantic counts code points, as JSON Schema does, and there may be fewer of those.
+    """
+
+    def check(value: str) -> str:
+        if _units(value) > units:
+            raise PydanticKnownError("string_too_long", {"max_length": units})
+        return value
+
+    return AfterValidator(check)
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _cut(text: str, units: int) -> str:
+    """Return the start of `text`, at most `units` UTF-16 code units, with no half of a pair."""
+    start = text[:units].encode("utf-16-le", "surrogatepass")[: units * 2]
+    return start.decode("utf-16-le", "ignore")
 
 
 class _Strict(BaseModel):
@@ -40,7 +64,9 @@ class Wire(BaseModel):
 
 # -- host to bus ---------------------------------------------------------------------------------
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=128), _at_most(128)]
+"""A request's name, of the host's choice."""
+_ID: Final[TypeAdapter[str]] = TypeAdapter(Id)
 
 
 class Envelope(BaseModel):
@@ -58,7 +84,7 @@ class Envelope(BaseModel):
 
 
 def _redirect_url(value: str) -> str:
-    if problem := url_problem(value):
+    if problem := redirect_url_problem(value):
         raise PydanticCustomError("redirect_url", "{problem}", {"problem": problem})
     return value
 
@@ -69,18 +95,25 @@ class SsoPayload(_Strict):
     An optional field that was not sent is the empty string, which none can be when sent.
     """
 
-    code: Annotated[str, StringConstraints(min_length=1, max_length=4096), Field(repr=False)]
+    code: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=4096),
+        _at_most(4096),
+        Field(repr=False),
+    ]
     """What the identity provider gave after the redirect. A credential, good for one use."""
     redirectUrl: Annotated[
         str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_redirect_url)
     ]
     """The redirect URL that the code was issued for, character for character: absolute, https (http on
-    a loopback host), no user info, no fragment."""
+    a loopback host), ASCII, the host as the URL standard serialises it, no user info, no fragment."""
     codeVerifier: Annotated[
         str, StringConstraints(pattern=r"^[A-Za-z0-9\-._~]{43,128}$"), Field(repr=False)
     ] = ""
     """The verifier of PKCE (RFC 7636). An OpenID Connect provider requires it."""
-    nonce: Annotated[str, StringConstraints(min_length=1, max_length=255), Field(repr=False)] = ""
+    nonce: Annotated[
+        str, StringConstraints(min_length=1, max_length=255), _at_most(255), Field(repr=False)
+    ] = ""
     """The nonce of OpenID Connect. Refused where the provider has no use for it."""
 
 
@@ -230,6 +263,8 @@ FROM_BUS: Final = frozenset(
 )
 _REPLY = ("_FULFILLED", "_REJECTED")
 _TYPE = re.compile(r"[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*")
+# How the early listener's text begins, whatever follows: the type, then the id if it was usable.
+_HEAD = re.compile(r'\{\s*"type"\s*:\s*"([^"\\]*)"(?:\s*,\s*"id"\s*:\s*("(?:[^"\\]|\\.)*"))?')
 
 
 def is_request_type(type_: str) -> bool:
@@ -243,12 +278,27 @@ def is_request_type(type_: str) -> bool:
 
 
 def parse_envelope(text: str) -> Envelope | None:
-    """Return the frame of a message, or None if it is no request and is met with silence."""
+    """Return the frame of a message, or None if it is no request and is met with silence.
+
+    Text that begins as a request is never met with silence, even where the rest cannot be read:
+    the early listener has taken it for one, and the host waits for the reply.
+    """
     try:
         envelope = Envelope.model_validate_json(text)
     except ValidationError:
-        return None
+        head = _HEAD.match(text)
+        if head is None:
+            return None
+        problem = "The message is not what the early listener hands on."
+        envelope = Envelope(type=head[1], id=_usable_id(head[2]), problem=problem)
     return envelope if is_request_type(envelope.type) else None
+
+
+def _usable_id(text: str | None) -> str | None:
+    try:
+        return None if text is None else _ID.validate_json(text)
+    except ValidationError:
+        return None
 
 
 def require(envelope: Envelope, served: Collection[str] = SERVED) -> None:
@@ -279,7 +329,9 @@ def invalid_payload(errors: list[ErrorDetails]) -> BusError:
     details = tuple(
         # The first two parts of a place are the union's tag and "payload".
         Detail(
-            tuple(part[:MAX_LOC] if isinstance(part, str) else part for part in item["loc"][2:]),
+            tuple(
+                _cut(part, MAX_LOC) if isinstance(part, str) else part for part in item["loc"][2:]
+            ),
             _MESSAGES.get(item["type"], item["msg"]),
         )
         for item in errors[:MAX_DETAILS]
@@ -314,12 +366,15 @@ class LegacyCredentials(Wire):
 
 def _one_shape(value: object) -> object:
     # A null stands for a field that is not there, as many backends write it.
-    if isinstance(value, dict) and all(isinstance(value.get(name), str) for name in _TOKENS):
-        raise PydanticCustomError("two_shapes", "holds both kinds of credentials at once")
+    if isinstance(value, dict):
+        there = {name for name, token in value.items() if token is not None}
+        if there & LegacyCredentials.model_fields.keys() and (
+            there & MigratedCredentials.model_fields.keys()
+        ):
+            raise PydanticCustomError("two_shapes", "holds both kinds of credentials at once")
     return value
 
 
-_TOKENS: Final = ("idToken", "refreshToken", "legacy_token")
 Credentials = Annotated[MigratedCredentials | LegacyCredentials, BeforeValidator(_one_shape)]
 JsonObject = dict[str, Any]
 """An object that came out of a JSON parser. Not pydantic's JsonValue: that one stops at 49 levels

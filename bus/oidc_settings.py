@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from bus.setting_types import HttpUrl, Origin, Table, distinct
-from bus.urls import origin_of
+from bus.setting_types import FetchedUrl, HttpUrl, Origin, Table, distinct
+from bus.urls import origin_of, policy_problem
 
 DEFAULT_SCOPE: Final = "openid profile email offline_access"
 WELL_KNOWN: Final = "/.well-known/openid-configuration"
@@ -87,10 +87,10 @@ class OidcSso(Table):
         Annotated[tuple[Origin, ...], Field(strict=False), AfterValidator(distinct)] | None
     ) = None
     """The origins that the bus may fetch from. The build fills it in where it is not set."""
-    discovery_url: HttpUrl | None = None
-    token_endpoint: HttpUrl | None = None
-    jwks_uri: HttpUrl | None = None
-    userinfo_endpoint: HttpUrl | None = None
+    discovery_url: FetchedUrl | None = None
+    token_endpoint: FetchedUrl | None = None
+    jwks_uri: FetchedUrl | None = None
+    userinfo_endpoint: FetchedUrl | None = None
     extra_params: Annotated[dict[str, str], Field(default_factory=dict), AfterValidator(_params)]
     """More parameters for the token endpoint."""
     extra_headers: Annotated[dict[str, str], Field(default_factory=dict), AfterValidator(_headers)]
@@ -120,6 +120,13 @@ class OidcSso(Table):
             "userinfo_endpoint": self.userinfo_endpoint if self.userinfo else None,
         }
         return {name: origin_of(url) for name, url in urls.items() if url}
+
+    @model_validator(mode="after")
+    def _issuer_can_be_asked(self) -> Self:
+        # Not where it is only a name: where discovery_url is set, or all endpoints are.
+        if self.discovery and not self.discovery_url and (problem := policy_problem(self.issuer)):
+            raise _wrong(f"issuer {problem}")
+        return self
 
     @model_validator(mode="after")
     def _all_listed(self) -> Self:

@@ -9,9 +9,9 @@ from typing import Protocol
 class Inbound:
     """One message as it came in: the facts that the gate judges, and its text.
 
-    `text` is JSON made where `event.data` was read: `type`, and of `payload` and `id` what was
-    there. Where those were unusable (protocol.md, "Envelope"), `text` has `problem` in place of
-    them, a sentence without any value.
+    `text` is JSON made where `event.data` was read: `type`, then `id` if there was a usable one,
+    then `payload`. Where something was unusable (protocol.md, "Envelope"), `text` has `problem` in
+    place of the payload, a sentence without any value.
     """
 
     number: int
@@ -87,14 +87,19 @@ class Verify(Protocol):
     async def __call__(self, algorithm: str, *, jwk: str, signed: bytes, signature: bytes) -> bool:
         """Whether `signature` over `signed` was made with the private part of `jwk`.
 
-        `algorithm` is RS256, ES256 or EdDSA with Ed25519 (RFC 7518, 3.1; RFC 8037, 3.1), `jwk` a
-        public key as JSON text (RFC 7517). A key that cannot be one makes it False.
-        Raises `NoSuchAlgorithm` where the browser lacks the algorithm.
+        `algorithm` is RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA with
+        Ed25519 (RFC 7518, 3.1; RFC 8037, 3.1), `jwk` a public key as JSON text (RFC 7517).
+        Raises `UnusableKey` for a key that cannot be one, and `NoSuchAlgorithm` where the browser
+        lacks the algorithm.
         """
 
 
 class NoSuchAlgorithm(Exception):
     """The browser cannot check signatures of this kind."""
+
+
+class UnusableKey(Exception):
+    """The browser cannot import this key."""
 
 
 Now = Callable[[], float]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bus.setting_types import HttpUrl, Table
+from bus.setting_types import FetchedUrl, Table
 from bus.urls import origin_of
 
 
@@ -13,9 +13,9 @@ class SessionSettings(Table):
 
     persist: Literal["partition", "memory"] = "partition"
     """Where: in the browser's partition for this bus under this host's site, or in memory."""
-    refresh_url: HttpUrl | None = None
+    refresh_url: FetchedUrl | None = None
     """Where a `json` backend refreshes; OpenID Connect uses its token endpoint."""
-    revoke_url: HttpUrl | None = None
+    revoke_url: FetchedUrl | None = None
     """Where a `json` backend revokes, if it does; OpenID Connect uses its revocation endpoint."""
     refresh_margin_seconds: Annotated[float, Field(ge=61, le=600)] = 90
     """An ID token is refreshed so many seconds before it expires."""
@@ -33,7 +33,7 @@ class SessionSettings(Table):
 class PasswordSettings(Table):
     """`[bus.password]`: users can sign in with an e-mail address and a password."""
 
-    sign_in_url: HttpUrl
+    sign_in_url: FetchedUrl
     """Where a `json` backend signs users in: an absolute URL, https or loopback."""
 
     @property

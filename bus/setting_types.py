@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
-from bus.urls import origin_problem, url_problem
+from bus.urls import origin_problem, policy_problem, url_problem
 
 
 class Table(BaseModel):
@@ -30,6 +30,14 @@ def _url(value: str) -> str:
     return value
 
 
+def _fetched(value: str) -> str:
+    if problem := policy_problem(value):
+        raise PydanticCustomError(
+            "policy", "{value} {problem}", {"value": repr(value), "problem": problem}
+        )
+    return value
+
+
 def distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     """Return `values`, which must hold something, and nothing twice."""
     if not values:
@@ -40,7 +48,10 @@ def distinct(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Origin = Annotated[str, AfterValidator(_origin)]
-"""An exact origin, as browsers write it."""
+"""An exact origin, as browsers write it, that a policy can name."""
 
 HttpUrl = Annotated[str, AfterValidator(_url)]
 """An absolute URL, https or loopback."""
+
+FetchedUrl = Annotated[HttpUrl, AfterValidator(_fetched)]
+"""An absolute URL, https or loopback, that the bus fetches from."""

@@ -7,7 +7,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bus.oidc_settings import OidcSso
 from bus.session_settings import PasswordSettings, SessionSettings
-from bus.setting_types import HttpUrl, Origin, Table, distinct
+from bus.setting_types import FetchedUrl, Origin, Table, distinct
 from bus.urls import origin_of
 
 
@@ -15,7 +15,7 @@ class JsonSso(Table):
     """`[bus.sso]` for a backend that speaks the bus's own contract."""
 
     provider: Literal["json"] = "json"
-    exchange_url: HttpUrl
+    exchange_url: FetchedUrl
     """Where codes are exchanged: an absolute URL, https or loopback."""
 
     @property

@@ -2,47 +2,69 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Iterator
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
+class _Flight(Generic[T]):
+    """A piece of work, and a future for each who waits for it."""
+
+    def __init__(self, work: asyncio.Future[T]) -> None:
+        self.work = work
+        self.waiters: set[asyncio.Future[None]] = set()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody still waits.
+
+        `Task.cancel` cancels what the task waits for at once, and wakes the task later. So a waiter
+        that was cancelled counts no more, before it has run.
+        """
+        return not all(waiter.cancelled() for waiter in self.waiters)
+
+
 class SingleFlight(Generic[K, T]):
     """Runs each piece of work once while it is in flight; its last waiter takes it along."""
 
     def __init__(self) -> None:
-        self._flights: dict[K, asyncio.Future[T]] = {}
-        self._waiters: dict[asyncio.Future[T], int] = {}
+        self._flights: dict[K, _Flight[T]] = {}
 
     def __iter__(self) -> Iterator[K]:
-        """The keys of what is in flight, the first to start first."""
-        return iter(self._flights)
+        """The keys of what is in flight and still waited for, the first to start first."""
+        return (key for key, flight in self._flights.items() if flight.wanted)
 
     async def join(self, key: K, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return the result of the work under `key`, started now if it is not in flight.
 
-        Cancelling one waiter leaves the others alone.
+        Cancelling one waiter leaves the others alone. Work that nobody waits for any more is not in
+        flight, from the moment that its last waiter is cancelled: whoever asks then starts afresh.
         """
         flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = asyncio.ensure_future(start())
-            flight.add_done_callback(lambda done: self._forget(key, done))
-        self._waiters[flight] = self._waiters.get(flight, 0) + 1
+        if flight is None or not flight.wanted:
+            flight = self._flights[key] = _Flight(asyncio.ensure_future(start()))
+            flight.work.add_done_callback(partial(self._land, key, flight))
+        # A future of this waiter's own, and not asyncio.shield: from Python 3.14 on, that reports a
+        # failure as a defect if one of its waiters was cancelled, though the others get to see it.
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        flight.waiters.add(waiter)
         try:
-            # Not asyncio.shield: from Python 3.14 on, it reports a failure as a defect if one of
-            # its waiters was cancelled, though the others get to see it.
-            await asyncio.wait({flight})
-            return flight.result()
+            await waiter
+            return flight.work.result()
         finally:
-            self._waiters[flight] -= 1
-            if not self._waiters[flight]:
-                del self._waiters[flight]
-                # Forgotten at once, not when the cancellation has run its course: whoever asks
-                # for the same thing now starts afresh.
+            flight.waiters.remove(waiter)
+            if not flight.wanted:
                 self._forget(key, flight)
-                flight.cancel()
+                flight.work.cancel()
 
-    def _forget(self, key: K, flight: asyncio.Future[T]) -> None:
+    def _land(self, key: K, flight: _Flight[T], _: asyncio.Future[T]) -> None:
+        self._forget(key, flight)
+        for waiter in flight.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _forget(self, key: K, flight: _Flight[T]) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]

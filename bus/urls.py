@@ -1,4 +1,4 @@
-"""Which URLs and origins are acceptable, judged by the URL standard's own parser."""
+"""Which URLs and origins are acceptable, judged by a parser that follows the URL standard."""
 
 import re
 from ipaddress import ip_address, ip_network
@@ -10,6 +10,9 @@ from pydantic_core import Url, ValidationError
 _REPAIRED = re.compile(r"[\x00-\x20\\\x7f-\x9f\u2028\u2029]")
 # The URL standard's hosts may hold more, ";" and "*" among it, which mean something in a policy.
 _HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:]+\]")
+# What a Content-Security-Policy can name (CSP Level 3, 2.3.1, "host-part"). It also has "*", and in
+# newer drafts a dot at the end, which browsers do not all know.
+_POLICY_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 # Spelled out, because newer Pythons count ::ffff:127.0.0.1 in.
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
@@ -52,6 +55,52 @@ def url_problem(text: str) -> str | None:
     return None
 
 
+def redirect_url_problem(text: str) -> str | None:
+    """Return what keeps `text` from being a redirect URL (protocol.md, "Fields"), or None.
+
+    Only ASCII, and the host as the URL standard serialises it, so that nobody who compares the
+    text with another takes it for what a browser does not.
+    """
+    if not text.isascii():
+        return "must be ASCII: encode the rest, as the URL standard's parser does"
+    if problem := url_problem(text):
+        return problem
+    if _written_host(text) != Url(text).host:
+        return "must have its host as the URL standard serialises it"
+    return None
+
+
+def _written_host(url: str) -> str:
+    """Return the host of a URL that passed `url_problem`, as it is written there."""
+    authority = re.split(r"[/?]", url.split("://", 1)[1], maxsplit=1)[0]
+    return re.sub(r":[0-9]*$", "", authority)
+
+
+def policy_problem(url: str) -> str | None:
+    """Return what keeps a policy from naming the host of a URL that passed `url_problem`, or None.
+
+    The bus is served with a Content-Security-Policy that lists who may embed it and what it may
+    fetch from. A browser passes over a source that it cannot read there.
+    """
+    parsed = Url(url)
+    host = parsed.host or ""
+    if _POLICY_HOST.fullmatch(host):
+        return None
+    if not host.startswith("["):
+        return (
+            "has a host that no Content-Security-Policy can name: use one whose labels hold only "
+            "letters, digits and hyphens, without a dot at the end"
+        )
+    instead = "a host name"
+    if is_loopback(host):
+        port = "" if parsed.port in (80, 443) else f":{parsed.port}"
+        instead = " or ".join(f"{parsed.scheme}://{name}{port}" for name in _INSTEAD)
+    return f"is at an IPv6 address, which no Content-Security-Policy can name: use {instead}"
+
+
+_INSTEAD = ("localhost", "127.0.0.1")
+
+
 def origin_of(url: str) -> str:
     """Return the origin of a URL that passed `url_problem`, as browsers write it."""
     parts = urlsplit(str(Url(url)))
@@ -59,7 +108,10 @@ def origin_of(url: str) -> str:
 
 
 def origin_problem(text: str) -> str | None:
-    """Return what keeps `text` from being an exact origin as browsers write it, or None."""
+    """Return what keeps `text` from being an exact origin as browsers write it, or None.
+
+    Origins stand in the bus's policy, so one that no policy can name is none either.
+    """
     if text in ("*", "null", ""):
         return "is no origin: list each host page's origin, such as https://app.example.com"
     if "*" in text:
@@ -69,4 +121,4 @@ def origin_problem(text: str) -> str | None:
     exact = origin_of(text)
     if text != exact:
         return f"must be just the origin, as browsers write it: {exact}"
-    return None
+    return policy_problem(text)

@@ -13,7 +13,7 @@ export interface JsonObject {
 export interface SsoPayload {
   /** What the identity provider gave after the redirect. A credential, good for one use. */
   code: string;
-  /** The redirect URL that the code was issued for, character for character: absolute, https (http on a loopback host), no user info, no fragment. */
+  /** The redirect URL that the code was issued for, character for character: absolute, https (http on a loopback host), ASCII, the host as the URL standard serialises it, no user info, no fragment. */
   redirectUrl: string;
   /** The verifier of PKCE (RFC 7636). An OpenID Connect provider requires it. */
   codeVerifier?: string;
@@ -168,8 +168,8 @@ export interface ReadyPayload {
   protocol: 1;
   /** What stands before the dot in the types that it serves, such as "AUTH". */
   services: string[];
-  /** The types of requests that this build serves. Ask this list, never the version. */
-  types?: string[];
+  /** The types of the requests that this build serves, such as "AUTH.SSO". */
+  types: string[];
 }
 
 /** `BUS.READY`: Python serves. */
@@ -202,6 +202,7 @@ export type ClientCode =
   | "BUS_RELOADED"
   | "POPUP_BLOCKED"
   | "POPUP_CLOSED"
+  | "NO_ANSWER"
   | "STATE_MISMATCH"
   | "ISSUER_MISMATCH";
 
@@ -298,9 +299,9 @@ export declare const DEFAULT_TIMEOUT: 60000;
 export interface EmbedOptions {
   /** The address of the bus page. */
   src: string | URL;
-  /** The default limit of a request, in milliseconds. */
+  /** The default limit of a request, in milliseconds; Infinity: none. */
   timeout?: number | undefined;
-  /** The element that gets the iframe; else the body. */
+  /** The element that gets the iframe; else the body. `document.documentElement`: it outlives the body. */
   container?: Element | undefined;
   /** The iframe's title, for those who cannot see that it is hidden. */
   title?: string | undefined;
@@ -311,7 +312,7 @@ export interface EmbedOptions {
 }
 
 export interface RequestOptions {
-  /** The limit, in milliseconds. */
+  /** The limit, in milliseconds; Infinity: none. */
   timeout?: number | undefined;
   /** Gives the request up when it is aborted. */
   signal?: AbortSignal | undefined;
@@ -322,6 +323,8 @@ export interface Bus {
   readonly iframe: HTMLIFrameElement;
   /** The origin of the bus. */
   readonly origin: string;
+  /** The default limit of a request, in milliseconds. */
+  readonly timeout: number;
   /** Resolves when Python serves, or rejects with a BusError. Requests may be made before. */
   readonly ready: Promise<ReadyPayload>;
   /** Asks the bus; rejects with a BusError. */
@@ -346,5 +349,8 @@ export interface Bus {
   destroy(): void;
 }
 
-/** Embeds a bus in this page. Throws TypeError for an address that is none. */
+/**
+ * Embeds a bus in this page. Throws TypeError for an address or a limit that is none, and where there
+ * is no page, as on a server that renders one. (Importing this module is harmless there.)
+ */
 export declare function embed(options: EmbedOptions): Bus;

@@ -20,8 +20,11 @@ const BOOTING = 3000; // a bus that is not ready by then is asked whether it eve
 
 // When a frame goes while it loads a module that awaits at its top level, as PyScript does, WebKit
 // tries to evaluate that again without end, and the tab hangs.
-const WEBKIT = navigator.vendor.startsWith("Apple");
+const WEBKIT = globalThis.navigator?.vendor?.startsWith("Apple"); // a server that renders pages has none
 const BOOT = 30_000; // milliseconds after which a bus is up or never will be
+
+const INSECURE = /^http:\/\/(?!(localhost|[^:]*\.localhost|127(\.\d+){3}|\[::1\])(:|$))/; // http:, but not on this machine
+const SAYABLE = /^https?:\/\/[a-z\d.-]+(:\d+)?$/; // the origins that frame-ancestors can name (CSP 3, host-source)
 
 /**
  * Why a request failed.
@@ -51,19 +54,22 @@ export class BusError extends Error {
  * element that gets the iframe. `title`: the iframe's title. `replyPort`: false makes replies come
  * to this window instead of over a port. `debug`: true, or a function that takes a line: says each
  * message's direction, type, id and milliseconds, never its payload.
- * Returns {iframe, origin, ready, request, on, destroy}. Throws TypeError for a bad `src`.
+ * Returns {iframe, origin, timeout, ready, request, on, destroy}. Throws TypeError for a bad `src` or
+ * `timeout`, and where there is no page to embed in.
  */
-export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.body, title = "Single sign-on", replyPort = true, debug }) {
+export function embed({ src, timeout = DEFAULT_TIMEOUT, container = globalThis.document?.body, title = "Single sign-on", replyPort = true, debug }) {
+  if (!container) throw new TypeError("The container of the iframe is not there (yet): embed in a browser, after it, in a module script for instance.");
+  mustBeTime(timeout);
   const url = new URL(src, document.baseURI);
   if (!/^https?:$/.test(url.protocol)) throw new TypeError(`src must be an http(s) address, not ${url.protocol}`);
-  if (!container) throw new TypeError("The container of the iframe is not there (yet): embed after it, in a module script for instance.");
   const { origin } = url;
   const listeners = new Map(); // type -> set of callbacks
   const pending = new Map(); // id -> request
   const policies = []; // what this page's own policy has forbidden
   const born = Date.now();
-  let attached = false; // the iframe has been in the page
-  let listening = false; // the document in the iframe has said so
+  let attached = false; // the iframe is in the page
+  let spoken; // the window whose document has said LISTENING
+  let known = false; // a document has ever said so: this page is allowed
   let expected = false; // a load event is to come of a document that said LISTENING already
   let loadedAt = -Infinity; // when the last load event was that came before a LISTENING
   let settled = false; // `ready` is
@@ -114,8 +120,10 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     for (const request of [...pending.values()]) if (only(request)) request.fail(error);
   };
   const isSent = (request) => request.sent;
+  // A frame that was taken out of the page has another window when it is put back.
+  const listening = () => spoken?.closed === false;
   const flush = () => {
-    if (!listening) return;
+    if (!listening()) return;
     let room = MOST - [...pending.values()].filter(isSent).length;
     for (const request of pending.values()) if (!request.sent && room-- > 0) request.send();
   };
@@ -123,7 +131,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   // ---- what is wrong when the bus is silent ------------------------------------------------
 
   const conclude = (code, message, evidence) => {
-    if (listening || destroyed) return;
+    if (listening() || destroyed) return;
     fault = new BusError(code, message, { evidence });
     console.error(`sso-bus: ${code}: ${message}\n${evidence.map((line) => `- ${line}\n`).join("")}See ${fault.help}`);
     endReady(fault);
@@ -131,16 +139,18 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
   };
 
   const misconfigured = () => {
+    const { origin: own } = self;
     const sandbox = iframe.getAttribute("sandbox");
     const lacks = ["allow-scripts", "allow-same-origin"].filter((word) => sandbox !== null && !iframe.sandbox.contains(word));
     if (policies.length) return ["This page's own Content-Security-Policy forbids the bus: add its origin to frame-src.", policies];
     if (lacks.length) return [`The iframe is sandboxed too tightly: add ${lacks.join(" and ")} to its sandbox attribute.`, [`sandbox="${sandbox}"`]];
-    if (self.origin === "null")
-      return ["This page has no origin of its own (sandboxed, data: or file:), so no bus can allow it.", ['self.origin is "null"']];
-    if (location.protocol === "https:" && url.protocol === "http:" && !/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname))
+    if (own === "null")
+      return ["This page has no origin of its own (sandboxed, data: or file:), so no bus can allow it.", [`self.origin is "${own}"`]];
+    if (!SAYABLE.test(own) || INSECURE.test(own))
+      return ["No bus can allow this page's origin: it must be https: (http: on localhost), with a host name of letters, digits and hyphens.", [`self.origin is "${own}"`]];
+    if (own.startsWith("https:") && INSECURE.test(origin))
       return ["An https: page cannot embed an http: bus: serve the bus over https:.", [`src is at ${origin}`]];
     if (elsewhere) return [`src leads to ${elsewhere}: give that address as src.`, [`BUS.LISTENING came from ${elsewhere}, not from ${origin}`]];
-    return null;
   };
 
   const diagnose = async (loaded) => {
@@ -161,11 +171,13 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     }
     if (mine !== turn) return;
     evidence.push(asked);
-    const nobody = `Nobody answers at ${url.href}: the bus is down, or the address is wrong.`;
-    if (up === false) return conclude("BUS_UNREACHABLE", nobody, evidence);
+    const nobody = navigator.onLine ? "the bus is down, the address is wrong, or a blocker is in the way (an extension, a proxy)" : "the browser is offline";
+    if (up === false) return conclude("BUS_UNREACHABLE", `Nobody answers at ${url.href}: ${nobody}.`, evidence);
     if (!loaded) return; // it may only be slow
-    const refused = `The bus at ${origin} probably does not allow this page's origin, ${self.origin}: add it to allowed_origins in the bus's settings.`;
-    conclude("NOT_ALLOWED", `${refused} Or there is no bus at ${url.href}${up ? "" : ", or it is down"}.`, evidence);
+    const refused = known
+      ? "The iframe shows no bus any more."
+      : `The bus at ${origin} has not spoken to this page. If it never does, it probably does not allow this page's origin: add ${self.origin} to allowed_origins in its settings. If it does for others, a blocker is in the way (an extension, a proxy).`;
+    conclude("NOT_ALLOWED", `${refused} Or there is no bus at ${url.href}, or its scripts come with a wrong type${up ? "" : ", or it is down"}.`, evidence);
   };
 
   const onViolation = ({ effectiveDirective, blockedURI, disposition }) => {
@@ -181,7 +193,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     // Another document than the one that was asked: it knows nothing of that.
     loadedAt = performance.now();
     reloaded();
-    listening = false;
+    spoken = null;
     fault = null;
     const mine = ++turn;
     setTimeout(() => mine === turn && diagnose(true), GRACE);
@@ -193,7 +205,8 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
 
   const onListening = () => {
     reloaded(); // a bus that says so anew knows nothing of what was sent before
-    listening = true;
+    spoken = iframe.contentWindow;
+    known = true;
     up = false;
     expected = performance.now() - loadedAt > SAME;
     loadedAt = -Infinity;
@@ -224,25 +237,29 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
 
   const unheard = () => (iframe.isConnected ? `: ${origin} has said nothing` : ": its iframe is not in the page");
 
+  // Has the iframe gone, with a part of the page that was replaced for instance, or come back?
+  const attend = () => {
+    if (iframe.isConnected === attached) return;
+    attached = !attached;
+    if (attached) return void (fault?.code === "DESTROYED" && (fault = null));
+    spoken = null;
+    expected = false;
+    fault = new BusError("DESTROYED", "The bus's iframe was removed from the page.");
+    endReady(fault);
+    failAll(fault);
+  };
+
   // Timers stand still while a computer sleeps, so time limits go by the clock.
   const look = () => {
     clearTimeout(timer);
     if (destroyed) return;
+    attend();
     const now = Date.now();
-    if (iframe.isConnected && !attached) {
-      attached = true;
-      if (fault?.code === "DESTROYED") fault = null;
-    } else if (attached && !iframe.isConnected) {
-      attached = listening = expected = false;
-      fault = new BusError("DESTROYED", "The bus's iframe was removed from the page.");
-      endReady(fault);
-      failAll(fault);
-    }
     const late = [...pending.values()].filter(({ until }) => now >= until);
     if (late.length) afterMessages(() => late.forEach((request) => request.expire()));
     if (!turn && now >= born + SILENT) diagnose(false);
     if (now >= born + timeout)
-      endReady(new BusError("TIMEOUT", `The bus was not ready within ${timeout} ms${listening ? ": it listens, but its Python has not started" : unheard()}.`));
+      endReady(new BusError("TIMEOUT", `The bus was not ready within ${timeout} ms${listening() ? ": it listens, but its Python has not started" : unheard()}.`));
     const next = Math.min(settled ? Infinity : born + timeout, ...[...pending.values()].map(({ until }) => until));
     if (settled && !pending.size) return;
     timer = setTimeout(look, Math.min(LOOK, Math.max(1, next - now)));
@@ -270,6 +287,8 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
       if (destroyed) return reject(new BusError("DESTROYED", "The bus was destroyed."));
       const aborted = () => new BusError("ABORTED", "The request was aborted.", { cause: signal.reason });
       if (signal?.aborted) return reject(aborted());
+      mustBeTime(limit);
+      attend();
       if (fault) return reject(fault);
 
       const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -316,7 +335,7 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
           if (entry.sent) post({ type: "BUS.CANCEL", payload: { id } });
           entry.fail(error);
         },
-        expire: () => entry.giveUp(new BusError("TIMEOUT", `No answer within ${limit} ms${entry.sent ? "" : listening ? ": too many requests before it" : unheard()}.`)),
+        expire: () => entry.giveUp(new BusError("TIMEOUT", `No answer within ${limit} ms${entry.sent ? "" : listening() ? ": too many requests before it" : unheard()}.`)),
       };
       const onAbort = () => entry.giveUp(aborted());
       signal?.addEventListener("abort", onAbort);
@@ -364,7 +383,12 @@ export function embed({ src, timeout = DEFAULT_TIMEOUT, container = document.bod
     setTimeout(leave, BOOT);
   };
 
-  return { iframe, origin, ready, request, on, destroy };
+  return { iframe, origin, timeout, ready, request, on, destroy };
+}
+
+// A time limit that is none would be asked after without a pause.
+function mustBeTime(limit) {
+  if (typeof limit !== "number" || Number.isNaN(limit)) throw new TypeError("timeout must be a number of milliseconds.");
 }
 
 // Calls back when what has arrived by now has been heard: an answer that is there wins.

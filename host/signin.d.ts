@@ -15,8 +15,8 @@ export interface SignInOptions {
   issuer?: string | undefined;
   /** Whether a nonce is sent along, for OpenID Connect. */
   nonce?: boolean | undefined;
-  /** More parameters for the authorization endpoint. */
-  params?: Record<string, string> | undefined;
+  /** More parameters for the authorization endpoint; undefined and null ones are left out. */
+  params?: Record<string, string | undefined | null> | undefined;
 }
 
 export interface PopupOptions extends SignInOptions {
@@ -49,6 +49,7 @@ export declare function startSignIn(options: SignInOptions & { popup?: false }):
 
 /**
  * On the page that the provider redirects to: checks its answer and has the bus exchange the code.
- * Null where the address holds no answer of a sign-in. Rejects with a BusError.
+ * Null where the address holds no answer to a sign-in that this tab began, or where another page waits
+ * for it. Rejects with a BusError, or with a TypeError for options that cannot work.
  */
 export declare function finishSignIn(options: FinishOptions): Promise<SignedIn | null>;

@@ -6,32 +6,45 @@
 //
 // What a sign-in needs until its answer comes (state, verifier, nonce) is kept in this tab's session
 // storage for a redirect, in this page's memory for a popup, and deleted when the answer is taken.
-import { BusError } from "./client.js";
+// All times are milliseconds.
+import { BusError, DEFAULT_TIMEOUT } from "./client.js";
 
-const JOURNEY = "sso-bus.journey"; // the one redirect that this tab has under way
-const POPUP = "popup."; // a state that starts so belongs to a page that waits for its popup
-const LOOK = 200; // how often that page looks at its popup, in milliseconds
-const AGAIN = 5000; // so long may finishSignIn be called again after its bus was destroyed, in milliseconds
-const HANDED = 5000; // so long a popup waits for its opener to take the answer, in milliseconds
-const OLD = 3_600_000; // an answer that comes later belongs to nothing any more, in milliseconds
+const JOURNEY = "sso-bus.journey"; // session storage: the one redirect that this tab has under way
+const USED = "sso-bus.used"; // session storage: how the states began whose answers this tab has taken
+const KEY = 20; // so many of a state's 43 characters tell it apart, and are not enough to forge it
+const MOST = 16; // so many of these beginnings are kept
+const WAITING = "sso-bus.waiting"; // a property of a window that waits for popups: what takes their answers
+const LOOK = 50; // how often that window looks at its popup
+const BACK = 500; // so long a popup may be back at this origin without an answer
+const HANDED = 5000; // so long a popup waits to be closed
+const LONG = 2 ** 31 - 1; // the time limit of an exchange whose callers each have their own; timers know no longer one
+const UNSENT = 600_000; // so long a code that was not sent may be asked with (RFC 6749, 4.1.2: its life)
+const OLD = 3_600_000; // an answer that comes later belongs to nothing any more
 const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
-const ANSWER = ["code", "state", "iss", "error", "error_description", "error_uri", "session_state"];
+// The parameters of an answer (RFC 6749, 4.1.2; RFC 9207): three of an error's, three others, and then
+// what some providers add to them.
+const ANSWER = "error error_description error_uri code state iss error_subcode session_state scope authuser prompt hd client_info".split(" ");
+// An address: what is before the query, the query, what is between, and the fragment's own parameters,
+// as in #code=…, #/code=… and #/callback?code=….
+const PARTS = /^([^?#]*\??)([^#]*)((?:#(?:[^?=&]*\?|\/)?)?)(.*)$/s;
 
 /**
  * Begins a sign-in at the identity provider. To be called on a user's click.
  * `authorizeUrl`: the authorization endpoint; `clientId`; `redirectUrl`: a page of this origin, as
  * registered at the provider; `scope`; `nonce`: true for OpenID Connect; `params`: further
- * parameters; `issuer`: what `iss` in the answer must be, for providers that send it (RFC 9207).
+ * parameters, of which undefined ones are left out; `issuer`: what `iss` in the answer must be, for
+ * providers that send it (RFC 9207).
  * By redirect the page is left; the promise is rejected with ABORTED if the user comes back without
  * an answer. With `popup: true` and `bus`, a window is opened instead and the promise is that of
  * `bus.request("AUTH.SSO", …, {timeout, signal})`; it is rejected with POPUP_BLOCKED, POPUP_CLOSED,
- * and what `finishSignIn` is rejected with. `features`: the window's (HTML, window.open).
+ * NO_ANSWER, and what `finishSignIn` is rejected with. `features`: the window's (HTML, window.open).
  * Throws TypeError for options that cannot work.
  */
 export function startSignIn({ popup = false, bus, timeout, signal, features = "popup,width=480,height=640", ...options }) {
-  const journey = newJourney(popup, options);
+  const journey = newJourney(options);
   if (!popup) return leave(journey, options);
   if (!bus) throw new TypeError("A sign-in by popup needs the bus.");
+  limitOf(timeout);
   const tab = opened(features); // now: a browser allows it in the click alone
   if (!tab) return Promise.reject(new BusError("POPUP_BLOCKED", "The browser blocked the sign-in window."));
   return inPopup(tab, journey, options, signal).then((payload) => bus.request("AUTH.SSO", payload, { timeout, signal }));
@@ -39,75 +52,159 @@ export function startSignIn({ popup = false, bus, timeout, signal, features = "p
 
 /**
  * Takes the provider's answer from this page's address, cleans the address bar, checks the answer
- * and sends AUTH.SSO. Resolves to the bus's payload, or to null where the address holds no answer.
- * Rejects with a BusError: STATE_MISMATCH (nobody began this sign-in in this tab), ISSUER_MISMATCH,
- * PROVIDER_ERROR (`error`: {error, error_description?, error_uri?}), or what `bus.request` gives.
- * Called again meanwhile, as by effects that run twice, it joins the call under way; if the bus of
- * that was destroyed before the code was sent, it asks through its own. In a popup it leaves the
- * answer to the page that waits for it, which closes the popup.
+ * and sends AUTH.SSO. Resolves to the bus's payload, or to null where the address holds no answer to
+ * a sign-in that this tab began; it is then left as it is.
+ * Rejects with a BusError: STATE_MISMATCH (another's answer at the redirect URL, or an answer to this
+ * tab's at another page), ISSUER_MISMATCH, PROVIDER_ERROR (`error`: {error, error_description?,
+ * error_uri?}), or what `bus.request` gives; with TypeError for options that cannot work.
+ * Called again meanwhile, as by effects that run twice, it joins the exchange under way; `timeout` and
+ * `signal` are each caller's own. A code that was not sent yet is there for whoever asks next, through
+ * a bus of his own. In a popup it gives the answer to the page that waits for it, which closes the popup.
  */
-export function finishSignIn({ bus, timeout, signal }) {
-  const send = (payload) => bus.request("AUTH.SSO", payload, { timeout, signal });
-  const answer = answerIn(location.href);
-  if (!answer && !underWay) return Promise.resolve(null);
-  if (answer) clean();
-  if (answer?.state.startsWith(POPUP) && opener) return handOver(answer);
-  const { payload, end } = answer ? { payload: take(answer) } : underWay;
-  const unsent = (error) => (error.code === "DESTROYED" && !error.sent ? payload.then(send) : Promise.reject(error));
-  return forgetting({ payload, end: answer ? payload.then(send) : end.catch(unsent) });
+export async function finishSignIn({ bus, timeout, signal }) {
+  limitOf(timeout);
+  wash(); // what was taken before is no answer any more
+  const key = handedOver();
+  if (key) {
+    forget(key);
+    await pause(HANDED);
+    return null; // what there is to finish is the opener's
+  }
+  const journey = stored(JOURNEY);
+  const answer = journey?.redirectUrl && answerTo(journey, location.href);
+  if (!answer && !(underWay && Date.now() < underWay.until)) return null;
+  if (!bus) throw new TypeError("finishSignIn needs the bus.");
+  if (answer) underWay = taken(journey, answer);
+  return join(underWay, bus, limitOf(timeout ?? bus.timeout ?? DEFAULT_TIMEOUT), signal);
 }
 
-let underWay = null; // {payload, end}: promises of what to ask and of the answer to it
+// ---- one exchange for all who ask ---------------------------------------------------------------
 
-// Forgets a sign-in once it has ended; but a code that was not sent may be asked with again at once.
-async function forgetting(taken) {
-  underWay = taken;
-  const forget = () => underWay === taken && (underWay = null);
+let underWay = null; // the sign-in whose answer was taken: {payload or failure, until, exchange}
+
+function taken(journey, answer) {
+  const own = answer.state === journey.state;
+  if (own) sessionStorage.removeItem(JOURNEY); // an answer counts once; another's leaves it as it is
+  forget(answer.key, own);
+  const sign = { until: Date.now() + UNSENT };
   try {
-    const payload = await taken.end;
-    forget();
-    return payload;
+    sign.payload = checked(journey, answer);
   } catch (error) {
-    if (error.code === "DESTROYED" && !error.sent) setTimeout(forget, AGAIN);
-    else forget();
-    throw error;
+    sign.failure = error; // for all who ask at once, as effects do that run twice
+    queueMicrotask(() => end(sign));
+  }
+  return sign;
+}
+
+const end = (sign) => {
+  if (underWay === sign) underWay = null;
+};
+
+async function join(sign, bus, limit, signal) {
+  if (sign.failure) throw sign.failure;
+  const until = Date.now() + limit;
+  for (;;) {
+    const exchange = (sign.exchange ??= newExchange(sign, bus));
+    try {
+      return await share(exchange, limit, until, signal);
+    } catch (error) {
+      // Nothing was sent, and through no doing of this caller's or his bus's: it is his turn.
+      const others = exchange.bus !== bus || exchange.control.signal.aborted;
+      if (error.sent !== false || !others || signal?.aborted || Date.now() >= until) throw error;
+    }
   }
 }
 
-// Leaves the answer for the opener, which looks here. It is the same page's window, of the same origin.
-function handOver(answer) {
-  window[POPUP] = answer;
-  return new Promise((_, reject) => {
-    const orphan = () => reject(new BusError("STATE_MISMATCH", "The page that began this sign-in is gone: begin anew."));
-    setTimeout(orphan, HANDED);
+function newExchange(sign, bus) {
+  const exchange = { bus, callers: 0, control: new AbortController() };
+  const { signal } = exchange.control;
+  const send = async () => {
+    await null; // who mounts, cleans up and mounts again at once has sent nothing
+    if (!exchange.callers) exchange.control.abort();
+    try {
+      const payload = await bus.request("AUTH.SSO", sign.payload, { timeout: LONG, signal });
+      end(sign);
+      return payload;
+    } catch (error) {
+      if (error.sent === false) sign.exchange = null;
+      else end(sign); // whether the code is used up is not known
+      throw error;
+    }
+  };
+  exchange.answer = send();
+  return exchange;
+}
+
+// One caller's part in an exchange, which is cancelled when the last has gone.
+function share(exchange, limit, until, signal) {
+  exchange.callers++;
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    };
+    const leave = (code, message, cause) => {
+      stop();
+      exchange.callers--;
+      queueMicrotask(() => {
+        const gone = ({ sent }) => reject(new BusError(code, message, { cause, sent }));
+        if (exchange.callers) return gone({ sent: true }); // the others' may be
+        exchange.control.abort();
+        exchange.answer.then(resolve, gone);
+      });
+    };
+    const onAbort = () => leave("ABORTED", "The sign-in was aborted.", signal.reason);
+    const timer = setTimeout(() => leave("TIMEOUT", `No answer within ${limit} ms.`), Math.min(until - Date.now(), LONG));
+    signal?.addEventListener("abort", onAbort);
+    if (signal?.aborted) onAbort();
+    else exchange.answer.finally(stop).then(resolve, reject);
   });
 }
 
-// ---- the journey ------------------------------------------------------------------------------
-
-function newJourney(popup, { authorizeUrl, clientId, redirectUrl, issuer, nonce }) {
-  const authorize = new URL(authorizeUrl);
-  if (!/^https?:$/.test(authorize.protocol)) throw new TypeError("authorizeUrl must be an http(s) address.");
-  if (authorize.protocol === "http:" && !LOOPBACK.test(authorize.hostname))
-    throw new TypeError("authorizeUrl must be https:, but on a loopback host.");
-  if (!clientId) throw new TypeError("clientId is missing.");
-  const redirect = new URL(redirectUrl, location.href);
-  if (redirect.origin !== location.origin)
-    throw new TypeError(`redirectUrl must be a page of this origin, ${location.origin}, where the sign-in is finished.`);
-  if (redirect.hash) throw new TypeError("redirectUrl must not have a fragment (RFC 6749, 3.1.2).");
-  if (!crypto.subtle) throw new TypeError("A sign-in needs a secure context: serve this page over https:.");
-  // As a string it is what was registered, so it stays as it was given, character for character.
-  const exact = typeof redirectUrl === "string" && redirectUrl.startsWith(location.origin) ? redirectUrl : redirect.href;
-  return { state: (popup ? POPUP : "") + random(), verifier: random(), began: Date.now(), redirectUrl: exact, issuer, nonce: nonce ? random() : undefined };
+function limitOf(timeout) {
+  if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0))
+    throw new TypeError("timeout must be a number of milliseconds.");
+  return timeout;
 }
 
-async function authorization({ state, verifier, redirectUrl, nonce }, { authorizeUrl, clientId, scope, params = {} }) {
+const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+
+// ---- the journey ------------------------------------------------------------------------------
+
+function newJourney({ authorizeUrl, clientId, redirectUrl, issuer, nonce }) {
+  const authorize = addressOf("authorizeUrl", authorizeUrl);
+  if (!clientId) throw new TypeError("clientId is missing.");
+  const redirect = addressOf("redirectUrl", redirectUrl, location.href);
+  if (redirect.origin !== location.origin)
+    throw new TypeError(`redirectUrl must be a page of this origin, ${location.origin}, where the sign-in is finished.`);
+  // As a string it is what was registered, so it stays as it was given, character for character.
+  const exact = typeof redirectUrl === "string" && redirectUrl.startsWith(location.origin) ? redirectUrl : redirect.href;
+  if (!/^[!-[\]-~]{1,2048}$/.test(exact))
+    throw new TypeError("redirectUrl must be at most 2,048 characters of ASCII, without spaces and backslashes.");
+  const taken = ANSWER.find((name) => redirect.searchParams.has(name));
+  if (taken) throw new TypeError(`redirectUrl must not have ${taken}, a parameter of the provider's answers.`);
+  if (!crypto.subtle) throw new TypeError("A sign-in needs a secure context: serve this page over https:.");
+  const elsewhere = authorize.origin !== location.origin;
+  return { state: random(), verifier: random(), began: Date.now(), redirectUrl: exact, issuer, nonce: nonce ? random() : undefined, elsewhere };
+}
+
+// An address that a user's browser may be sent to with a sign-in's secrets (RFC 6749, 3.1 and 3.1.2).
+function addressOf(name, given, base) {
+  const url = new URL(given, base);
+  const safe = url.protocol === "https:" || (url.protocol === "http:" && LOOPBACK.test(url.hostname));
+  if (!safe || /#|^\w+:\/\/[^/]*@/.test(url.href))
+    throw new TypeError(`${name} must be https: (or http: on a loopback host), without "#" and user info.`);
+  return url;
+}
+
+async function authorization({ state, verifier, redirectUrl, nonce }, { authorizeUrl, clientId, scope, params }) {
   const url = new URL(authorizeUrl);
-  for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
   const challenge = { code_challenge: base64url(new Uint8Array(digest)), code_challenge_method: "S256" };
   const own = { response_type: "code", client_id: clientId, redirect_uri: redirectUrl, scope, state, nonce, ...challenge };
-  for (const [name, value] of Object.entries(own)) if (value !== undefined) url.searchParams.set(name, value);
+  for (const [name, value] of [...Object.entries(params ?? {}), ...Object.entries(own)])
+    if (value != null) url.searchParams.set(name, value);
+  url.search = `${url.searchParams}`.replaceAll("+", "%20"); // not every provider reads + as a space
   return url.href;
 }
 
@@ -118,6 +215,7 @@ async function leave(journey, options) {
   } catch (cause) {
     throw new BusError("MISCONFIGURED", "This page may keep nothing in session storage, so it could not finish a sign-in by redirect: use a popup.", { evidence: [cause.message], cause });
   }
+  underWay = null; // the user wants a new one
   return new Promise((_, reject) => {
     const back = ({ persisted }) => {
       if (!persisted) return;
@@ -129,6 +227,17 @@ async function leave(journey, options) {
   });
 }
 
+// What this tab's session storage holds, or null, also where there is none.
+function stored(name) {
+  try {
+    return JSON.parse(sessionStorage.getItem(name));
+  } catch {
+    return null;
+  }
+}
+
+// ---- the popup --------------------------------------------------------------------------------
+
 // A new window, or null: Firefox throws where others say null, in a frame sandboxed without popups.
 function opened(features) {
   try {
@@ -139,67 +248,166 @@ function opened(features) {
 }
 
 async function inPopup(tab, journey, options, signal) {
+  let answer = null;
+  let wake;
+  const woken = new Promise((resolve) => (wake = resolve)); // timers are slow in a page out of sight
+  // Called by finishSignIn in the popup: before its page can go on, and with no listener to overhear.
+  const take = (popup, address) => {
+    if (popup !== tab) return null;
+    answer ??= answerTo(journey, address);
+    if (!answer) return null;
+    wake();
+    return answer.key;
+  };
+  const waiting = (window[WAITING] ??= new Set());
+  waiting.add(take);
+  signal?.addEventListener("abort", wake);
   try {
     tab.location.replace(await authorization(journey, options));
-    for (;;) {
+    for (let since = Infinity; ; ) {
+      const seen = answerOf(tab, journey);
+      answer ??= seen;
+      if (answer) return checked(journey, answer);
       signal?.throwIfAborted();
       if (tab.closed) throw new BusError("POPUP_CLOSED", "The sign-in window was closed before it was done.");
-      const answer = answerOf(tab);
-      if (answer) return await checked(journey, answer);
-      await new Promise((resolve) => setTimeout(resolve, LOOK));
+      since = seen === null ? Math.min(since, Date.now()) : Infinity;
+      if (Date.now() > since + BACK)
+        throw new BusError("NO_ANSWER", "The sign-in window is back without an answer. Let the page at redirectUrl call finishSignIn before all else.");
+      await Promise.race([woken, pause(LOOK)]);
     }
   } catch (error) {
     throw error === signal?.reason ? new BusError("ABORTED", "The sign-in was aborted.", { cause: error }) : error;
   } finally {
+    waiting.delete(take);
+    signal?.removeEventListener("abort", wake);
     tab.close();
   }
 }
 
-// ---- the answer -------------------------------------------------------------------------------
-
-// The answer that a window has come back with; while it is at another origin, nobody may look.
-function answerOf(tab) {
+// The answer that a popup is back with; null: it is back without one; undefined: it is not back yet.
+function answerOf(tab, journey) {
   try {
-    return tab[POPUP] ?? answerIn(tab.location.href);
+    const { href, origin } = tab.location; // throws while it is at another origin
+    if (origin !== location.origin) return undefined; // about:blank
+    // A page that went on at once has mostly told the next where it came from.
+    const answer = answerTo(journey, href) ?? answerTo(journey, tab.document.referrer || href);
+    return answer ?? (journey.elsewhere || isAt(journey, href) ? null : undefined);
   } catch {
-    return null;
+    return undefined;
   }
 }
 
-// An answer to an authorization request (RFC 6749, 4.1.2): it has a state and a code or an error.
-function answerIn(address) {
-  const { searchParams } = new URL(address);
-  const found = ANSWER.filter((name) => searchParams.has(name));
-  const answer = Object.fromEntries(found.map((name) => [name, searchParams.get(name)]));
-  if (!answer.state || !(answer.code || answer.error)) return null;
-  const twice = found.some((name) => searchParams.getAll(name).length > 1);
-  return twice ? { state: "twice" } : answer; // no parameter may be (RFC 6749, 3.1): nobody's answer
-}
-
-function clean() {
-  const url = new URL(location.href);
-  for (const name of ANSWER) url.searchParams.delete(name);
-  history.replaceState(history.state, "", url);
-}
-
-async function take(answer) {
-  let journey = null;
+// Gives the answer to the page that opened this one, if it waits for that. Returns the answer's key.
+function handedOver() {
   try {
-    journey = JSON.parse(sessionStorage.getItem(JOURNEY));
-  } catch {} // no storage, no journey
-  if (journey?.state === answer.state) sessionStorage.removeItem(JOURNEY); // an answer counts once
-  return checked(journey, answer);
+    for (const take of opener[WAITING]) {
+      const key = take(window, location.href);
+      if (key) return key;
+    }
+  } catch {} // no opener, none of this origin, or none that waits
+  return null;
 }
+
+// ---- the answer -------------------------------------------------------------------------------
+
+/**
+ * The answer to a journey that an address holds, in its query or fragment (RFC 6749, 4.1.2), or null.
+ * It has the journey's state, or has come to its redirect URL while it is under way: with another
+ * state, or as an error without one, which some providers send.
+ */
+function answerTo(journey, address) {
+  const [, , query, , fragment] = PARTS.exec(address);
+  for (const text of [query, fragment]) {
+    const params = new URLSearchParams(text);
+    const read = (names) => Object.fromEntries(names.filter((name) => params.get(name)).map((name) => [name, params.get(name)]));
+    const error = params.get("error") && read(ANSWER.slice(0, 3));
+    const answer = { ...read(ANSWER.slice(3, 6)), error, here: isAt(journey, address), key: keyOf(text) };
+    answer.twice = ANSWER.some((name) => params.getAll(name).length > 1);
+    if (!error && !(answer.code && answer.state)) continue;
+    if (answer.state === journey.state || (answer.here && !isOld(journey))) return answer;
+  }
+  return null;
+}
+
+// Whether an address is the journey's redirect URL, whatever the provider has added (RFC 9700, 4.4.2).
+function isAt({ redirectUrl }, address) {
+  const [wanted, url] = [new URL(redirectUrl), new URL(address)];
+  const values = ({ searchParams }, name) => JSON.stringify(searchParams.getAll(name));
+  const same = (name) => values(wanted, name) === values(url, name);
+  return wanted.origin === url.origin && wanted.pathname === url.pathname && [...wanted.searchParams.keys()].every(same);
+}
+
+const isOld = ({ began }) => Date.now() > began + OLD;
 
 // What to ask the bus with. Somebody else's answer must not sign this user in (RFC 6749, 10.12).
-async function checked(journey, { state, code, iss, session_state, ...error }) {
-  if (journey?.state !== state || Date.now() > journey.began + OLD)
-    throw new BusError("STATE_MISMATCH", "The answer belongs to no sign-in that this tab began: begin anew.");
-  if (journey.issuer !== undefined && iss !== journey.issuer)
-    throw new BusError("ISSUER_MISMATCH", "The answer does not name the issuer that was asked (iss).");
-  if (error.error) throw new BusError("PROVIDER_ERROR", "The identity provider refused the sign-in; see error.", { error });
+function checked(journey, { state, code, iss, error, here, twice }) {
+  // No parameter may be there twice (RFC 6749, 3.1).
+  if (!here || twice || isOld(journey) || (state && state !== journey.state))
+    throw new BusError("STATE_MISMATCH", here ? "The answer belongs to no sign-in that this tab began." : "The answer came to another page than redirectUrl.");
+  if (journey.issuer !== undefined && iss !== journey.issuer && (state || iss))
+    throw new BusError("ISSUER_MISMATCH", `The answer's issuer (iss) is ${iss ? JSON.stringify(iss.slice(0, 256)) : "missing"}, the one asked is ${JSON.stringify(journey.issuer)}.`);
+  if (error) throw new BusError("PROVIDER_ERROR", "The identity provider refused the sign-in; see error.", { error });
   const { redirectUrl, verifier: codeVerifier, nonce } = journey;
   return { code, redirectUrl, codeVerifier, ...(nonce && { nonce }) };
+}
+
+// ---- the address, clean for good ----------------------------------------------------------------
+
+let guarded = false;
+let used = null; // the keys of the answers that were taken
+
+// What tells an answer apart: how its state begins, or all of it.
+const keyOf = (text) => new URLSearchParams(text).get("state")?.slice(0, KEY) || text;
+
+// Takes an answer out of the address bar, and keeps it out.
+function forget(key, own = false) {
+  used.push(key);
+  try {
+    if (own) sessionStorage.setItem(USED, JSON.stringify(used.slice(-MOST)));
+  } catch {} // this page alone remembers
+  wash();
+}
+
+function wash() {
+  used ??= [stored(USED) ?? []].flat();
+  if (used.length) guard();
+  if (washed(location.href) !== location.href) history.replaceState(history.state, "", location.href);
+}
+
+// Routers keep the address that a page began with, and write it back: when they start, or much later.
+function guard() {
+  if (guarded) return;
+  guarded = true;
+  for (const name of ["pushState", "replaceState"]) {
+    const plain = history[name];
+    history[name] = function (state, title, url) {
+      const { href } = new URL(url ?? location.href, document.baseURI);
+      const clean = washed(href);
+      return plain.call(this, washedState(state), title, clean === href ? url : clean);
+    };
+  }
+  for (const type of ["popstate", "hashchange"]) addEventListener(type, wash, true);
+  globalThis.navigation?.addEventListener("currententrychange", wash);
+}
+
+function washed(address) {
+  const [, ...parts] = PARTS.exec(address);
+  for (const at of [1, 3]) {
+    if (!used.includes(keyOf(parts[at]))) continue;
+    const stays = (pair) => !ANSWER.includes([...new URLSearchParams(pair).keys()][0]);
+    parts[at] = parts[at].split("&").filter(stays).join("&");
+    if (!parts[at]) parts[at - 1] = parts[at - 1].replace(/[?#]$/, "");
+  }
+  return parts.join("");
+}
+
+// The addresses in a history entry's state, where routers keep them as well.
+function washedState(state, depth = 9) {
+  if (typeof state === "string") return washed(state);
+  if (!depth) return state; // it may hold itself
+  if (Array.isArray(state)) return state.map((value) => washedState(value, depth - 1));
+  if (state === null || Object.getPrototypeOf(Object(state)) !== Object.prototype) return state;
+  return Object.fromEntries(Object.entries(state).map(([name, value]) => [name, washedState(value, depth - 1)]));
 }
 
 // ---- random, encoded (RFC 7636, 4.1 and appendix A) ---------------------------------------------

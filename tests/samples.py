@@ -39,25 +39,25 @@ _SSO = Samples(
         _sso(),
         _sso() | {"id": "1"},
         _sso() | {"id": "i" * 128, "more": [{}]},
-        *(_sso(code=code) for code in ("c" * 4096, "\U0001f600" * 4096, " ", "\0", "\n", '"\\')),
+        *(_sso(code=code) for code in ("c" * 4096, "\U0001f600" * 2048, " ", "\0", "\n", '"\\')),
         *(
             _sso(redirectUrl=url)
             for url in (
                 "https://app.example.com",
-                "HTTPS://App.Example.COM:443/A/../b/./c//?x=%7e&y=%7E&&=",
-                "https://app.example.com/?q=\u00fc+%20'\"<>`{}|^",
+                "HTTPS://app.example.com:443/A/../b/./c//?x=%7e&y=%7E&&=",
+                "https://app.example.com/?q=+%20'\"<>`{}|^",
                 "https://app.example.com?x=@",
                 "https://app.example.com/@user",
-                "https://\u00fcml\u00e4ut.example/\u00fc",
+                "https://xn--mlut-loa9d.example/%C3%BC",
                 "https://[2001:db8::1]:8443/cb",
                 "http://localhost:3000/cb",
-                "http://127.1/cb",
+                "http://127.0.0.1/cb",
                 "http://[::1]/",
                 "https://app.example.com/" + "p" * 2024,
             )
         ),
         *(_sso(codeVerifier=verifier) for verifier in ("v" * 43, "v" * 128, VERIFIER)),
-        *(_sso(nonce=nonce) for nonce in ("n", "\U0001f600" * 255, "\n")),
+        *(_sso(nonce=nonce) for nonce in ("n", "\U0001f600" * 127, "\n")),
     ),
     refused=_texts(
         "null", "[]", "{}", '"AUTH.SSO"',
@@ -81,7 +81,9 @@ _SSO = Samples(
                 "https://app.example.com@evil.example?x", "https://app.example.com/a b", " https://app.example.com/",
                 "https://app.example.com/\n", "https://app.exam\tple.com/", "https://app.example.com/\0",
                 "https://app.example.com/\x7f", "https://app.example.com/\x85", "https://app.example.com/\u2028",
-                "https://app.example.com\\@evil.example/", "https://app.example.com/" + "p" * 2025, 1, None, [URL],
+                "https://app.example.com\\@evil.example/", "https://app.example.com/" + "p" * 2025,
+                "https://\u00fcml\u00e4ut.example/", "https://app.example.com/\u00fc",
+                "http://l\u24deca\u24dbhost/", "https://app.example.com\u200e/", 1, None, [URL],
             )
         ),
         *(
@@ -100,12 +102,18 @@ _SSO = Samples(
                 "http://app.example.com/", "http://localhost.example.com/", "http://192.168.0.1/", "http://[::]/",
                 "https://app.example.com:99999/", "https://app.example.com:x/", "https://[::1/", "https://%00.example/",
                 "https://a<b/", "https://*.example.com/", "https://app.example.com;sandbox/",
+                # a host that is written otherwise than a parser writes it
+                "https://App.example.com/", "http://127.1/cb", "http://2130706433/", "http://0x7f.1/", "http://127.0.0.1./", "http://[0:0::1]/",
+                "https://%61pp.example.com/", "https://%zz/",
             )
         ),
+        # lengths in code points would do
+        *(_sso(**{name: "\U0001f600" * count}) for name, count in (("code", 2049), ("nonce", 128))),
+        _sso() | {"id": "\U0001f600" * 65},
         # lone surrogates, which Unicode text does not have but JSON's escapes can name
         *(
-            json.dumps(_sso() | {"id": "MARK"} | _sso(**{field: value + "MARK"})).replace("MARK", "\\ud800")
-            for field, value in (("code", ""), ("redirectUrl", "https://app.example.com/"), ("nonce", ""))
+            json.dumps(_sso() | {"id": "MARK"} | _sso(**{field: "MARK"})).replace("MARK", "\\ud800")
+            for field in ("code", "nonce")
         ),
     ),
 )  # fmt: skip
@@ -166,7 +174,7 @@ _FULFILLED = Samples(
             _fulfilled(credentials=credentials)
             for credentials in (
                 {"legacy_token": "c"},
-                {"legacy_token": "c", "idToken": "a"},
+                {"legacy_token": "c", "idToken": None},
                 _MIGRATED | {"legacy_token": None},
             )
         ),
@@ -184,6 +192,7 @@ _FULFILLED = Samples(
                 None, "token", [], {}, {"idToken": "a"}, {"refreshToken": "b"}, {"idToken": "a", "refreshToken": ""},
                 {"idToken": 1, "refreshToken": "b"}, {"legacy_token": ""}, {"legacy_token": None}, {"legacyToken": "c"},
                 _MIGRATED | {"legacy_token": "c"}, _MIGRATED | {"legacy_token": ""},
+                {"legacy_token": "c", "idToken": "a"}, {"legacy_token": "c", "refreshToken": ""},
             )
         ),
         *(_fulfilled(currentUser=value) for value in (None, [], "x", 1)),
@@ -258,7 +267,7 @@ _OTHER_REJECTED = Samples(
 def _ready(**payload: Any) -> dict[str, Any]:
     return {
         "type": "BUS.READY",
-        "payload": {"version": "0", "protocol": 1, "services": []} | payload,
+        "payload": {"version": "0", "protocol": 1, "services": [], "types": []} | payload,
     }
 
 
@@ -281,14 +290,16 @@ SAMPLES = {
         only_the_model_refuses=[],
     ),
     "BUS.READY": Samples(
-        accepted=_texts(_ready(), _ready(services=["AUTH"], more=1)),
+        accepted=_texts(_ready(), _ready(services=["AUTH"], types=["AUTH.SSO"], more=1)),
         refused=_texts(
             _without(_ready(), "payload"),
             _ready(version=1),
             _ready(protocol=2),
             _ready(services="AUTH"),
             _ready(services=[1]),
-            _ready() | {"payload": {"version": "0", "protocol": 1}},
+            _ready(types="AUTH.SSO"),
+            _ready() | {"payload": {"version": "0", "protocol": 1, "types": []}},
+            _ready() | {"payload": {"version": "0", "protocol": 1, "services": []}},
         ),
         only_the_model_refuses=[],
     ),

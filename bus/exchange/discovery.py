@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bus.errors import BusError
+from bus.exchange.algorithms import ALGORITHMS, algorithm_named
 from bus.exchange.reply import ask, status_of
 from bus.oidc_settings import OidcSso
 from bus.ports import Body, Fetch, FetchFailed
@@ -107,11 +108,18 @@ def _check_document(document: Mapping[str, Any], sso: OidcSso) -> None:
     methods = document.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" not in methods:
         raise misconfigured("The provider does not offer PKCE with S256: switch it on there.")
+    signed = document.get("id_token_signing_alg_values_supported")
+    if isinstance(signed, list) and signed and not any(map(algorithm_named, signed)):
+        named = ", ".join(name for name in signed if isinstance(name, str))[:256]
+        raise misconfigured(
+            f"The provider signs ID tokens with nothing that the bus can verify ({named}): set one "
+            f"of {', '.join(ALGORITHMS)} there."
+        )
 
 
 def _endpoint(name: str, document: Mapping[str, Any], sso: OidcSso) -> str:
     url = getattr(sso, name) or document.get(name)
-    if url is None:
+    if not url:
         raise misconfigured(f"The provider's discovery document has no {name}: set bus.sso.{name}.")
     problem = url_problem(url) if isinstance(url, str) else "is not a string"
     if problem:

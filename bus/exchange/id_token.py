@@ -3,18 +3,24 @@
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from hashlib import sha256, sha512
 from hmac import compare_digest
-from typing import Any
+from typing import Any, Final
 
 from bus.errors import BusError
+from bus.exchange.algorithms import ALGORITHMS, Algorithm, algorithm_named, hash_of
 from bus.exchange.discovery import misconfigured
-from bus.exchange.jwks import ALGORITHMS, Algorithm, Keys
+from bus.exchange.jwks import Fitting, Keys
 from bus.json_text import parse_json
-from bus.ports import NoSuchAlgorithm, Verify
+from bus.ports import NoSuchAlgorithm, UnusableKey, Verify
 
 Claims = dict[str, Any]
 
+MAX_SUB: Final = 255
+"""UTF-16 code units; OpenID Connect Core 1.0, 2 lets a `sub` have no more."""
+MILLISECONDS: Final = 100_000_000_000
+"""A time that is this large counts milliseconds: as seconds, it is in the year 5138."""
+
+_TYPES = ("jwt", "jose")
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
 
 
@@ -28,7 +34,7 @@ class Expected:
     skew: float
     access_token: str
     nonce: str
-    """The nonce that the sign-in began with; any will do if it is empty."""
+    """The nonce that the sign-in began with; if it is empty, the token must have none."""
 
 
 async def verified_claims(
@@ -36,8 +42,9 @@ async def verified_claims(
 ) -> Claims:
     """Return the claims of a token that passes every check; `jwks` is where its keys are.
 
-    Raises BusError ID_TOKEN_INVALID, which names the check and nothing of the token, and
-    PROVIDER_MISCONFIGURED for an algorithm that this browser lacks.
+    Raises BusError ID_TOKEN_INVALID, which names the check and nothing of the token, or
+    PROVIDER_MISCONFIGURED for an algorithm that this browser lacks; or what keeps the keys from
+    being fetched anew.
     """
     parts = _COMPACT.fullmatch(token)
     if parts is None:
@@ -56,12 +63,16 @@ async def verified_claims(
 def _algorithm(header: Claims) -> Algorithm:
     if "crit" in header:  # RFC 7515, 4.1.11: to be refused by who does not know what it names
         raise _refused("its header has critical parameters that the bus does not know")
-    for algorithm in ALGORITHMS:
-        if header.get("alg") == algorithm:
-            return algorithm
-    if header.get("alg") == "Ed25519":  # EdDSA's newer name (RFC 9864)
-        return "EdDSA"
-    raise _refused(f"it is not signed with one of {', '.join(ALGORITHMS)}; set one for this client")
+    # RFC 8725, 3.11: another kind of token by the same provider must not pass for an ID token.
+    type_ = _present(header, "typ", "JWT")
+    if not isinstance(type_, str) or type_.lower().removeprefix("application/") not in _TYPES:
+        raise _refused("its type (typ) says that it is another kind of token")
+    algorithm = algorithm_named(header.get("alg"))
+    if algorithm is None:
+        raise _refused(
+            f"it is not signed with one of {', '.join(ALGORITHMS)}; set one for this client"
+        )
+    return algorithm
 
 
 async def _check_signature(  # noqa: PLR0913 - two ports, and what they work on
@@ -74,45 +85,63 @@ async def _check_signature(  # noqa: PLR0913 - two ports, and what they work on
     jwks: str,
     verify: Verify,
 ) -> None:
-    kid = header.get("kid")
+    kid = _present(header, "kid")
     if not (kid is None or isinstance(kid, str)):
         raise _refused("its kid is not a string")
 
-    async def right() -> bool:
-        for jwk in keys.fitting(algorithm, kid):
-            if await verify(algorithm, jwk=jwk, signed=signed, signature=signature):
-                return True
-        return False
+    async def problem_with(fitting: Fitting) -> BusError | None:
+        problem, checked = fitting.problem, False
+        for jwk in fitting.usable:
+            try:
+                if await verify(algorithm, jwk=jwk, signed=signed, signature=signature):
+                    return None
+                checked = True
+            except UnusableKey:
+                problem = "this browser cannot import it"
+        return _signature_problem(problem, algorithm, checked=checked)
 
     try:
-        if await right():
-            return
-        if kid is None or not keys.fitting(algorithm, kid):
+        found = keys.fitting(algorithm, kid)
+        problem = await problem_with(found)
+        if problem:
+            # Keys may have been rotated, or put right, under a kid that is known.
             await keys.renew(jwks)
-            if await right():
-                return
+            anew = keys.fitting(algorithm, kid)
+            problem = await problem_with(anew) if anew != found else problem
     except NoSuchAlgorithm:
         raise misconfigured(
             f"The provider signs ID tokens with {algorithm}, which this browser cannot check: "
             "set RS256 or ES256 for this client there."
         ) from None
-    if kid is None or keys.fitting(algorithm, kid):
-        raise _refused("its signature is wrong")
-    raise _refused("it is signed with a key that the provider does not publish")
+    if problem:
+        raise problem
+
+
+def _signature_problem(problem: str, algorithm: Algorithm, *, checked: bool) -> BusError:
+    """Say why no key verified a signature: one that fits was `checked`, or has a `problem`."""
+    if checked and problem:
+        return _refused(f"its signature is wrong, or is of a key that cannot be used: {problem}")
+    if checked:
+        return _refused("its signature is wrong")
+    if problem:
+        return _refused(
+            "it is signed with a key that the provider does not publish in a form that can be "
+            f"used: {problem}"
+        )
+    return _refused(f"it is signed with a key that the provider does not publish for {algorithm}")
 
 
 def _check_claims(claims: Claims, expected: Expected) -> None:
     if claims.get("iss") != expected.issuer:
         raise _refused("its issuer (iss) is another")
-    audience = claims.get("aud")
-    audiences = audience if isinstance(audience, list) else [audience]
-    if expected.client_id not in audiences:
-        raise _refused("its audience (aud) is another client")
-    # Audiences beside this client are trusted only if the token was issued to this client.
-    if claims.get("azp", expected.client_id if len(audiences) == 1 else None) != expected.client_id:
-        raise _refused("it was issued to another client (azp)")
-    if not (isinstance(claims.get("sub"), str) and claims["sub"]):
+    _check_audience(claims, expected.client_id)
+    subject = _present(claims, "sub")
+    if subject is None:
         raise _refused("it has no subject (sub)")
+    if not isinstance(subject, str):
+        raise _refused("its subject (sub) is not a string")
+    if len(subject) + sum(character > "\uffff" for character in subject) > MAX_SUB:
+        raise _refused(f"its subject (sub) has more than {MAX_SUB} characters")
     if _time(claims, "exp") <= expected.now - expected.skew:
         raise _refused("it has expired (exp), if this machine's clock is right")
     latest = expected.now + expected.skew
@@ -120,16 +149,39 @@ def _check_claims(claims: Claims, expected: Expected) -> None:
         raise _refused("it is from the future (iat, nbf), if this machine's clock is right")
 
 
+def _check_audience(claims: Claims, client_id: str) -> None:
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    if client_id not in audiences:
+        raise _refused("its audience (aud) is another client")
+    # Audiences beside this client are trusted only if the token was issued to this client.
+    if "azp" not in claims and len(audiences) > 1:
+        raise _refused("it has several audiences (aud) and does not say whose it is (azp)")
+    if claims.get("azp", client_id) != client_id:
+        raise _refused("it was issued to another client (azp)")
+
+
 def _check_bindings(claims: Claims, expected: Expected, algorithm: Algorithm) -> None:
-    if expected.nonce and not _same(claims.get("nonce"), expected.nonce):
+    nonce = _present(claims, "nonce")
+    # OpenID Connect Core 1.0, 2: it must be the one that was sent. Where none was, this token is of
+    # a sign-in that somebody else began, or the host keeps the nonce to itself.
+    if nonce is not None and not expected.nonce:
+        raise _refused(
+            "it has a nonce, and AUTH.SSO named none: name the one that the sign-in began with"
+        )
+    if expected.nonce and not _same(nonce, expected.nonce):
         raise _refused("its nonce is not the one that the sign-in began with")
     if "at_hash" in claims:
-        digest = (sha512 if algorithm == "EdDSA" else sha256)(
-            expected.access_token.encode()
-        ).digest()
+        digest = hash_of(algorithm)(expected.access_token.encode()).digest()
         half = urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
         if not _same(claims["at_hash"], half):
             raise _refused("it belongs to another access token (at_hash)")
+
+
+def _present(values: Claims, name: str, default: object = None) -> Any:
+    """Return a member, or `default`: serializers write absent ones as null or ""."""
+    value = values.get(name)
+    return default if value in (None, "") else value
 
 
 def _same(claim: object, text: str) -> bool:
@@ -140,6 +192,8 @@ def _time(claims: Claims, name: str) -> float:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _refused(f"it has no time under {name}")
+    if value >= MILLISECONDS:
+        raise _refused(f"its {name} is in milliseconds, or thousands of years away; seconds count")
     return value
 
 

@@ -1,32 +1,36 @@
 """A provider's public keys (JWK Set, RFC 7517, 5), and which of them fits a signature."""
 
 import json
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
+from bus.exchange.algorithms import KEYS, Algorithm, algorithm_named
 from bus.exchange.discovery import get_json, misconfigured
 from bus.ports import Fetch, Now
 from bus.single_flight import SingleFlight
 
-Algorithm = Literal["RS256", "ES256", "EdDSA"]
-"""The signature algorithms that the bus accepts; none of them works with a shared secret."""
-
-ALGORITHMS: Final[tuple[Algorithm, ...]] = get_args(Algorithm)
-
 RENEW_SECONDS: Final = 60
-"""Keys are fetched anew at most so often, however many tokens name an unknown one."""
+"""Keys are fetched anew at most so often, however many tokens do not verify with those at hand."""
 
-# Of each kind of key: what it must say of itself, and the members that are handed on (RFC 7518, 6;
-# RFC 8037, 2). Others, such as key_ops and alg, would only give WebCrypto reasons to refuse it.
-_KINDS: Final[dict[str, tuple[dict[str, str], tuple[str, ...]]]] = {
-    "RS256": ({"kty": "RSA"}, ("kty", "n", "e")),
-    "ES256": ({"kty": "EC", "crv": "P-256"}, ("kty", "crv", "x", "y")),
-    "EdDSA": ({"kty": "OKP", "crv": "Ed25519"}, ("kty", "crv", "x")),
-}
-_NAMES = {"EdDSA": ("EdDSA", "Ed25519")}  # RFC 9864 gives it a second name
-_RSA_MODULUS = 342
-"""2,048 bits in base64url; RFC 7518, 3.3 wants as many."""
+MIN_RSA_BITS: Final = 2048
+"""RFC 7518, 3.3 and 3.5 want as many."""
+
+_BYTES: Final = {"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32}
+"""How long a coordinate is (RFC 7518, 6.2.1.2; RFC 8032, 5.1.5)."""
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The keys that a signature can be of."""
+
+    usable: tuple[str, ...]
+    """Public keys as JSON, with the members that WebCrypto needs, in the form that it wants."""
+    problem: str
+    """What is wrong with a key that would fit and cannot be used; empty if there is none."""
 
 
 @dataclass
@@ -54,13 +58,17 @@ class Keys:
         self._renewed_at = self.now()
         await self._fetch(url)
 
-    def fitting(self, algorithm: Algorithm, kid: str | None) -> list[str]:
-        """Return the keys, as JSON, that a signature under `kid` can be of; all without a `kid`."""
-        return [
-            json.dumps({name: key[name] for name in _KINDS[algorithm][1]})
-            for key in self._keys or ()
-            if (kid is None or key.get("kid") == kid) and _fits(key, algorithm)
-        ]
+    def fitting(self, algorithm: Algorithm, kid: str | None) -> Fitting:
+        """Return the keys that a signature under `kid` can be of; all of its kind without a `kid`.
+
+        A key without a `kid` serves where no key has that one and no other is left to choose.
+        """
+        found = [key for key in self._keys or () if _is_for(algorithm, key)]
+        if kid is not None:
+            nameless = [key for key in found if "kid" not in key]
+            found = [key for key in found if key.get("kid") == kid]
+            found = found or (nameless if len(_sorted_out(algorithm, nameless).usable) == 1 else [])
+        return _sorted_out(algorithm, found)
 
     async def _fetch(self, url: str) -> None:
         self._keys = await self._flight.join(url, lambda: self._ask(url))
@@ -69,15 +77,87 @@ class Keys:
         keys = (await get_json(self.fetch, url, "key set", "jwks_uri")).get("keys")
         if not isinstance(keys, list):
             raise misconfigured("What the provider has at its jwks_uri is not a JWK Set.")
-        return [key for key in keys if isinstance(key, dict)]
+        return [_present(key) for key in keys if isinstance(key, dict)]
 
 
-def _fits(key: Mapping[str, Any], algorithm: Algorithm) -> bool:
-    says, members = _KINDS[algorithm]
+def _present(key: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the members that are there: serializers write absent ones as null, "" or []."""
+    return {name: value for name, value in key.items() if value not in (None, "", [])}
+
+
+def _is_for(algorithm: Algorithm, key: Mapping[str, Any]) -> bool:
+    """Whether a key says that it is for verifying signatures of this kind (RFC 7517, 4)."""
+    operations = key.get("key_ops", ["verify"])
     return (
-        all(key.get(name) == value for name, value in says.items())
-        and all(isinstance(key.get(name), str) for name in members)
+        all(key.get(name) == value for name, value in KEYS[algorithm].items())
         and key.get("use", "sig") == "sig"
-        and key.get("alg", algorithm) in _NAMES.get(algorithm, (algorithm,))
-        and (algorithm != "RS256" or len(key["n"]) >= _RSA_MODULUS)
+        and isinstance(operations, list)
+        and "verify" in operations
+        and algorithm_named(key.get("alg", algorithm)) == algorithm
     )
+
+
+def _sorted_out(algorithm: Algorithm, keys: list[Mapping[str, Any]]) -> Fitting:
+    usable: list[str] = []
+    problem = ""
+    for key in keys:
+        try:
+            usable.append(json.dumps({**KEYS[algorithm], **_material(key)}))
+        except _Unusable as error:
+            problem = str(error)
+    return Fitting(tuple(dict.fromkeys(usable)), problem)
+
+
+class _Unusable(Exception):
+    """A key that cannot be used; the text says why, and holds nothing of it."""
+
+
+def _material(key: Mapping[str, Any]) -> dict[str, str]:
+    """Return a key's own members as WebCrypto wants them (RFC 7518, 6; RFC 8037, 2).
+
+    Other members, such as key_ops and alg, would only give WebCrypto reasons to refuse it.
+    Raises _Unusable.
+    """
+    if key["kty"] == "RSA":
+        modulus, exponent = _integer(key, "n"), _integer(key, "e")
+        if modulus.bit_length() < MIN_RSA_BITS:
+            raise _Unusable(
+                f"its modulus has {modulus.bit_length()} bits, at least {MIN_RSA_BITS} are needed"
+            )
+        if exponent == 1 or exponent % 2 == 0:  # 1 would make the signature its own message
+            raise _Unusable("its exponent (e) is 1 or even, which protects nothing")
+        return {
+            name: _base64url(value.to_bytes((value.bit_length() + 7) // 8))
+            for name, value in (("n", modulus), ("e", exponent))
+        }
+    size = _BYTES[key["crv"]]
+    if key["kty"] == "OKP":
+        octets = _octets(key, "x")
+        if len(octets) != size:
+            raise _Unusable(f"its x does not have {size} bytes")
+        return {"x": _base64url(octets)}
+    try:
+        return {name: _base64url(_integer(key, name).to_bytes(size)) for name in ("x", "y")}
+    except OverflowError:
+        raise _Unusable(f"its x or y has more than {size} bytes") from None
+
+
+def _integer(key: Mapping[str, Any], name: str) -> int:
+    """Return a number, however many zeros were written before it, or left out."""
+    return int.from_bytes(_octets(key, name))
+
+
+def _octets(key: Mapping[str, Any], name: str) -> bytes:
+    """Return what a member holds; padding, line breaks and standard base64 are read as well."""
+    if name not in key:
+        raise _Unusable(f"its {name} is missing")
+    value = key[name]
+    text = re.sub(r"\s", "", value) if isinstance(value, str) else ""
+    text = text.rstrip("=").replace("+", "-").replace("/", "_")
+    if not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
+        raise _Unusable(f"its {name} is not base64url")
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _base64url(octets: bytes) -> str:
+    return urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -10,7 +10,7 @@ from bus.messages import Answer, Sso
 from bus.ports import Inbound
 from bus.single_flight import SingleFlight
 
-_Key = tuple[str, str, str, str]
+_Key = tuple[str, str, str, str, str]
 
 Signing = Coroutine[Any, Any, Answer]
 """A sign-in under way."""
@@ -40,7 +40,7 @@ class Auth:
         asked = request.payload
         if asked.nonce and not self.exchange.uses_nonce:
             raise invalid_field("nonce", "has no use with the provider of this bus")
-        key = (asked.code, asked.redirectUrl, asked.codeVerifier, inbound.origin)
+        key = (asked.code, asked.redirectUrl, asked.codeVerifier, asked.nonce, inbound.origin)
         if any(other[0] == asked.code and other != key for other in self._flights):
             raise invalid_field("code", "is being exchanged already, with other fields")
         return await self._flights.join(

@@ -11,7 +11,7 @@ from bus.exchange.discovery import endpoints_in
 from bus.json_text import parse_json
 from bus.oidc_settings import OidcSso
 from bus.settings import Settings
-from bus.urls import is_loopback, origin_of
+from bus.urls import is_loopback, origin_of, policy_problem
 from host.build.config import ConfigError
 
 TIME_LIMIT = 20.0
@@ -33,6 +33,9 @@ def with_connect_origins(settings: Settings, *, time_limit: float = TIME_LIMIT) 
     except BusError as error:
         raise ConfigError(f"bus.sso.issuer: {error.message}") from None
     origins = sorted(endpoints.origins | ({origin_of(url)} if url else set()))
+    for origin in origins:
+        if problem := policy_problem(origin):
+            raise ConfigError(f"bus.sso.issuer: the provider's {origin} {problem}.")
     filled = sso.model_copy(update={"connect_origins": tuple(origins)})
     return settings.model_copy(update={"sso": filled})
 

@@ -19,7 +19,7 @@ INTEGRITY_MARK: Final = "<!-- integrity: the build puts the hashes of all files 
 def settings_block(settings: Settings, *, debug: bool = False) -> str:
     """Return the JSON data block that the early listener and Python read.
 
-    `debug`: the bus tells its host what it decides (README, "Beyond the protocol").
+    `debug`: the bus tells its host what it decides (protocol.md, "Debug builds").
     """
     data: dict[str, object] = {
         "settings": settings.model_dump(mode="json"),

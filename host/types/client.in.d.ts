@@ -23,6 +23,7 @@ export type ClientCode =
   | "BUS_RELOADED"
   | "POPUP_BLOCKED"
   | "POPUP_CLOSED"
+  | "NO_ANSWER"
   | "STATE_MISMATCH"
   | "ISSUER_MISMATCH";
 
@@ -119,9 +120,9 @@ export declare const DEFAULT_TIMEOUT: 60000;
 export interface EmbedOptions {
   /** The address of the bus page. */
   src: string | URL;
-  /** The default limit of a request, in milliseconds. */
+  /** The default limit of a request, in milliseconds; Infinity: none. */
   timeout?: number | undefined;
-  /** The element that gets the iframe; else the body. */
+  /** The element that gets the iframe; else the body. `document.documentElement`: it outlives the body. */
   container?: Element | undefined;
   /** The iframe's title, for those who cannot see that it is hidden. */
   title?: string | undefined;
@@ -132,7 +133,7 @@ export interface EmbedOptions {
 }
 
 export interface RequestOptions {
-  /** The limit, in milliseconds. */
+  /** The limit, in milliseconds; Infinity: none. */
   timeout?: number | undefined;
   /** Gives the request up when it is aborted. */
   signal?: AbortSignal | undefined;
@@ -143,6 +144,8 @@ export interface Bus {
   readonly iframe: HTMLIFrameElement;
   /** The origin of the bus. */
   readonly origin: string;
+  /** The default limit of a request, in milliseconds. */
+  readonly timeout: number;
   /** Resolves when Python serves, or rejects with a BusError. Requests may be made before. */
   readonly ready: Promise<ReadyPayload>;
   /** Asks the bus; rejects with a BusError. */
@@ -167,5 +170,8 @@ export interface Bus {
   destroy(): void;
 }
 
-/** Embeds a bus in this page. Throws TypeError for an address that is none. */
+/**
+ * Embeds a bus in this page. Throws TypeError for an address or a limit that is none, and where there
+ * is no page, as on a server that renders one. (Importing this module is harmless there.)
+ */
 export declare function embed(options: EmbedOptions): Bus;

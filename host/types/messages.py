@@ -97,8 +97,8 @@ class ReadyPayload(_Wire):
     protocol: Protocol
     services: tuple[str, ...]
     """What stands before the dot in the types that it serves, such as "AUTH"."""
-    types: tuple[str, ...] = ()
-    """The types of requests that this build serves. Ask this list, never the version."""
+    types: tuple[str, ...]
+    """The types of the requests that this build serves, such as "AUTH.SSO"."""
 
 
 class Ready(_Wire):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bus.messages import FROM_BUS, SERVED, SignedIn, SsoPayload
+from bus.messages import FROM_BUS, SERVED, MigratedCredentials, SignedIn, SsoPayload
 from host.types.docstrings import field_docs
 from host.types.messages import Message, OtherRequest
 from host.types.text import first_paragraph
@@ -18,12 +18,13 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 # Patterns are written for all engines: without look-around (RE2 has none), and with characters in
 # place of escapes that only some know.
-_NEITHER: Final = "[\x00-\x20\\\\\x7f-\x9f\u2028\u2029]"
+_NEITHER: Final = r"[^!-\[\]-~]"
 _FRAME: Final = ("type", "id", "payload", "meta")
-_TOKENS: Final = ("idToken", "refreshToken", "legacy_token")
+_THERE: Final = {"not": {"type": "null"}}
 
 _BEYOND: Final[dict[tuple[type, str], JsonSchemaValue]] = {
-    # What url_problem looks for, but for the host: only a URL parser can tell a valid or loopback one.
+    # What redirect_url_problem looks for, but for the host: only a URL parser can tell whether it is
+    # valid, loopback, and written as a parser writes it.
     (SsoPayload, "redirectUrl"): {
         "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?@#]+([/?][^#]*)?$",
         "not": {"type": "string", "pattern": _NEITHER},
@@ -31,8 +32,12 @@ _BEYOND: Final[dict[tuple[type, str], JsonSchemaValue]] = {
     (SignedIn, "credentials"): {
         "not": {
             "type": "object",
-            "required": list(_TOKENS),
-            "properties": {name: {"type": "string"} for name in _TOKENS},
+            "required": ["legacy_token"],
+            "properties": {"legacy_token": _THERE},
+            "anyOf": [
+                {"required": [name], "properties": {name: _THERE}}
+                for name in MigratedCredentials.model_fields
+            ],
         },
     },
     (OtherRequest, "type"): {

@@ -1,4 +1,4 @@
-"""`make bench`: measures what issue and README claim, as ratios within one run.
+"""`make bench`: measures what docs/architecture.md claims, as ratios within one run.
 
 Each row is the median of repeated runs, taken in turns so that a busy moment hits all alike. Prints
 a table, writes docs/bench.json and draws docs/bench.svg.
@@ -272,10 +272,10 @@ def main() -> int:
     (docs / "bench.svg").write_text(draw(bench.medians))
     table = _table(result)
     print(f"\n{table}")
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text(encoding="utf-8").split("<!-- bench -->")
+    page = ROOT / "docs/architecture.md"
+    before, rest = page.read_text(encoding="utf-8").split("<!-- bench -->")
     _, after = rest.split("<!-- /bench -->")
-    readme.write_text(f"{before}<!-- bench -->\n{table}<!-- /bench -->{after}", encoding="utf-8")
+    page.write_text(f"{before}<!-- bench -->\n{table}<!-- /bench -->{after}", encoding="utf-8")
     return 0
 
 

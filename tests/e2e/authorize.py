@@ -15,19 +15,23 @@ class Authorize:
     def __init__(self) -> None:
         self.seen: list[dict[str, str]] = []
         """The query of each request, the plan left out."""
+        self.raw: list[str] = []
+        """The query of each request, as it was written."""
         self.origin = ""
         self.app = Starlette(
             routes=[Route("/authorize", self._authorize), Route("/leads", self._lead)]
         )
 
     def url(self, **plan: str) -> str:
-        """Return the endpoint's address. `stay="1"` shows a page instead of going back."""
+        """Return the endpoint's address. `stay="1"` shows a page instead of going back; a field that
+        is empty is left out of the answer."""
         return f"{self.origin}/authorize?{urlencode({'plan': json.dumps(plan)})}"
 
     async def _authorize(self, request: Request) -> Response:
         query = dict(request.query_params)
         plan = json.loads(query.pop("plan"))
         self.seen.append(query)
+        self.raw.append(request.url.query)
         if "stay" in plan:
             return HTMLResponse(
                 "<!doctype html><head><title>Sign in</title>"
@@ -35,7 +39,10 @@ class Authorize:
             )
         answer = {"state": query["state"]} | plan
         joint = "&" if "?" in query["redirect_uri"] else "?"
-        return RedirectResponse(query["redirect_uri"] + joint + urlencode(answer), 302)
+        if query.get("response_mode") == "fragment":
+            joint = "#"
+        fields = urlencode({name: value for name, value in answer.items() if value})
+        return RedirectResponse(query["redirect_uri"] + joint + fields, 302)
 
     async def _lead(self, request: Request) -> Response:
         return RedirectResponse(request.query_params["to"], 302)

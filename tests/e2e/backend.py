@@ -37,6 +37,8 @@ class Seen:
 class Backend:
     def __init__(self) -> None:
         self.seen: list[Seen] = []
+        self.elsewhere: list[str] = []
+        """The method of each request that came to where `redirects` leads."""
         self.bus_origin = ""
         self._plans: dict[str, Act] = {}
         self._arrived = threading.Condition()
@@ -46,7 +48,7 @@ class Backend:
         self.app = Starlette(
             routes=[
                 Route("/sso/exchange", self._exchange, methods=["POST", "OPTIONS"]),
-                Route("/elsewhere", self._exchange, methods=["GET", "POST", "OPTIONS"]),
+                Route("/elsewhere", self._elsewhere, methods=["GET", "POST", "OPTIONS"]),
             ]
         )
 
@@ -147,9 +149,11 @@ class Backend:
 
         return self.plan(act, name)
 
-    def redirects(self, name: str = "redirects") -> str:
+    def redirects(self, status: int = 307, name: str = "redirects") -> str:
+        """Plan a redirect to where a good answer waits for anybody who follows."""
+
         async def act(request: Request, cors: dict[str, str]) -> Response:
-            return Response(status_code=307, headers=cors | {"Location": "/elsewhere"})
+            return Response(status_code=status, headers=cors | {"Location": "/elsewhere"})
 
         return self.plan(act, name)
 
@@ -170,13 +174,20 @@ class Backend:
     def of(self, code: str) -> list[Seen]:
         return [seen for seen in self.seen if seen.body.get("code") == code]
 
-    async def _exchange(self, request: Request) -> Response:
-        self.loop = asyncio.get_running_loop()
-        cors = {
+    def _cors(self) -> dict[str, str]:
+        return {
             "Access-Control-Allow-Origin": self.bus_origin,
             "Access-Control-Allow-Headers": "content-type",
             "Vary": "Origin",
         }
+
+    async def _elsewhere(self, request: Request) -> Response:
+        self.elsewhere.append(request.method)
+        return JSONResponse(SIGNED_IN, headers=self._cors())
+
+    async def _exchange(self, request: Request) -> Response:
+        self.loop = asyncio.get_running_loop()
+        cors = self._cors()
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=cors)
         seen = Seen(json.loads(await request.body()), dict(request.headers))

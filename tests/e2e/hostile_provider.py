@@ -2,7 +2,7 @@
 
 import json
 import time
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,16 +19,32 @@ CLIENT = "crm"
 
 
 KEYS: dict[str, tuple[type[ECKey | OKPKey | RSAKey], Any]] = {
-    "RS256": (RSAKey, 2048),
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), (RSAKey, 2048)),
     "ES256": (ECKey, "P-256"),
+    "ES384": (ECKey, "P-384"),
+    "ES512": (ECKey, "P-521"),
     "Ed25519": (OKPKey, "Ed25519"),
 }
+LOOSE = ("RS256", "ES256", "ES512")
+"""Of these, the key set has a second key, which is written in ways that RFC 7518 does not allow."""
 
 
 def _key(kid: str, alg: str = "ES256") -> Any:
     kind, size = KEYS[alg]
     key = kind.generate_key(size).as_dict(private=True)
     return kind.import_key(key | {"kid": kid, "use": "sig", "alg": alg})
+
+
+def _loose(jwk: dict[str, Any]) -> dict[str, Any]:
+    """Write numbers in standard base64 with padding: RSA's after a zero, others without theirs."""
+    numbers = {
+        name: urlsafe_b64decode(jwk[name] + "==").lstrip(b"\0")
+        for name in ("n", "e", "x", "y")
+        if name in jwk
+    }
+    zero = b"\0" if "n" in jwk else b""
+    written = {name: b64encode(zero + octets).decode() for name, octets in numbers.items()}
+    return jwk | written | {"kid": f"loose {jwk['alg']}", "alg": None, "key_ops": []}
 
 
 def b64(value: object) -> str:
@@ -56,11 +72,19 @@ class HostileProvider:
     def issuer(self, name: str = "fine") -> str:
         return f"{self.origin}/{name}"
 
-    def id_token(self, issuer: str, *, key: str = "published", **changes: Any) -> str:
+    def id_token(
+        self,
+        issuer: str,
+        *,
+        key: str = "published",
+        kid: str = "",
+        typ: str = "JWT",
+        **changes: Any,
+    ) -> str:
         now = int(time.time())
         claims = {"iss": issuer, "aud": CLIENT, "sub": "MARK-sub", "iat": now, "exp": now + 900}
         alg = key if key in KEYS else "ES256"
-        header = {"alg": alg, "kid": key if key in KEYS else "published"}
+        header = {"alg": alg, "kid": kid or (key if key in KEYS else "published"), "typ": typ}
         return jwt.encode(header, claims | changes, self._keys[key], algorithms=[alg])
 
     def unsigned(self, issuer: str) -> str:
@@ -105,13 +129,17 @@ class HostileProvider:
         document |= {
             "other-issuer": {"issuer": issuer + "/"},
             "elsewhere": {"token_endpoint": "https://elsewhere.example/token"},
+            "hs256": {"id_token_signing_alg_values_supported": ["HS256"]},
             "no-pkce": {"code_challenge_methods_supported": ["plain"]},
         }.get(name, {})
         return self._json(document)
 
     async def _jwks(self, request: Request) -> Response:
-        keys = [key.as_dict(private=False) for name, key in self._keys.items() if name != "other"]
-        return self._json({"keys": keys})
+        public = {name: key.as_dict(private=False) for name, key in self._keys.items()}
+        del public["other"]
+        off_curve = public["ES256"] | {"kid": "off the curve", "y": public["ES256"]["x"]}
+        loose = [_loose(public[alg]) for alg in LOOSE]
+        return self._json({"keys": [*public.values(), *loose, off_curve]})
 
     async def _token(self, request: Request) -> Response:
         form = {k: v[0] for k, v in parse_qs((await request.body()).decode()).items()}
@@ -119,6 +147,6 @@ class HostileProvider:
         plan = self._plans.get(form.get("code", ""))
         name = request.path_params["name"]
         answer = plan(self.issuer(name)) if plan else self._json({"error": "invalid_request"}, 400)
-        if name == "no-cors":
+        if name == "no-cors" or (name == "cors-without-errors" and answer.status_code != 200):
             del answer.headers["Access-Control-Allow-Origin"]
         return answer

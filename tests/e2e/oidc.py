@@ -139,7 +139,7 @@ def journey(
         "scope": "openid profile email offline_access",
         "prompt": "consent",
         "state": state,
-        "nonce": nonce,
+        **({"nonce": nonce} if nonce else {}),
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }

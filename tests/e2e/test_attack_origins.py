@@ -96,7 +96,6 @@ def test_the_host_where_only_its_look_alikes_are_allowed(tab: Tab, world: World)
         f"http://localhost:{str(port)[:-1]}",
         "http://localhost",
         f"http://127.0.0.1:{port}",
-        f"http://[::1]:{port}",
         f"http://app.localhost:{port}",
         "https://localhost.example.com",
         f"https://xn--lcalhost-nbh.example:{port}",  # with a Cyrillic letter

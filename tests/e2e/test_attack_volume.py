@@ -25,8 +25,10 @@ def tab(open_module_tab: Opener, world: World) -> Tab:
                 if (!/_(FULFILLED|REJECTED)$/.test(data?.type)) return;
                 replies[data.id] = (replies[data.id] ?? 0) + 1;
                 waiting.get(data.id)?.(data.payload.error?.code ?? "fulfilled");
+                waiting.delete(data.id);
             });
             let count = 0;
+            window.inFlight = () => [...waiting.keys()];
             window.askRaw = (payload) => new Promise((done) => {
                 const id = `ask ${++count}`;
                 waiting.set(id, done);
@@ -155,6 +157,32 @@ def test_64_in_flight_the_65th_is_overloaded_and_all_are_answered(tab: Tab, worl
     assert tab.run("() => Object.values(replies)") == [1] * 65
     assert [len(world.backend.of(code)) for code in codes] == [1] * 64
     assert not world.backend.of("one-too-many")
+
+
+def test_64_in_flight_that_are_given_up_for_64_others(tab: Tab, world: World) -> None:
+    """All in one go: each cancellation frees a slot before the next message is looked at."""
+    first = world.backend.holds(64)
+    more = [world.backend.answers() for _ in range(64)]
+    tab.run(
+        """(codes, redirectUrl) => {
+            window.replies = {};
+            window.many = codes.map((code) => askRaw({ code, redirectUrl }));
+        }""",
+        first,
+        REDIRECT,
+    )
+    world.backend.wait_for(first[0])
+    got = tab.run(
+        """async (codes, redirectUrl) => {
+            for (const id of inFlight()) rawBus.post({ type: "BUS.CANCEL", payload: { id } });
+            const others = codes.map((code) => askRaw({ code, redirectUrl }));
+            return [await Promise.all(many), await Promise.all(others), Object.values(replies)];
+        }""",
+        more,
+        REDIRECT,
+    )
+    world.backend.let_go()
+    assert got == [["CANCELLED"] * 64, ["fulfilled"] * 64, [1] * 128]
 
 
 def test_a_storm_of_a_thousand_requests(tab: Tab, world: World) -> None:

@@ -16,7 +16,16 @@ from tests.e2e.world import World, without_hashes
 
 pytestmark = pytest.mark.fresh
 
-BOOT_FAILED = {"code": "BOOT_FAILED", "message": "The Python runtime could not start."}
+FILE = "A file of the bus is missing, blocked, or not the one that was built."
+SCRIPT = "A script of the bus failed."
+WEB_ASSEMBLY = (
+    "A WebAssembly file of the bus is damaged, has the wrong type, or is too new for this browser."
+)
+
+
+def boot_failed(why: str) -> dict[str, str]:
+    """Return the error that the host gets: no more than a fixed sentence says why."""
+    return {"code": "BOOT_FAILED", "message": f"The Python runtime could not start. {why}"}
 
 
 def find(folder: Path, name: str) -> Path:
@@ -42,25 +51,54 @@ def damaged(name: str, data: bytes) -> Callable[[Path], None]:
     return change
 
 
-FAILURES: dict[str, tuple[Callable[[Path], None], str]] = {
+def ends_in(name: str, line: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = find(folder, name)
+        damaged(path.name, path.read_bytes() + b"\n" + line.encode())(folder)
+
+    return change
+
+
+FAILURES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     # What a missing module is called differs from engine to engine.
-    "no core.js": (without("core.js"), "Python runtime could not start. "),
-    "no main.py": (without("main.py"), "main.py could not be fetched"),
-    "no wasm file": (without("pyodide.asm.wasm"), "pyodide.asm.wasm was answered with status 404"),
-    "no interpreter": (without("interpreter.mjs"), "interpreter.mjs"),
-    "no pyodide": (without("pyodide.mjs"), "pyodide.mjs"),
-    "a wasm file that is none": (damaged("pyodide.asm.wasm", b"<!doctype html>"), "WebAssembly"),
-    "core.js with an error": (damaged("core.js", b"throw new Error('broken')"), "broken"),
-    "main.py with an error": (damaged("main.py", b"1/0"), "main.py"),
-    "main.py that is no Python": (damaged("main.py", b"<!doctype html>"), "main.py"),
+    "no core.js": (without("core.js"), FILE, "core.js"),
+    "no main.py": (without("main.py"), FILE, "main.py could not be fetched"),
+    "no wasm file": (
+        without("pyodide.asm.wasm"),
+        *(FILE, "pyodide.asm.wasm was answered with status 404"),
+    ),
+    "no interpreter": (without("interpreter.mjs"), FILE, "interpreter.mjs"),
+    "no pyodide": (without("pyodide.mjs"), FILE, "pyodide.mjs"),
+    "a wasm file that is none": (
+        damaged("pyodide.asm.wasm", b"<!doctype html>"),
+        *(WEB_ASSEMBLY, "WebAssembly"),
+    ),
+    "core.js with an error": (damaged("core.js", b"throw new Error('broken')"), SCRIPT, "broken"),
+    "main.py with an error": (damaged("main.py", b"1/0"), SCRIPT, "main.py"),
+    "main.py that is no Python": (damaged("main.py", b"<!doctype html>"), SCRIPT, "main.py"),
+    "main.py that does nothing": (damaged("main.py", b"1"), SCRIPT, "main.py ended"),
+    # Only a promise that the bus awaits tells: what it is rejected with does not say whose it is.
+    "pyodide that fails": (
+        damaged("pyodide.mjs", b"export const loadPyodide = () => Promise.reject('broken');"),
+        *(SCRIPT, "Pyodide: broken"),
+    ),
+    # Nobody awaits these: only the file tells.
+    "PyScript that rejects": (
+        ends_in("core-*.js", "Promise.reject(new Error('broken'));"),
+        *(SCRIPT, "broken"),
+    ),
+    "PyScript that throws later": (
+        ends_in("core-*.js", "setTimeout(() => { throw new Error('broken'); });"),
+        *(SCRIPT, "broken"),
+    ),
 }
 
 
-@pytest.mark.parametrize(("change", "reason"), FAILURES.values(), ids=FAILURES.keys())
+@pytest.mark.parametrize(("change", "why", "line"), FAILURES.values(), ids=FAILURES.keys())
 def test_a_boot_that_fails_answers_at_once(
-    open_tab: Opener, world: World, change: Callable[[Path], None], reason: str
+    open_tab: Opener, world: World, change: Callable[[Path], None], why: str, line: str
 ) -> None:
-    name = "broken-" + re.sub(r"\W+", "-", reason + str(len(world.buses.folders)))
+    name = "broken-" + re.sub(r"\W+", "-", line + str(len(world.buses.folders)))
     src = world.bus(name, change=change, boot_timeout_seconds=300)
     tab = open_tab()
     tab.expect(
@@ -77,27 +115,30 @@ def test_a_boot_that_fails_answers_at_once(
         }""",
         src,
     )
-    assert [(one["error"], one["meta"]) for one in got] == [(BOOT_FAILED, {"source": "bus"})] * 4
+    assert [(one["error"], one["meta"]) for one in got] == [
+        (boot_failed(why), {"source": "bus"})
+    ] * 4
     # The bus's own line; the embed module has one as well.
-    assert reason in tab.wait_for_line("sso-bus: The Python runtime could not start.")
+    assert line in tab.wait_for_line("sso-bus: The Python runtime could not start.")
     assert not tab.run("() => heard.some(({ data }) => data?.type === 'BUS.READY')")
 
 
 def test_a_boot_that_takes_too_long(open_tab: Opener, world: World) -> None:
     """The runtime hangs: its largest file never ends. The least limit there is, 5 s, ends it."""
     src = world.bus("stuck", boot_timeout_seconds=5)
+    slow = boot_failed("It took longer than boot_timeout_seconds.")
     world.buses.stuck.add("/stuck/")
     try:
         tab = open_tab().goto(world.page)
         got = tab.run("(src) => { embed({ src }); return ask({}); }", src)
-        assert got["error"] == BOOT_FAILED
+        assert got["error"] == slow
         line = tab.wait_for_line("sso-bus: The Python runtime could not start.")
-        assert "more than 5 seconds" in line
+        assert "That is 5 seconds." in line
     finally:
         world.buses.release()
     # The runtime arrives after all, and stays unused.
     tab.wait_for_line("PyScript Ready")
-    assert tab.run("() => ask({})")["error"] == BOOT_FAILED
+    assert tab.run("() => ask({})")["error"] == slow
     assert not tab.run("() => heard.some(({ data }) => data?.type === 'BUS.READY')")
 
 
@@ -189,6 +230,65 @@ def test_what_is_cancelled_while_it_waits_never_reaches_the_backend(
     assert not world.backend.of(cancelled)
 
 
+def test_only_what_takes_a_slot_is_a_first_delivery(open_tab: Opener, world: World) -> None:
+    """While Python boots as afterwards; each of these would be ignored if it were a second one."""
+    one, two, three = (world.backend.answers() for _ in range(3))
+    never = [world.backend.answers() for _ in range(4)]
+    tab = open_tab().goto(world.page)
+    got = raw_at_load(
+        tab,
+        world.bus(),
+        """async (one, two, three, never, redirectUrl) => {
+            const sso = (id, payload) => rawBus.post({ type: "AUTH.SSO", id, payload });
+            const good = (id, code) => sso(id, { code, redirectUrl });
+            const cancel = (id) => rawBus.post({ type: "BUS.CANCEL", payload: { id } });
+            rawBus.post({ type: "NO.SUCH", id: "1", payload: {} });
+            sso("1", []);
+            sso("1", {});
+            good("1", one);
+            // A cancellation gives up what may take a slot, and frees its id and its code.
+            sso("2", []);
+            good("2", never[0]);
+            cancel("2");
+            good("2", two);
+            // Second deliveries: the same again, and something else.
+            good("3", three);
+            good("3", three);
+            good("3", never[1]);
+            // What is given up takes its second deliveries along.
+            good("4", never[2]);
+            good("4", never[3]);
+            cancel("4");
+            sso("end", {});
+            await Promise.all([...["1", "2", "3"].map((id) => hear((data) =>
+                data?.type === "AUTH.SSO_FULFILLED" && data.id === id)), reply("end")]);
+            sso("after", {});
+            await reply("after");
+            return heard.slice(1).map(({ data }) => [data.id ?? data.type, data.payload.error?.code ?? "good"]);
+        }""",
+        one,
+        two,
+        three,
+        never,
+        REDIRECT,
+    )
+    assert got[:3] == [["2", "CANCELLED"], ["4", "CANCELLED"], ["BUS.READY", "good"]]
+    assert got[3:8] == [
+        ["1", "UNKNOWN_TYPE"],
+        ["1", "INVALID_MESSAGE"],
+        ["1", "INVALID_PAYLOAD"],
+        ["2", "INVALID_MESSAGE"],
+        ["end", "INVALID_PAYLOAD"],
+    ]
+    assert sorted(got[8:]) == [
+        ["1", "good"],
+        ["2", "good"],
+        ["3", "good"],
+        ["after", "INVALID_PAYLOAD"],
+    ]
+    assert not any(world.backend.of(code) for code in never)
+
+
 def test_at_most_64_wait_for_python(open_tab: Opener, world: World) -> None:
     tab = open_tab().goto(world.page)
     got = raw_at_load(
@@ -226,7 +326,12 @@ def test_listening_and_ready_say_what_the_protocol_says(open_tab: Opener, world:
         (
             {
                 "type": "BUS.READY",
-                "payload": {"version": "0.1.0", "protocol": 1, "services": ["AUTH"]},
+                "payload": {
+                    "version": "0.1.0",
+                    "protocol": 1,
+                    "services": ["AUTH"],
+                    "types": ["AUTH.SSO", "BUS.CANCEL"],
+                },
             },
             world.bus_origin,
         ),

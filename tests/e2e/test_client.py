@@ -36,6 +36,7 @@ def test_ready_resolves_to_what_the_bus_serves(embedded: Tab) -> None:
         "version": "0.1.0",
         "protocol": 1,
         "services": ["AUTH"],
+        "types": ["AUTH.SSO", "BUS.CANCEL"],
     }
 
 
@@ -205,6 +206,96 @@ def test_another_page_in_the_buss_window_is_not_listened_to(open_tab: Opener, wo
     assert tab.run("() => asked") == {"fulfilled": SIGNED_IN}
 
 
+@pytest.fixture
+def beside(open_tab: Opener, world: World) -> Tab:
+    """A host page with a frame of the bus's own origin in it, which is not the bus."""
+    tab = open_tab().goto(world.page)
+    tab.run(
+        """(src) => new Promise((done) => {
+            const frame = document.createElement("iframe");
+            frame.src = src;
+            frame.onload = () => done();
+            document.body.append(frame);
+        })""",
+        f"{world.bus_origin}/pages/host.html",
+    )
+    return tab
+
+
+FORGE = """(message) => { parent.postMessage(message, "*"); }"""
+
+
+def test_another_frame_of_the_buss_origin_draws_out_nothing(beside: Tab, world: World) -> None:
+    """It has the right origin and another window: it cannot say LISTENING or READY for the bus."""
+    src = world.bus("beside")
+    world.buses.slow.add("/beside/")
+    code = world.backend.answers()
+    beside.run(
+        """(src, payload) => {
+            embed({ src });
+            window.got = [];
+            for (const type of ["BUS.LISTENING", "BUS.READY"])
+                bus.on(type, ({ forged = "real" }) => got.push([type, forged]));
+            window.asked = ask(payload);
+        }""",
+        src,
+        {"code": code, "redirectUrl": REDIRECT},
+    )
+    for type_ in ("BUS.LISTENING", "BUS.READY"):
+        message = {"type": type_, "payload": {"protocol": 1, "forged": "forged"}}
+        beside.run_in(f"{world.bus_origin}/pages/", FORGE, message)
+    beside.run("() => hear((data) => data?.type === 'BUS.READY' && data.payload.forged)")
+    world.buses.release()
+    # Had it been believed, the code would have been sent before the bus was there, and be lost.
+    assert beside.run("() => asked") == {"fulfilled": SIGNED_IN}
+    assert beside.run("() => got") == [["BUS.LISTENING", "real"], ["BUS.READY", "real"]]
+
+
+def test_another_frame_of_the_buss_origin_cannot_reply(beside: Tab, world: World) -> None:
+    """Not even with the id of a request that is under way."""
+    code = world.backend.hangs()
+    beside.run(
+        """async (src, payload) => {
+            await embed({ src, replyPort: false }).ready;
+            const { getRandomValues } = crypto;
+            crypto.getRandomValues = (array) => array.fill(7);
+            window.asked = ask(payload);
+            crypto.getRandomValues = getRandomValues;
+        }""",
+        world.bus(),
+        {"code": code, "redirectUrl": REDIRECT},
+    )
+    world.backend.wait_for(code)
+    for ending, payload in {
+        "FULFILLED": SIGNED_IN | {"currentUser": {"name": "forged"}},
+        "REJECTED": {"error": "forged"},
+    }.items():
+        message = {"type": f"AUTH.SSO_{ending}", "id": "07" * 16, "payload": payload}
+        beside.run_in(f"{world.bus_origin}/pages/", FORGE, message)
+    beside.run("() => hear((data) => data?.payload?.error === 'forged')")
+    world.backend.release(code)
+    assert beside.run("() => asked") == {"fulfilled": SIGNED_IN}
+
+
+@pytest.mark.parametrize("limit", ["NaN", "'1000'", "null", "{}"])
+def test_a_time_limit_that_is_none_is_a_clear_error(embedded: Tab, limit: str) -> None:
+    got = embedded.run(
+        f"""async (src) => {{
+            const embedded = () => {{ try {{ embed({{ src, timeout: {limit} }}); }} catch (error) {{ return String(error); }} }};
+            return [embedded(), (await ask({{}}, {{ timeout: {limit} }})).thrown];
+        }}""",
+        "https://bus.example.com/",
+    )
+    assert got == ["TypeError: timeout must be a number of milliseconds."] * 2
+    assert embedded.run("() => frames.length") == 1
+
+
+def test_no_time_limit(embedded: Tab, world: World) -> None:
+    payload = {"code": world.backend.answers(), "redirectUrl": REDIRECT}
+    got = embedded.run("(payload) => ask(payload, { timeout: Infinity })", payload)
+    assert got == {"fulfilled": SIGNED_IN}
+
+
 def test_what_the_hosts_functions_throw_ends_nothing(open_tab: Opener, world: World) -> None:
     tab = open_tab().goto(world.page)
     tab.expect("host's own")
@@ -298,6 +389,26 @@ def test_a_reload_of_the_bus_ends_what_it_was_asked(
     assert tab.run("() => asked")["code"] in codes
     tab.run("() => again")  # until then, the old bus may still be there and take what is asked
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
+def test_60_that_one_signal_gives_up_make_room_for_60_others(embedded: Tab, world: World) -> None:
+    hanging = [world.backend.hangs() for _ in range(60)]
+    more = [world.backend.answers() for _ in range(60)]
+    embedded.run(
+        """(hanging, more, redirectUrl) => {
+            window.control = new AbortController();
+            window.all = [
+                ...hanging.map((code) => ask({ code, redirectUrl }, { signal: control.signal })),
+                ...more.map((code) => ask({ code, redirectUrl })),
+            ];
+        }""",
+        hanging,
+        more,
+        REDIRECT,
+    )
+    world.backend.wait_for(hanging[0])
+    got = embedded.run("() => { control.abort(); return Promise.all(all); }")
+    assert [each.get("code") for each in got] == ["ABORTED"] * 60 + [None] * 60
 
 
 def test_a_bad_src_is_a_clear_error(embedded: Tab) -> None:

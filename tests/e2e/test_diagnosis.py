@@ -169,6 +169,121 @@ def test_this_page_has_no_origin_of_its_own(open_tab: Opener, world: World) -> N
     assert "no origin of its own" in got["message"]
 
 
+# What a bus's settings cannot list, as frame-ancestors cannot say it (or must not: http:).
+UNLISTED = [
+    "capacitor://localhost",
+    "tauri://localhost",
+    "app://crm",
+    "http://[::1]:5173",
+    "https://[2001:db8::1]",
+    "http://app.example.com",
+    "http://192.168.1.20:5173",
+    "http://localhost.example.com",
+    "https://a_b.example.com",
+]
+LISTED = [
+    "https://app.example.com",
+    "https://app.example.com:8443",
+    "https://192.168.1.20",
+    "http://localhost:5173",
+    "http://tauri.localhost",
+    "http://127.0.0.2:5173",
+]
+EMBED_AS = """(src, origins) => Promise.all(origins.map((origin) => {
+    Object.defineProperty(self, "origin", { value: origin, configurable: true });
+    return embed({ src }).ready.then(() => origin, ({ code, message, evidence }) => [code, message, ...evidence]);
+}))"""
+
+
+def test_this_pages_origin_is_one_that_no_bus_can_allow(open_tab: Opener, world: World) -> None:
+    """Told at once; a page of such an origin is hard to come by, so this one says that it is one."""
+    tab = open_tab().goto(world.page)
+    got = tab.run(EMBED_AS, world.bus(), UNLISTED)
+    for origin, (code, message, evidence) in zip(UNLISTED, got, strict=True):
+        assert code == "MISCONFIGURED", origin
+        assert message.startswith("No bus can allow this page's origin")
+        assert evidence == f'self.origin is "{origin}"'
+    # The same with origins that one can.
+    tab.goto(world.page)
+    assert tab.run(EMBED_AS, world.bus(), LISTED) == LISTED
+
+
+def test_a_bus_that_spoke_before_is_not_said_to_be_forbidden(
+    open_tab: Opener, world: World
+) -> None:
+    tab = open_tab().goto(world.page)
+    got = tab.run(
+        """async (src, other) => {
+            await embed({ src }).ready;
+            bus.iframe.src = other;
+            await new Promise((done) => bus.iframe.addEventListener("load", done, { once: true }));
+            return (await ask({})).message;
+        }""",
+        world.bus(),
+        f"{world.bus_origin}/nothing/",
+    )
+    assert "shows no bus any more" in got
+    assert "allowed_origins" not in got
+
+
+def test_a_bus_that_a_blocker_keeps_away(playwright: Playwright, world: World) -> None:
+    """The frame alone, as by some lists; and whatever goes to the bus, as by others."""
+    with launch(playwright, "chromium") as browser:
+        tab = Tab(browser)
+        tab.expect("ERR_BLOCKED_BY_CLIENT")
+        tab.goto(world.page)
+        tab.page.route(
+            f"{world.bus_origin}/**",
+            lambda route: (
+                route.abort("blockedbyclient")
+                if route.request.is_navigation_request()
+                else route.continue_()
+            ),
+        )
+        got = diagnosis(tab, world.bus())
+        assert got["code"] == "NOT_ALLOWED"
+        assert "a blocker is in the way" in got["message"]
+        tab.goto(world.page)
+        tab.page.route(f"{world.bus_origin}/**", lambda route: route.abort("blockedbyclient"))
+        got = diagnosis(tab, world.bus())
+        assert got["code"] == "BUS_UNREACHABLE"
+        assert "a blocker is in the way" in got["message"]
+        # The same without.
+        tab.page.unroute_all()
+        tab.goto(world.page)
+        tab.run("(src) => embed({ src }).ready", world.bus())
+        assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+        assert tab.close() == []
+
+
+def test_scripts_that_come_with_a_wrong_type(open_tab: Opener, world: World) -> None:
+    def as_text(folder: Path) -> None:
+        headers = folder / "_headers"
+        text = headers.read_text()
+        cors = "  Access-Control-Allow-Origin: *\n"
+        assert cors in text
+        headers.write_text(text.replace(cors, f"{cors}  Content-Type: text/plain\n"))
+
+    tab = open_tab().goto(world.page)
+    tab.expect("MIME type", "text/plain")
+    got = diagnosis(tab, world.bus("as text", change=as_text))
+    tab.wait_for_line("MIME type ('text/plain')")
+    assert got["code"] == "NOT_ALLOWED"
+    assert "its scripts come with a wrong type" in got["message"]
+
+
+def test_offline_that_is_said_first(playwright: Playwright, world: World) -> None:
+    with launch(playwright, "chromium") as browser:
+        tab = Tab(browser)
+        tab.expect("ERR_INTERNET_DISCONNECTED")
+        tab.goto(world.page)
+        tab.page.context.set_offline(True)
+        got = diagnosis(tab, world.bus())
+        assert got["code"] == "BUS_UNREACHABLE"
+        assert got["message"].endswith(": the browser is offline.")
+        assert tab.close() == []
+
+
 def test_the_address_leads_to_another_origin(open_tab: Opener, world: World) -> None:
     src = world.bus()
     tab = open_tab().goto(world.page)

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.backend import SIGNED_IN, Backend
@@ -89,16 +90,30 @@ def test_exactly_1_mib_is_read(quick: Tab, world: World) -> None:
     ("plan", "status"),
     [
         (Backend.resets, None),
-        (Backend.redirects, None),
         (Backend.lacks_cors, None),
         (Backend.breaks_off, 200),
     ],
-    ids=["reset", "redirect", "no CORS", "body breaks off"],
+    ids=["reset", "no CORS", "body breaks off"],
 )
 def test_unreachable(quick: Tab, world: World, plan: Any, status: int | None) -> None:
     got = ask(quick, plan(world.backend))
     meta = {"source": "bus"} | ({"status": status} if status else {})
     assert (got["code"], got["meta"]) == ("BACKEND_UNREACHABLE", meta)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(quick: Tab, world: World, status: int) -> None:
+    """What waits behind it is a good answer, which the browser would let the bus read."""
+    url, follow = world.exchange_url, world.backend.redirects(status)
+    headers = {"Origin": world.bus_origin}
+    found = httpx.post(url, json={"code": follow}, headers=headers, follow_redirects=True)
+    assert (found.status_code, found.json()) == (200, SIGNED_IN)
+    assert found.headers["Access-Control-Allow-Origin"] == world.bus_origin
+    world.backend.elsewhere.clear()
+    got = ask(quick, world.backend.redirects(status))
+    assert "fulfilled" not in got
+    assert (got["code"], got["meta"]) == ("BACKEND_UNREACHABLE", {"source": "bus"})
+    assert world.backend.elsewhere == []
 
 
 def test_no_backend_at_all(open_tab: Opener, world: World) -> None:
@@ -137,6 +152,29 @@ BAD_PAYLOADS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a fragment": ({"code": "c", "redirectUrl": REDIRECT + "#"}, ["redirectUrl"]),
     "a backslash": ({"code": "c", "redirectUrl": "https:\\\\example.com"}, ["redirectUrl"]),
     "a space before": ({"code": "c", "redirectUrl": " " + REDIRECT}, ["redirectUrl"]),
+    "a host as a number": ({"code": "c", "redirectUrl": "http://2130706433/"}, ["redirectUrl"]),
+    "a short address": ({"code": "c", "redirectUrl": "http://127.1/"}, ["redirectUrl"]),
+    "circled letters": (
+        {
+            "code": "c",
+            "redirectUrl": "http://\u24db\u24de\u24d2\u24d0\u24db\u24d7\u24de\u24e2\u24e3/",
+        },
+        ["redirectUrl"],
+    ),
+    "a mark in the host": (
+        {"code": "c", "redirectUrl": "https://example\u200e.com/"},
+        ["redirectUrl"],
+    ),
+    "a host that is percent-encoded": (
+        {"code": "c", "redirectUrl": "https://%65xample.com/"},
+        ["redirectUrl"],
+    ),
+    "a host with a percent sign": ({"code": "c", "redirectUrl": "https://%zz/"}, ["redirectUrl"]),
+    "upper case in the host": (
+        {"code": "c", "redirectUrl": "https://Example.com/"},
+        ["redirectUrl"],
+    ),
+    "a long code in UTF-16": ({"code": "\U0001f600" * 2049, "redirectUrl": REDIRECT}, ["code"]),
     "a long URL": ({"code": "c", "redirectUrl": REDIRECT + "/" + "x" * 2048}, ["redirectUrl"]),
     "a short verifier": (
         {"code": "c", "redirectUrl": REDIRECT, "codeVerifier": "v" * 42},
@@ -214,6 +252,16 @@ def test_a_message_that_is_not_json_shaped(
     got = quick.run(f"() => ask({expression})")
     assert (got["code"], got["meta"]) == ("INVALID_MESSAGE", {"source": "bus"})
     assert len(world.backend.seen) == before
+
+
+def test_where_a_message_is_not_json_shaped_is_said_in_well_formed_text(quick: Tab) -> None:
+    """The path is cut at 128 UTF-16 code units, but not in the middle of a pair."""
+    got = quick.run("() => ask({ ['a' + '\\u{1f600}'.repeat(100)]: undefined })")
+    shown = "payload.a" + "\U0001f600" * 59
+    assert (got["code"], got["error"]["message"]) == (
+        "INVALID_MESSAGE",
+        f"{shown}\u2026 is of type undefined, which JSON does not have.",
+    )
 
 
 def test_64_levels_and_shared_parts_are_json_shaped(quick: Tab) -> None:

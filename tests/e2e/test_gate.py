@@ -7,14 +7,16 @@ otherwise keep some of the attackers away before the gate sees them.
 import json
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from tests.e2e.tab import LEFT, Opener, Tab
-from tests.e2e.test_sign_in import REDIRECT, ask
-from tests.e2e.world import World
+from tests.e2e.test_boot import damaged, find
+from tests.e2e.test_sign_in import REDIRECT, ask, ask_raw
+from tests.e2e.world import World, without_frame_ancestors, without_hashes
 
 _NUMBERS = count()
 NOT_THE_PARENT = "ignored: not from the window that embeds the bus"
@@ -294,6 +296,91 @@ def test_an_event_that_a_script_made(open_tab: Opener, world: World) -> None:
     assert len(world.backend.of(code)) == 1
 
 
+# -- the gate stands twice, and each time alone ---------------------------------------------------
+
+
+def early_alone(folder: Path) -> None:
+    """Python never comes, and the early listener answers whom it lets in."""
+    without_frame_ancestors(folder)
+    damaged("core.js", b"throw new Error('broken')")(folder)
+
+
+def python_alone(folder: Path) -> None:
+    """The early listener lets everybody in, and says truly who they are."""
+    without_frame_ancestors(folder)
+    without_hashes(folder)
+    early = find(folder, "early.js")
+    before, after = "const why = refusal(event);", "const why = null;"
+    text = early.read_text()
+    assert text.count(before) == 1
+    early.write_text(text.replace(before, after))
+    for packed in early.parent.glob("early.js.*"):
+        packed.unlink()
+
+
+HALVES = {"early": (early_alone, "REJECTED"), "python": (python_alone, "FULFILLED")}
+
+
+@pytest.fixture(params=list(HALVES))
+def half(request: pytest.FixtureRequest, world: World) -> tuple[str, str]:
+    """A bus with one half of its gate, and how it answers whom that lets in."""
+    change, end = HALVES[request.param]
+    origins = [world.host, world.bus_origin]
+    return world.bus(f"{request.param}-alone", change=change, allowed_origins=origins), end
+
+
+@pytest.mark.engines("chromium")
+def test_half_the_gate_keeps_a_stranger_out(
+    open_tab: Opener, world: World, half: tuple[str, str]
+) -> None:
+    src, end = half
+    code = world.backend.answers()
+    tab = open_tab()
+    tab.expect("broken")
+    tab.goto(attacker(world.stranger, "embed", src, code))
+    tab.wait_for_line("ignored: origin not allowed")
+    assert tab.run("() => heard") == []
+    assert not world.backend.of(code)
+    tab.goto(attacker(world.host, "embed", src, code))
+    assert fulfilled(tab, "embedded") == f"AUTH.SSO_{end}"
+
+
+@pytest.mark.engines("chromium")
+def test_half_the_gate_keeps_a_frame_beside_the_bus_out(
+    open_tab: Opener, world: World, half: tuple[str, str]
+) -> None:
+    src, end = half
+    code = world.backend.answers()
+    tab = open_tab()
+    tab.expect("broken")
+    tab.goto(world.page)
+    tab.run("(src) => raw(src).listening", src)
+    message = {
+        "type": "AUTH.SSO",
+        "id": "beside",
+        "payload": {"code": code, "redirectUrl": REDIRECT},
+    }
+    post = f"parent.frames[0].postMessage({json.dumps(message)}, '{world.bus_origin}')"
+    tab.run(SIBLINGS["srcdoc, with the host's own origin"], f"<script>{post}</script>")
+    tab.wait_for_line(NOT_THE_PARENT)
+    assert not world.backend.of(code)
+    assert ask_raw(tab, code)["type"] == f"AUTH.SSO_{end}"
+    assert not tab.run("() => heard.some(({ data }) => data?.id === 'beside')")
+
+
+@pytest.mark.engines("chromium")
+def test_half_the_gate_keeps_an_event_that_a_script_made_out(
+    open_tab: Opener, world: World, half: tuple[str, str]
+) -> None:
+    src, end = half
+    tab = open_tab()
+    tab.expect("broken")
+    tab.goto(attacker(world.bus_origin, "synthetic", src, world.backend.answers()))
+    tab.wait_for_line("ignored: made by a script")
+    assert fulfilled(tab, "genuine") == f"AUTH.SSO_{end}"
+    assert not tab.run("() => heard.some((data) => data?.id === 'synthetic')")
+
+
 SILENT = {
     "a string": "'AUTH.SSO'",
     "JSON in a string": """JSON.stringify({ type: "AUTH.SSO", payload: { code: "c", redirectUrl: "https://a.example/" } })""",
@@ -323,6 +410,7 @@ SILENT = {
     "LISTENING": "({ type: 'BUS.LISTENING', payload: {} })",
     "READY": "({ type: 'BUS.READY', payload: {} })",
     "a pushed type": "({ type: 'AUTH.TOKEN_REFRESHED', payload: {} })",
+    "another pushed type": "({ type: 'AUTH.SESSION_CHANGED', payload: { user: null } })",
     "a dev tool's message": "({ source: 'react-devtools-bridge', payload: { event: 'x' } })",
     "a cancel of nothing": "({ type: 'BUS.CANCEL', payload: { id: 'none' }, id: 'cancel' })",
     "a malformed cancel": "({ type: 'BUS.CANCEL', payload: 'none', id: 'cancel' })",

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.backend import SIGNED_IN
 from tests.e2e.tab import Opener
-from tests.e2e.test_boot import BOOT_FAILED, find
+from tests.e2e.test_boot import FILE, boot_failed, find
 from tests.e2e.test_sign_in import ask
 from tests.e2e.world import World, without_hashes
 
@@ -55,7 +55,7 @@ def test_a_file_that_was_tampered_with_ends_the_boot(
     )
     tab.goto(world.page)
     got = tab.run("(src) => { embed({ src, timeout: 1e6 }); return ask({}); }", src)
-    assert got["error"] == BOOT_FAILED
+    assert got["error"] == boot_failed(FILE)
     assert not tab.run("() => heard.some(({ data }) => data?.type === 'BUS.READY')")
 
 

@@ -198,6 +198,80 @@ def test_one_that_was_not_ready_in_time_is_destroyed(
     works(tab, world)
 
 
+# What frameworks do that swap the page's body: Turbo, htmx (hx-boost), Astro's view transitions.
+SWAPS = {
+    "replaced": "document.body.replaceWith(document.createElement('body'));",
+    "emptied": "document.body.innerHTML = '<p>The next page</p>';",
+}
+
+
+@pytest.mark.parametrize("swap", SWAPS.values(), ids=SWAPS.keys())
+def test_a_body_that_is_swapped_takes_the_frame_along(
+    open_tab: Opener, world: World, swap: str
+) -> None:
+    """What is asked then has not been sent, is known at once, and can be asked through a new bus."""
+    code = world.backend.answers()
+    tab = open_tab().goto(world.page)
+    got = tab.run(
+        f"""async (src, payload) => {{
+            await embed({{ src }}).ready;
+            {swap}
+            const {{ signal }} = new AbortController();
+            const at = performance.now();
+            const {{ code, sent }} = await bus.request("AUTH.SSO", payload, {{ signal }}).catch((error) => error);
+            const took = performance.now() - at;
+            await embed({{ src }}).ready;
+            return [code, sent, took, await ask(payload)];
+        }}""",
+        world.bus(),
+        {"code": code, "redirectUrl": REDIRECT},
+    )
+    ended, sent, took, answer = got
+    assert (ended, sent, answer) == ("DESTROYED", False, {"fulfilled": SIGNED_IN})
+    assert took < 250  # milliseconds: not when the frame is looked at next
+    assert len(world.backend.of(code)) == 1
+
+
+def test_a_frame_that_is_moved_is_sent_nothing_before_it_listens_again(
+    open_tab: Opener, world: World
+) -> None:
+    """As with `data-turbo-permanent`: the frame is in the page all the time, and loads anew."""
+    code = world.backend.answers()
+    tab = open_tab().goto(world.page)
+    got = tab.run(
+        """async (src, payload) => {
+            await embed({ src }).ready;
+            const body = document.createElement("body");
+            body.append(bus.iframe);
+            document.body.replaceWith(body);
+            const asked = ask(payload); // in the same task: nobody can have heard that the frame went
+            const aborted = bus.request("AUTH.SSO", payload, { timeout: 0 }).catch(({ code, sent }) => [code, sent]);
+            return [await aborted, await asked];
+        }""",
+        world.bus(),
+        {"code": code, "redirectUrl": REDIRECT},
+    )
+    assert got == [["TIMEOUT", False], {"fulfilled": SIGNED_IN}]
+    assert len(world.backend.of(code)) == 1
+
+
+def test_beside_the_body_a_frame_outlives_it(open_tab: Opener, world: World) -> None:
+    """What docs/embed.md says for such frameworks: the request that was under way is answered."""
+    code = world.backend.hangs()
+    tab = open_tab().goto(world.page)
+    tab.run(
+        "async (src, payload) => { await embed({ src, container: document.documentElement }).ready; window.asked = ask(payload); }",
+        world.bus(),
+        {"code": code, "redirectUrl": REDIRECT},
+    )
+    world.backend.wait_for(code)
+    for swap in SWAPS.values():
+        tab.run(f"() => {{ {swap} }}")
+    world.backend.release(code)
+    assert tab.run("() => asked") == {"fulfilled": SIGNED_IN}
+    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+
+
 def test_two_buses_on_a_page_do_not_hear_each_other(open_tab: Opener, world: World) -> None:
     code = world.backend.answers()
     tab = open_tab().goto(world.page)

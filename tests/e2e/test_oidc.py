@@ -85,8 +85,17 @@ def test_signs_in(party: Party) -> None:
     assert signed_in["company"] == ORG
 
 
-def test_a_nonce_may_be_left_out(party: Party) -> None:
+def test_a_nonce_that_the_bus_is_not_told(party: Party) -> None:
+    """OpenID Connect Core 1.0, 2: it must be the one that was sent; the bus cannot know."""
     payload = party.journey()
+    del payload["nonce"]
+    got = party.ask(payload)
+    assert got["code"] == "ID_TOKEN_INVALID"
+    assert "nonce" in got["message"]
+
+
+def test_a_sign_in_without_a_nonce(party: Party) -> None:
+    payload = party.journey(nonce="")
     del payload["nonce"]
     assert "fulfilled" in party.ask(payload)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.hostile_provider import CLIENT, KEYS, HostileProvider
+from tests.e2e.hostile_provider import CLIENT, KEYS, LOOSE, HostileProvider
 from tests.e2e.tab import Opener, Tab
 from tests.e2e.world import Server, World
 
@@ -69,6 +69,20 @@ def test_each_algorithm(ask: Ask, hostile: HostileProvider, alg: str) -> None:
     assert wrong["code"] in ("ID_TOKEN_INVALID", got.get("code"))
 
 
+@pytest.mark.parametrize("alg", LOOSE)
+def test_a_key_that_is_written_in_its_own_way(ask: Ask, hostile: HostileProvider, alg: str) -> None:
+    """Engines insist on what RFC 7518 says; providers do not."""
+    token = hostile.plan(lambda i: hostile.id_token(i, key=alg, kid=f"loose {alg}"))
+    assert ask(token)["fulfilled"]["currentUser"]["sub"] == "MARK-sub"
+
+
+def test_a_key_that_is_none(ask: Ask, hostile: HostileProvider) -> None:
+    token = hostile.plan(lambda i: hostile.id_token(i, key="ES256", kid="off the curve"))
+    got = ask(token)
+    assert got["code"] == "ID_TOKEN_INVALID"
+    assert "cannot import" in got["message"]
+
+
 WRONG: dict[str, tuple[Callable[[HostileProvider], Callable[[str], str]], str]] = {
     "alg none": (lambda p: p.unsigned, "signed"),
     "a wrong key": (lambda p: lambda i: p.id_token(i, key="other"), "signature"),
@@ -78,6 +92,7 @@ WRONG: dict[str, tuple[Callable[[HostileProvider], Callable[[str], str]], str]] 
     "a token from the future": (lambda p: lambda i: p.id_token(i, iat=2**33, exp=2**34), "iat"),
     "another client": (lambda p: lambda i: p.id_token(i, azp="other"), "azp"),
     "another access token": (lambda p: lambda i: p.id_token(i, at_hash="AAAA"), "at_hash"),
+    "another kind of token": (lambda p: lambda i: p.id_token(i, typ="at+jwt"), "typ"),
     "no JWT": (lambda p: lambda _: "MARK-token", "JWT"),
 }
 
@@ -89,6 +104,12 @@ def test_a_wrong_token(ask: Ask, hostile: HostileProvider, name: str) -> None:
     assert got["code"] == "ID_TOKEN_INVALID", got
     assert word in got["message"]
     assert got["meta"] == {"source": "bus", "status": 200}
+
+
+def test_a_nonce_that_auth_sso_did_not_name(ask: Ask, hostile: HostileProvider) -> None:
+    got = ask(hostile.plan(lambda i: hostile.id_token(i, nonce="MARK-nonce")))
+    assert got["code"] == "ID_TOKEN_INVALID"
+    assert "AUTH.SSO named none" in got["message"]
 
 
 @pytest.mark.parametrize("nonce", [None, "another"])
@@ -115,10 +136,12 @@ def test_a_provider_that_wants_a_client_secret(ask: Ask, hostile: HostileProvide
     assert "public client" in got["message"]
 
 
-def test_the_providers_own_error(ask: Ask, hostile: HostileProvider) -> None:
+@pytest.mark.parametrize("status", [400, 200])
+def test_the_providers_own_error(ask: Ask, hostile: HostileProvider, status: int) -> None:
     error = {"error": "invalid_grant", "error_description": "nope", "error_uri": "x"}
-    got = ask(hostile.refuses(error))
+    got = ask(hostile.refuses(error, status))
     assert (got["code"], got["error"]) == ("REJECTED", error)
+    assert got["meta"] == {"source": "backend", "status": status}
 
 
 @pytest.mark.parametrize(
@@ -128,6 +151,7 @@ def test_the_providers_own_error(ask: Ask, hostile: HostileProvider) -> None:
         ("other-issuer", ("character for character",)),
         ("elsewhere", ("token_endpoint", "https://elsewhere.example", "connect_origins")),
         ("no-pkce", ("PKCE",)),
+        ("hs256", ("HS256", "RS256")),
     ],
 )
 def test_a_wrong_set_up(
@@ -140,3 +164,13 @@ def test_a_wrong_set_up(
     assert all(word in got["message"] for word in words)
     # Whatever it takes to find out, a code is sent at most once.
     assert [form.get("code") for form in hostile.forms].count(code) == (name == "no-cors")
+
+
+def test_cors_that_errors_lack(open_tab: Opener, world: World, hostile: HostileProvider) -> None:
+    """django-oauth-toolkit: the origin is allowed with tokens alone, so that no refusal can be read."""
+    tab = embed(open_tab(), world, hostile, "cors-without-errors")
+    assert "fulfilled" in _ask(tab, hostile.plan())
+    got = _ask(tab, hostile.refuses({"error": "invalid_grant"}))
+    assert got["code"] == "PROVIDER_MISCONFIGURED", got
+    assert "it has refused this code" in got["message"]
+    assert "CORS headers with errors as well" in got["message"]

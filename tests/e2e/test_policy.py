@@ -72,6 +72,7 @@ def test_what_the_policy_forbids(
         f"""(elsewhere) => new Promise((done) => {{
             addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective), {{ once: true }});
             setTimeout(async () => {{ try {{ await {_expression(attempt)}; }} catch {{}} }});
+            setTimeout(() => done("nothing"), 10_000); // where it is not forbidden
         }})""",
         f"{world.stranger}/client.js",
     )
@@ -123,6 +124,7 @@ def test_the_page_has_the_policy_even_where_the_server_sends_none(
         """(elsewhere) => new Promise((done) => {
             addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
             fetch(elsewhere).catch(() => {});
+            setTimeout(() => done("nothing"), 10_000); // where there is no policy
         })""",
         f"{world.stranger}/client.js",
     )

@@ -121,6 +121,124 @@ def test_cancel_rejects_one_request_and_has_no_reply(raw: Tab, world: World) -> 
     assert len(world.backend.of(code)) == 1
 
 
+@pytest.mark.parametrize("more", [{}, {"codeVerifier": "v" * 43}], ids=["the same", "other fields"])
+def test_a_cancelled_request_is_free_at_once(raw: Tab, world: World, more: dict[str, str]) -> None:
+    """Its id and its code serve a new request that is posted right behind the cancellation."""
+    code = world.backend.hangs()
+    raw.run(
+        """(code, redirectUrl) => {
+            rawBus.post({ type: "AUTH.SSO", id: "1", payload: { code, redirectUrl } });
+        }""",
+        code,
+        REDIRECT,
+    )
+    first = world.backend.wait_for(code)
+    raw.run(
+        """(code, redirectUrl, more) => {
+            rawBus.post({ type: "BUS.CANCEL", payload: { id: "1" } });
+            rawBus.post({ type: "AUTH.SSO", id: "1", payload: { code, redirectUrl, ...more } });
+        }""",
+        code,
+        REDIRECT,
+        more,
+    )
+    assert first.gone.wait(10)
+    world.backend.wait_for(code, 2)
+    world.backend.release(code)
+    got = raw.run(
+        """async () => {
+            await hear((data) => data?.type === "AUTH.SSO_FULFILLED");
+            return heard.map(({ data }) => [data.id, data.payload.error?.code]);
+        }"""
+    )
+    assert got == [["1", "CANCELLED"], ["1", None]]
+
+
+# What is posted with two ports if it says so, else with one; and how many of them are closed when
+# the next request has been answered.
+CLOSED = {
+    "a request, after its reply": ("{ type: 'AUTH.SSO', payload: {} }", 1),
+    "a request with two": ("{ type: 'AUTH.SSO', id: 'two', payload: {} }", 2),
+    "an unknown type": ("{ type: 'NO.SUCH', payload: {} }", 1),
+    "an unusable envelope": ("{ type: 'AUTH.SSO', payload: [] }", 1),
+    "a cancellation": ("{ type: 'BUS.CANCEL', payload: { id: 'none' } }", 1),
+    "a malformed cancellation": ("{ type: 'BUS.CANCEL' }", 1),
+    "a cancellation with two": ("{ type: 'BUS.CANCEL', payload: { id: 'two' } }", 2),
+    "a reply": ("{ type: 'AUTH.SSO_REJECTED', payload: {} }", 1),
+    "a pushed type": ("{ type: 'AUTH.SESSION_CHANGED', payload: {} }", 1),
+    "no message at all": ("'noise'", 1),
+    "noise with two": ("null", 2),
+}
+
+
+@pytest.fixture(scope="module")
+def counted(raw: Tab, world: World) -> Tab:
+    """The bus's page counts which of the ports that come with messages it closes."""
+    raw.run_in(
+        world.bus(),
+        """() => {
+            window.closed = 0;
+            const { get } = Object.getOwnPropertyDescriptor(MessageEvent.prototype, "ports");
+            const close = function () { window.closed++; MessagePort.prototype.close.call(this); };
+            Object.defineProperty(MessageEvent.prototype, "ports", { get() {
+                const ports = get.call(this);
+                for (const port of ports) Object.defineProperty(port, "close", { value: close, configurable: true });
+                return ports;
+            } });
+        }""",
+    )
+    return raw
+
+
+def closed_after(tab: Tab, world: World, script: str) -> int:
+    tab.run_in(world.bus(), "() => { window.closed = 0; }")
+    tab.run(script)
+    found: int = tab.run_in(world.bus(), "() => closed")
+    return found
+
+
+@pytest.mark.parametrize(("message", "count"), CLOSED.values(), ids=CLOSED.keys())
+def test_ports_are_closed(counted: Tab, world: World, message: str, count: int) -> None:
+    script = f"""async () => {{
+        rawBus.post({message}, Array.from({{ length: {count} }}, () => new MessageChannel().port2));
+        rawBus.post({{ type: "AUTH.SSO", id: "after", payload: {{}} }});
+        await reply("after");
+    }}"""
+    assert closed_after(counted, world, script) == count
+
+
+def test_the_port_of_a_second_delivery_is_closed(counted: Tab, world: World) -> None:
+    code = world.backend.hangs()
+    script = f"""async () => {{
+        const message = {{ type: "AUTH.SSO", id: "1", payload: {{ code: "{code}", redirectUrl: "{REDIRECT}" }} }};
+        rawBus.post(message);
+        rawBus.post(message, [new MessageChannel().port2]);
+        rawBus.post({{ type: "AUTH.SSO", id: "after", payload: {{}} }});
+        await reply("after");
+    }}"""
+    assert closed_after(counted, world, script) == 1
+    counted.run(
+        "async () => { rawBus.post({ type: 'BUS.CANCEL', payload: { id: '1' } }); await reply('1'); }"
+    )
+
+
+def test_the_ports_of_strangers_are_closed(counted: Tab, world: World) -> None:
+    script = f"""async () => {{
+        const frame = document.createElement("iframe");
+        frame.srcdoc = `<script>
+            parent.frames[0].postMessage({{ type: "AUTH.SSO", payload: {{}} }}, "{world.bus_origin}",
+                [new MessageChannel().port2]);
+            parent.postMessage("posted", "*");
+        </` + "script>";
+        document.body.append(frame);
+        await hear((data) => data === "posted");
+        rawBus.post({{ type: "AUTH.SSO", id: "after", payload: {{}} }});
+        await reply("after");
+        frame.remove();
+    }}"""
+    assert closed_after(counted, world, script) == 1
+
+
 def test_the_same_id_again_is_a_second_delivery(raw: Tab, world: World) -> None:
     first, second = world.backend.hangs(), world.backend.answers()
     raw.run(

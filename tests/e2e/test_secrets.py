@@ -64,7 +64,13 @@ def test_secrets_stay_where_they_belong(open_tab: Opener, world: World, ending: 
         ])"""
     )
     everywhere += tab.run_in(
-        world.bus(), "() => JSON.stringify([location.href, document.documentElement.outerHTML])"
+        world.bus(),
+        """() => {
+            const stored = ["localStorage", "sessionStorage"].map((kind) => {
+                try { return { ...window[kind] }; } catch { return "refused"; } // as browsers do to third parties
+            });
+            return JSON.stringify([location.href, document.cookie, stored, document.documentElement.outerHTML]);
+        }""",
     )
     everywhere += "\n".join(tab.lines + tab.errors + world.buses.asked)
     assert not [name for name, mark in marks.items() if mark in everywhere]

@@ -37,13 +37,9 @@ def test_the_iframe_is_removed(open_tab: Opener, world: World, remove: str) -> N
     assert "removed" in got["message"]
     # And so are later ones, until somebody puts it back.
     assert tab.run("() => ask({})")["code"] == "DESTROYED"
-    tab.run(
-        """() => new Promise((done) => {
-            bus.on("BUS.READY", done);
-            document.body.append(bus.iframe);
-        })"""
-    )
-    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+    payload = {"code": world.backend.answers(), "redirectUrl": REDIRECT}
+    back = "(payload) => { document.body.append(bus.iframe); return ask(payload); }"
+    assert tab.run(back, payload) == {"fulfilled": SIGNED_IN}
 
 
 def test_ready_ends_with_the_iframe(open_tab: Opener, world: World) -> None:

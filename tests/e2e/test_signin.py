@@ -15,7 +15,9 @@ from tests.e2e.world import World
 
 EMBED = "(src) => { embed({ src }); }"
 FINISH = "() => finish({ bus })"
-NOTHING_KEPT = "() => sessionStorage.length"
+KEPT = "() => Object.keys(sessionStorage)"
+PRETEND = "() => pretend()"
+USED = ["sso-bus.used"]
 
 
 def page(world: World) -> str:
@@ -31,18 +33,18 @@ def options(world: World, **plan: str) -> dict[str, Any]:
     }
 
 
-def go_and_return(tab: Tab, world: World, asked: dict[str, Any]) -> None:
-    """Sign in by redirect as far as the return, and embed the bus there."""
+def go_and_return(tab: Tab, world: World, asked: dict[str, Any], *, bus: bool = True) -> None:
+    """Sign in by redirect as far as the return, and embed the bus there, or only what looks like it."""
     tab.goto(page(world))
     tab.run("(options) => { start(options); }", asked)
     tab.wait_for_line("back in the tab")
-    tab.run(EMBED, world.bus())
+    tab.run(*[EMBED, world.bus()] if bus else [PRETEND])
 
 
-def popup(tab: Tab, world: World, asked: dict[str, Any]) -> None:
+def popup(tab: Tab, world: World, asked: dict[str, Any], *, bus: bool = True) -> None:
     """Begin a sign-in by popup; `window.asked` becomes its outcome."""
     tab.goto(page(world))
-    tab.run(EMBED, world.bus())
+    tab.run(*[EMBED, world.bus()] if bus else [PRETEND])
     tab.run(
         "(options) => { window.asked = start({ ...options, popup: true, bus }); }",
         asked,
@@ -69,7 +71,7 @@ def test_by_redirect(open_tab: Opener, world: World) -> None:
     assert seen.body["redirectUrl"] == request["redirect_uri"] == asked["redirectUrl"]
     # Nothing stays behind: not in the address, the history's entry, or the storage.
     assert tab.run("() => location.search") == "?tenant=7"
-    assert tab.run(NOTHING_KEPT) == 0
+    assert tab.run(KEPT) == USED
     assert tab.run(FINISH) is None
 
 
@@ -103,7 +105,9 @@ def test_another_issuer(open_tab: Opener, world: World, iss: str | None) -> None
     tab = open_tab()
     plan = {"code": code} | ({"iss": iss} if iss else {})
     go_and_return(tab, world, options(world, **plan) | {"issuer": "https://id.example"})
-    assert tab.run(FINISH)["code"] == "ISSUER_MISMATCH"
+    got = tab.run(FINISH)
+    assert got["code"] == "ISSUER_MISMATCH"
+    assert all(shown in got["message"] for shown in (iss or "missing", "https://id.example"))
     assert not world.backend.of(code)
 
 
@@ -114,24 +118,220 @@ def test_somebody_elses_answer(open_tab: Opener, world: World) -> None:
     tab.run("(options) => { start(options); }", options(world, stay="1"))
     tab.wait_for_line("at the provider")
     # Somebody sends the tab to the redirect page.
-    tab.goto(f"{page(world)}?code={forged}&state=made-up")
+    tab.goto(f"{page(world)}?tenant=7&code={forged}&state=made-up")
     tab.run(EMBED, world.bus())
     assert tab.run(FINISH)["code"] == "STATE_MISMATCH"
     assert not world.backend.of(forged)
     state = world.provider.seen[-1]["state"]
-    tab.goto(f"{page(world)}?code={code}&state={state}")
+    tab.goto(f"{page(world)}?tenant=7&code={code}&state={state}")
     tab.run(EMBED, world.bus())
     assert tab.run(FINISH) == {"fulfilled": SIGNED_IN}
 
 
+@pytest.mark.engines("chromium")
+@pytest.mark.parametrize(
+    "other",
+    [
+        "/pages/signin.html?tenant=8",
+        "/pages/signin.html?tenant=7&tenant=8",
+        "/pages/signin.html",
+        "/pages/other.html?tenant=7",
+    ],
+)
+def test_an_answer_at_another_page(open_tab: Opener, world: World, other: str) -> None:
+    """RFC 9700, 4.4: where an answer arrives tells whose it is."""
+    tab = open_tab()
+    go_and_return(tab, world, options(world, code="x"), bus=False)
+    tab.run(
+        """(other) => {
+            const { searchParams } = new URL(location.href);
+            searchParams.delete("tenant");
+            history.replaceState(null, "", `${other}${other.includes("?") ? "&" : "?"}${searchParams}`);
+        }""",
+        other,
+    )
+    assert tab.run(FINISH)["code"] == "STATE_MISMATCH"
+    assert tab.run("() => sent") == []
+    assert tab.run("() => location.pathname + location.search") == other
+    assert tab.run(KEPT) == USED
+
+
+@pytest.mark.engines("chromium")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "?code=ac_1&state=foreign",
+        "?code=ac_1&state=popup.abc",
+        "?error=access_denied",
+        "?error=access_denied&state=foreign",
+        "?code=a&code=b&state=foreign",
+        "#code=ac_1&state=foreign",
+    ],
+)
+def test_another_flows_answer_is_left_alone(open_tab: Opener, world: World, answer: str) -> None:
+    """Also while a sign-in is under way, unless it comes to the redirect URL of that."""
+    tab = open_tab().goto(page(world) + answer)
+    tab.run(PRETEND)
+    assert tab.run(FINISH) is None
+    tab.run("(options) => { start(options); }", options(world, stay="1"))
+    tab.wait_for_line("at the provider")
+    tab.goto(page(world) + answer)
+    tab.run(PRETEND)
+    assert tab.run(FINISH) is None
+    assert tab.run("() => location.search + location.hash") == answer
+    # A journey that is too old is under way no more.
+    tab.goto(f"{page(world)}?tenant=7&{answer[1:]}")
+    tab.run("() => { pretend(); const { now } = Date; Date.now = () => now() + 7_200_000; }")
+    assert tab.run(FINISH) is None
+
+
+@pytest.mark.engines("chromium")
+def test_what_another_program_keeps_under_that_name_is_no_journey(
+    open_tab: Opener, world: World
+) -> None:
+    tab = open_tab().goto(f"{page(world)}?code=x&state=y")
+    for text in ("{}", "1", "null", "{"):
+        tab.run("(text) => { pretend(); sessionStorage.setItem('sso-bus.journey', text); }", text)
+        assert tab.run(FINISH) is None
+
+
+def test_an_error_without_a_state(open_tab: Opener, world: World) -> None:
+    """Some providers leave it out. It proves nothing, so the sign-in under way is left as it is."""
+    tab = open_tab()
+    asked = options(world, error="access_denied", state="") | {"issuer": "https://id.example"}
+    tab.goto(page(world))
+    tab.run("(options) => { start(options); }", asked)
+    tab.wait_for_line("an error in the tab")
+    tab.run(PRETEND)
+    got = tab.run("() => Promise.all([finish({ bus }), finish({ bus })])")
+    denied = ("PROVIDER_ERROR", {"error": "access_denied"})
+    assert [(each["code"], each["error"]) for each in got] == [denied, denied]
+    assert tab.run("() => location.search") == "?tenant=7"
+    assert tab.run(KEPT) == ["sso-bus.journey"]
+    tab.run("() => history.replaceState(null, '', '?tenant=7&error=access_denied')")
+    assert tab.run("() => location.search") == "?tenant=7"
+    assert tab.run(FINISH) is None
+
+
+# -- the address ----------------------------------------------------------------------------------
+
+
+def test_the_address_stays_clean(open_tab: Opener, world: World) -> None:
+    """Routers keep the address that a page began with, and write it back, now or much later."""
+    tab = open_tab()
+    go_and_return(tab, world, options(world, code="x"), bus=False)
+    got = tab.run(
+        """async () => {
+            const { href } = location;
+            const path = location.pathname + location.search;
+            const seen = [];
+            const look = () => {
+                seen.push(location.search + location.hash);
+                for (const word of ["code", "state"])
+                    if (JSON.stringify(history.state ?? "").includes(`${word}=`)) seen.push(history.state);
+            };
+            const gone = (name) => new Promise((done) => addEventListener(name, () => done(), { once: true }));
+            history.replaceState({ current: path, at: [0], on: new Date(0) }, "", href);
+            history.pushState({ current: path }, "", `${href}#again`);
+            finish({ bus });
+            look();
+            const back = gone("popstate");
+            history.back();
+            await back;
+            look();
+            seen.push(history.state.on instanceof Date);
+            history.replaceState({ current: path, within: [{ path }] }, "", href);
+            look();
+            history.pushState(null, "", new URL(href));
+            look();
+            History.prototype.pushState.call(history, null, "", `${href}#x`);
+            const hash = gone("hashchange");
+            location.hash = `#/callback${new URL(href).search}`;
+            await hash;
+            look();
+            history.pushState({ n: 1 }, "", "?code=discount&state=Ohio#kept");
+            look();
+            history.pushState({ n: 1 }, "");
+            look();
+            return [seen, await Promise.race([finish({ bus }).then(() => "joined"), "under way"]), sent.length];
+        }"""
+    )
+    clean = "?tenant=7"
+    hashed = f"{clean}#/callback?tenant=7"
+    foreign = "?code=discount&state=Ohio#kept"
+    assert got == [
+        [f"{clean}#again", clean, True, clean, clean, hashed, foreign, foreign],
+        "under way",
+        1,
+    ]
+
+
+def test_a_used_address_that_is_loaded_again(open_tab: Opener, world: World) -> None:
+    tab = open_tab()
+    go_and_return(tab, world, options(world, code="x"), bus=False)
+    address = tab.run("() => location.href")
+    tab.run("async () => { finish({ bus }); while (!sent.length) await null; answer({}); }")
+    tab.goto("about:blank")
+    tab.goto(address)
+    tab.run(PRETEND)
+    assert tab.run(FINISH) is None
+    assert tab.run("() => location.search") == "?tenant=7"
+    assert tab.run("() => sent") == []
+    # So much of the state is kept as tells it apart, and no more.
+    state = world.provider.seen[-1]["state"]
+    assert tab.run("() => sessionStorage['sso-bus.used']") == f'["{state[:20]}"]'
+
+
+@pytest.mark.engines("chromium")
+def test_what_providers_add_goes_with_the_answer(open_tab: Opener, world: World) -> None:
+    """And all else stays, character for character."""
+    tab = open_tab()
+    more = {
+        "scope": "openid email",
+        "authuser": "0",
+        "prompt": "consent",
+        "hd": "example.com",
+        "session_state": "s",
+        "client_info": "c",
+    }
+    go_and_return(tab, world, options(world, code="x", **more), bus=False)
+    tab.run("() => history.replaceState(null, '', `${location.href}&q=a%20b+c'#/r?scope=mine`)")
+    tab.run("() => { finish({ bus }); }")
+    assert (
+        tab.run("() => location.search + location.hash") == "?tenant=7&q=a%20b+c%27#/r?scope=mine"
+    )
+
+
+@pytest.mark.engines("chromium")
+@pytest.mark.parametrize(
+    ("form", "left"), [("#{}", ""), ("#/{}", "#/"), ("#/callback?{}", "#/callback")]
+)
+def test_an_answer_in_the_fragment(open_tab: Opener, world: World, form: str, left: str) -> None:
+    tab = open_tab()
+    asked = options(world, code="x", scope="openid") | {"params": {"response_mode": "fragment"}}
+    go_and_return(tab, world, asked, bus=False)
+    tab.run("(form) => { location.hash = form.replace('{}', location.hash.slice(1)); }", form)
+    got = tab.run("() => { const asked = finish({ bus }); return Promise.race([asked, null]); }")
+    assert got is None
+    assert tab.run("() => sent[0].payload.code") == "x"
+    assert tab.run("() => location.search + location.hash") == f"?tenant=7{left}"
+
+
 def test_an_answer_counts_once(open_tab: Opener, world: World) -> None:
+    """Whatever brings it back, and however: here around all that keeps it away."""
     code = world.backend.answers()
     tab = open_tab()
     go_and_return(tab, world, options(world, code=code))
     address = tab.run("() => location.href")
     assert tab.run(FINISH) == {"fulfilled": SIGNED_IN}
-    tab.run("(address) => history.replaceState(null, '', address)", address)
-    assert tab.run(FINISH)["code"] == "STATE_MISMATCH"
+    tab.run(
+        """(address) => {
+            History.prototype.replaceState.call(history, null, "", address);
+        }""",
+        address,
+    )
+    assert tab.run(FINISH) is None
+    assert tab.run("() => location.search") == "?tenant=7"
     assert len(world.backend.of(code)) == 1
 
 
@@ -243,6 +443,105 @@ def test_effects_that_run_twice_with_a_bus_each(open_tab: Opener, world: World) 
     assert len(world.backend.of(code)) == 1
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_cleans_up_before_the_code_was_sent_loses_nothing(
+    open_tab: Opener, world: World, *, at_once: bool
+) -> None:
+    """As an effect with an AbortController does: mount, clean up, mount again."""
+    code = world.backend.answers()
+    tab = open_tab()
+    go_and_return(tab, world, options(world, code=code), bus=False)
+    got = tab.run(
+        """async (src, atOnce) => {
+            embed({ src });
+            const control = new AbortController();
+            const first = finish({ bus, signal: control.signal });
+            control.abort();
+            if (!atOnce) await first;
+            const third = finish({ bus, signal: control.signal });
+            const second = finish({ bus, signal: new AbortController().signal });
+            return [(await first).code, (await third).code, await second];
+        }""",
+        world.bus(),
+        at_once,
+    )
+    assert got == ["ABORTED", "ABORTED", {"fulfilled": SIGNED_IN}]
+    assert len(world.backend.of(code)) == 1
+
+
+@pytest.mark.engines("chromium")
+@pytest.mark.parametrize(
+    ("script", "outcome"),
+    [
+        # Each one's time limit and signal are his own, whoever came first.
+        (
+            """const first = finish({ bus, timeout: 50 });
+            const second = finish({ bus });
+            const results = [(await first).code];
+            answer("session");
+            return [...results, await second, sent.length];""",
+            ["TIMEOUT", {"fulfilled": "session"}, 1],
+        ),
+        (
+            """const first = finish({ bus });
+            const second = finish({ bus, timeout: 50 });
+            const results = [(await second).code];
+            answer("session");
+            return [...results, await first, sent.length];""",
+            ["TIMEOUT", {"fulfilled": "session"}, 1],
+        ),
+        (
+            """const control = new AbortController();
+            const first = finish({ bus, signal: control.signal });
+            const second = finish({ bus });
+            await null;
+            await null;
+            control.abort();
+            const results = [(await first).code];
+            answer("session");
+            return [...results, await second, sent.length];""",
+            ["ABORTED", {"fulfilled": "session"}, 1],
+        ),
+        # The bus's own limit holds for who names none, and forever is a limit as well.
+        (
+            """bus.timeout = 50;
+            const first = finish({ bus });
+            const second = finish({ bus, timeout: Infinity });
+            const results = [(await first).code];
+            answer("session");
+            return [...results, await second, sent.length];""",
+            ["TIMEOUT", {"fulfilled": "session"}, 1],
+        ),
+        # The last one to go cancels it, and as it was sent, that is the end.
+        (
+            """const first = finish({ bus, timeout: 20 });
+            const second = finish({ bus, timeout: 50 });
+            const results = [(await first).code, sent.length, (await second).code];
+            return [...results, sent.slice(1), await finish({ bus })];""",
+            ["TIMEOUT", 1, "TIMEOUT", ["cancelled"], None],
+        ),
+        # What is wrong with the options is said before anything is taken.
+        (
+            """const results = [];
+            for (const wrong of [{}, { bus, timeout: NaN }, { bus, timeout: "5" }, { bus, timeout: -1 }])
+                results.push((await finish(wrong)).thrown.split(":")[0]);
+            const asked = finish({ bus });
+            await null;
+            await null;
+            answer("session");
+            return [...results, await asked];""",
+            [*["TypeError"] * 4, {"fulfilled": "session"}],
+        ),
+    ],
+)
+def test_one_exchange_and_limits_of_each_ones_own(
+    open_tab: Opener, world: World, script: str, outcome: list[Any]
+) -> None:
+    tab = open_tab()
+    go_and_return(tab, world, options(world, code="x"), bus=False)
+    assert tab.run(f"async () => {{ {script} }}") == outcome
+
+
 def test_an_error_of_the_bus_passes_through(open_tab: Opener, world: World) -> None:
     tab = open_tab()
     go_and_return(tab, world, options(world, code=world.backend.answers({"why": "no"}, 403)))
@@ -256,13 +555,54 @@ def test_options_that_cannot_work(open_tab: Opener, world: World) -> None:
     for wrong in (
         {"redirectUrl": f"{world.other}/pages/signin.html"},
         {"redirectUrl": f"{page(world)}#/route"},
+        {"redirectUrl": f"{page(world)}#"},
+        {"redirectUrl": page(world).replace("//", "//user@")},
+        {"redirectUrl": page(world).replace("//", "//:secret@")},
+        {"redirectUrl": f"{page(world)}?{'x' * 2048}"},
+        {"redirectUrl": f"{page(world)}?a=é"},
+        {"redirectUrl": f"{page(world)}?a= b"},
+        {"redirectUrl": f"{world.host}\\a"},
+        {"redirectUrl": f"{page(world)}?state=CA"},
+        {"authorizeUrl": "https://user@id.example.com/authorize"},
+        {"authorizeUrl": "https://id.example.com/authorize#"},
         {"authorizeUrl": "javascript:alert(1)"},
         {"authorizeUrl": "http://id.example.com/authorize"},
         {"clientId": ""},
         {"popup": True},
     ):
-        assert "TypeError" in tab.run("(options) => start(options)", good | wrong)["thrown"]
-    assert tab.run(NOTHING_KEPT) == 0
+        assert "TypeError" in tab.run("(options) => start(options)", good | wrong)["thrown"], wrong
+    tab.run(PRETEND)
+    for limit in ("NaN", "-1", "'5'"):
+        got = tab.run(
+            f"(options) => start({{ ...options, popup: true, bus, timeout: {limit} }})", good
+        )
+        assert "TypeError" in got["thrown"]
+    assert tab.run("() => window.popup") is None
+    assert tab.run(KEPT) == []
+
+
+@pytest.mark.engines("chromium")
+def test_parameters_that_are_left_out_and_spaces(open_tab: Opener, world: World) -> None:
+    """Spaces are %20: not every provider reads + as one."""
+    tab = open_tab().goto(page(world))
+    asked = options(world, code="x") | {"scope": "openid a+b", "redirectUrl": "/pages/signin.html"}
+    tab.run(
+        """(options) => {
+            start({ ...options, params: { login_hint: undefined, hd: null, ui_locales: "de en", state: "mine" } });
+        }""",
+        asked,
+    )
+    tab.wait_for_line("back in the tab")
+    seen, raw = world.provider.seen[-1], world.provider.raw[-1]
+    assert seen.keys() == {
+        *("response_type", "client_id", "redirect_uri", "scope", "state", "ui_locales"),
+        *("code_challenge", "code_challenge_method"),
+    }
+    assert (seen["scope"], seen["ui_locales"]) == ("openid a+b", "de en")
+    assert seen["state"] != "mine"
+    assert seen["redirect_uri"] == page(world)
+    assert "scope=openid%20a%2Bb" in raw
+    assert "ui_locales=de%20en" in raw
 
 
 def test_who_comes_back_without_an_answer_is_told(playwright: Playwright, world: World) -> None:
@@ -287,7 +627,7 @@ def test_by_popup(open_tab: Opener, world: World) -> None:
     (seen,) = world.backend.of(code)
     assert seen.body["redirectUrl"] == f"{page(world)}?tenant=7"
     assert tab.run("() => popup.closed") is True
-    assert tab.run(NOTHING_KEPT) == 0
+    assert tab.run(KEPT) == []
     assert tab.run("() => heard.filter(({ data }) => data.payload?.code)") == []
 
 
@@ -355,23 +695,24 @@ def test_a_popup_with_a_bad_answer(
     assert tab.run("() => popup.closed") is True
 
 
-def test_the_redirect_page_in_a_popup_leaves_the_answer_to_its_opener(
-    open_tab: Opener, world: World
-) -> None:
-    """The page that the popup shows at the end runs the host's own code, which finishes sign-ins."""
+def test_an_answer_in_a_popup_that_nobody_here_asked_for(open_tab: Opener, world: World) -> None:
+    """It is left alone, as anywhere else, even if its opener waits for another popup."""
     tab = open_tab().goto(page(world))
     got = tab.run(
-        """(address) => new Promise((done) => {
+        """(options, address) => new Promise((done) => {
+            pretend();
+            start({ ...options, popup: true, bus });
+            const waiting = popup;
             const tab = open(address);
             const look = () => tab.finish && tab.loaded
-                ? done(tab.finish({}).then(({ code }) => [code, tab.location.search]).finally(() => tab.close()))
+                ? done(tab.finish({}).then((got) => [got, tab.location.search]).finally(() => { tab.close(); waiting.close(); }))
                 : setTimeout(look, 20);
             look();
         })""",
+        options(world, stay="1"),
         f"{page(world)}?tenant=7&code=x&state=popup.abc",
     )
-    # Cleaned at once; and as nobody here asked for it, it is nobody's.
-    assert got == ["STATE_MISMATCH", "?tenant=7"]
+    assert got == [None, "?tenant=7&code=x&state=popup.abc"]
 
 
 def test_by_popup_with_a_redirect_page_that_finishes(open_tab: Opener, world: World) -> None:
@@ -383,3 +724,104 @@ def test_by_popup_with_a_redirect_page_that_finishes(open_tab: Opener, world: Wo
     assert tab.run("() => asked") == {"fulfilled": SIGNED_IN}
     assert len(world.backend.of(code)) == 1
     assert tab.run("() => popup.closed") is True
+
+
+def test_a_redirect_page_that_finishes_and_goes_on_at_once(open_tab: Opener, world: World) -> None:
+    """The answer is with the opener before it does, also where timers are slow or stand still."""
+    tab = open_tab().goto(page(world))
+    asked = options(world, code="x")
+    asked["redirectUrl"] += "&finish=1&go-on=1"
+    got = tab.run(
+        """async (options) => {
+            pretend();
+            const plain = window.setTimeout;
+            window.setTimeout = (callback, time) => time === 50 || plain(callback, time);
+            const asked = start({ ...options, popup: true, bus });
+            while (!sent.length) await new Promise((done) => plain(done, 20));
+            answer("session");
+            return [await asked, sent[0].payload.code, popup.closed];
+        }""",
+        asked,
+    )
+    assert got == [{"fulfilled": "session"}, "x", True]
+
+
+@pytest.mark.parametrize("silent", ["", "?silent=1"])
+def test_a_redirect_page_that_knows_nothing_and_goes_on_at_once(
+    open_tab: Opener, world: World, silent: str
+) -> None:
+    """Where the next page tells what came before it, that is the answer; else there is an error."""
+    tab = open_tab()
+    asked = options(world, code="x") | {"redirectUrl": f"{world.host}/pages/goes-on.html{silent}"}
+    tab.goto(page(world))
+    got = tab.run(
+        """async (options) => {
+            pretend();
+            const plain = window.setTimeout;
+            window.setTimeout = (callback, time) => {
+                // It does not look before that page has gone on.
+                const look = () => (window.arrived ? plain(callback, time) : plain(look, 5));
+                return time === 50 ? look() : plain(callback, time);
+            };
+            const asked = start({ ...options, popup: true, bus });
+            while (!sent.length && !popup.closed) await new Promise((done) => setTimeout(done, 20));
+            window.answer?.("session");
+            return [await asked, Date.now() - arrived];
+        }""",
+        asked,
+    )
+    assert got[0].get("code") == "NO_ANSWER" if silent else got[0] == {"fulfilled": "session"}
+    assert got[1] < 2500  # 550, but timers come once a second in a page out of sight
+    assert tab.run("() => popup.closed") is True
+
+
+@pytest.mark.parametrize(
+    ("plan", "code"),
+    [
+        ({"error": "access_denied", "state": ""}, "PROVIDER_ERROR"),
+        ({"code": "x", "state": ""}, "NO_ANSWER"),
+        ({"state": ""}, "NO_ANSWER"),
+    ],
+)
+def test_a_popup_with_half_an_answer(
+    open_tab: Opener, world: World, plan: dict[str, str], code: str
+) -> None:
+    tab = open_tab()
+    popup(tab, world, options(world, **plan), bus=False)
+    assert tab.run("() => asked")["code"] == code
+    assert tab.run("() => popup.closed") is True
+
+
+@pytest.mark.engines("chromium")
+def test_a_popup_with_a_parameter_twice(open_tab: Opener, world: World) -> None:
+    """Also where the redirect page finishes: it is the opener that refuses."""
+    for more in ("", "&finish=1"):
+        tab = open_tab()
+        asked = options(world, stay="1")
+        asked["redirectUrl"] += more
+        popup(tab, world, asked, bus=False)
+        tab.wait_for_line("at the provider")
+        state = world.provider.seen[-1]["state"]
+        tab.run(
+            "(address) => { popup.location = address; }",
+            f"{asked['redirectUrl']}&code=a&code=b&state={state}",
+        )
+        assert tab.run("() => asked")["code"] == "STATE_MISMATCH"
+        assert tab.run("() => popup.closed") is True
+
+
+@pytest.mark.engines("chromium")
+def test_a_popup_may_pass_through_pages_of_the_app(open_tab: Opener, world: World) -> None:
+    """Where the provider is at the app's own origin, its pages are no return without an answer."""
+    tab = open_tab().goto(page(world))
+    got = tab.run(
+        """async (options) => {
+            pretend();
+            const asked = start({ ...options, authorizeUrl: `${location.origin}/pages/host.html`, popup: true, bus });
+            const early = await Promise.race([asked, new Promise((done) => setTimeout(done, 1200, "waits"))]);
+            popup.close();
+            return [early, (await asked).code];
+        }""",
+        options(world),
+    )
+    assert got == ["waits", "POPUP_CLOSED"]

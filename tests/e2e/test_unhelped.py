@@ -1,5 +1,6 @@
 """Browsers as users have them: caches, throttled and sleeping tabs, partitioned storage, no network."""
 
+import json
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from host.demo.reset import ResettableProtocol
 from tests.e2e.asleep import asleep
 from tests.e2e.backend import SIGNED_IN
 from tests.e2e.browsers import tabs
+from tests.e2e.interpreter import in_interpreter
 from tests.e2e.tab import Opener
 from tests.e2e.test_sign_in import REDIRECT, ask
 from tests.e2e.unhelped import BACK_FORWARD_CACHE, hideable, partitioning, skip_if_built_in
@@ -35,11 +37,12 @@ def test_back_from_the_back_forward_cache(
             tab.run(IN_FLIGHT, code, REDIRECT)
             seen = world.backend.wait_for(code)
         tab.goto(f"{world.other}/pages/host.html")
+        if busy:
+            assert seen.gone.wait(10)  # before the page is shown again
         tab.back()
         kept = tab.run("() => window.persisted ?? false")
         if busy and engine == "firefox":  # keeps no page that waits for an answer
             assert kept is False
-            assert seen.gone.wait(10)
             tab.run(EMBED, world.bus())
         elif busy:
             assert kept is True, "the page was not kept: nothing is shown"
@@ -48,10 +51,49 @@ def test_back_from_the_back_forward_cache(
             codes = {"PAGE_HIDDEN"} | ({"BACKEND_UNREACHABLE"} if engine == "webkit" else set())
             assert got["code"] in codes
             assert got["meta"] == {"source": "bus"}
-            assert seen.gone.wait(10)
         else:
             assert kept is True, "the page was not kept: nothing is shown"
         assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+        assert tab.close() == []
+
+
+OUTLIVES = """
+import asyncio
+from bus.browser import fetch
+
+async def ask():
+    answer = await fetch(url, headers={"Content-Type": "application/json"}, body=body, outlives_page=True)
+    return (await answer.read(1000)).decode()
+
+kept = asyncio.ensure_future(ask())
+"""
+
+
+@pytest.mark.engines(
+    "chromium"
+)  # Firefox keeps no page that waits, and WebKit breaks off what it keeps
+def test_a_fetch_may_outlive_its_page(playwright: Playwright, world: World, engine: str) -> None:
+    """What is marked so goes on while the page is in the back-forward cache."""
+    with tabs(playwright, engine, world.reports, **BACK_FORWARD_CACHE[engine]) as open_tab:
+        tab = open_tab().goto(world.page)
+        tab.run(EMBED, world.bus())
+        code = world.backend.hangs()
+        in_interpreter(
+            *(tab, world),
+            """(it, url, code, script) => {
+                it.globals.set("url", url);
+                it.globals.set("body", JSON.stringify({ code }));
+                it.runPython(script);
+            }""",
+            *(world.exchange_url, code, OUTLIVES),
+        )
+        world.backend.wait_for(code)
+        tab.goto(f"{world.other}/pages/host.html")
+        tab.back()
+        assert tab.run("() => window.persisted") is True, "the page was not kept: nothing is shown"
+        world.backend.release(code)
+        got = in_interpreter(tab, world, "(it) => it.runPythonAsync('await kept')")
+        assert json.loads(got) == SIGNED_IN
         assert tab.close() == []
 
 

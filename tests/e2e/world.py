@@ -188,6 +188,9 @@ class World:
         return self.bus("open", change=without_frame_ancestors)
 
     def stop(self) -> None:
+        # What a test that failed has left waiting would keep its server's loop from ending.
+        self.backend.let_go()
+        self.buses.release()
         for server in self._servers:
             server.stop()
 

@@ -25,8 +25,7 @@ export const isRequest = (value) =>
   value.type.length <= 64 &&
   /^[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*$/.test(value.type) &&
   !/_(FULFILLED|REJECTED)$/.test(value.type) &&
-  !["BUS.LISTENING", "BUS.READY", "AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED", "AUTH.SESSION_CHANGED",
-    "BUS.CANCEL"].includes(value.type);
+  !["BUS.LISTENING", "BUS.READY", "AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED", "AUTH.SESSION_CHANGED", "BUS.CANCEL"].includes(value.type);
 
 export const generator = (seed) => {
   const random = randomOf(seed);

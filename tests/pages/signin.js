@@ -22,6 +22,25 @@ window.open = (...args) => (window.popup = open(...args));
 
 window.loaded = true;
 // The tests wait for this line: the page has come back from the provider.
-if (new URLSearchParams(location.search).has("state")) console.log(`back in ${opener ? "a popup" : "the tab"}`);
-// A redirect page that finishes whatever comes, also in a popup.
+if (/[?#&]state=/.test(location.href)) console.log(`back in ${opener ? "a popup" : "the tab"}`);
+if (/[?&]error=/.test(location.search)) console.log(`an error in ${opener ? "a popup" : "the tab"}`);
+// A redirect page that finishes whatever comes, also in a popup, and one that goes on at once.
 if (new URLSearchParams(location.search).has("finish")) finish({});
+if (new URLSearchParams(location.search).has("go-on")) location.replace("/pages/host.html");
+
+// A bus that only says what it is asked; the tests answer, by `answer(payload)`.
+window.pretend = () => {
+  window.sent = [];
+  window.bus = {
+    request: (type, payload, { signal }) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(new BusError("ABORTED", "", { sent: false }));
+        sent.push({ type, payload });
+        window.answer = resolve;
+        signal?.addEventListener("abort", () => {
+          sent.push("cancelled");
+          reject(new BusError("ABORTED", "", { sent: true }));
+        });
+      }),
+  };
+};

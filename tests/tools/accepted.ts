@@ -11,9 +11,9 @@ const bus = embed({
   replyPort: false,
   debug: (line) => console.debug(line),
 });
-const { version, protocol, services } = await bus.ready;
+const { version, protocol, services, types } = await bus.ready;
 const one: 1 = protocol;
-console.log(bus.iframe.src, bus.origin, version.length, one, services.join());
+console.log(bus.iframe.src, bus.origin, version.length, one, services.join(), types.includes("AUTH.SSO"));
 const stop: () => void = bus.on("BUS.READY", ({ services }) => console.log(services[0]));
 stop();
 bus.on("CRM.CHANGED", (payload) => console.log(payload));
@@ -36,7 +36,7 @@ const signedIn = await startSignIn({
   scope: "openid",
   nonce: true,
   issuer: "https://login.example.com",
-  params: { prompt: "login" },
+  params: { prompt: "login", login_hint: undefined, hd: null },
   popup: true,
   bus,
   signal: aborting.signal,
@@ -63,6 +63,7 @@ export function status(failure: BusError): number | undefined {
     case "BUS_RELOADED":
     case "POPUP_BLOCKED":
     case "POPUP_CLOSED":
+    case "NO_ANSWER":
     case "STATE_MISMATCH":
     case "ISSUER_MISMATCH":
       return failure.meta;
@@ -70,6 +71,7 @@ export function status(failure: BusError): number | undefined {
       return failure.error.details?.length;
     case "INVALID_MESSAGE":
     case "UNKNOWN_TYPE":
+    case "NO_SESSION":
     case "ORIGIN_MISMATCH":
     case "BACKEND_UNREACHABLE":
     case "BACKEND_TIMEOUT":

@@ -8,15 +8,15 @@ from urllib.parse import parse_qsl
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from joserfc import jwk
 from joserfc.jws import JWSRegistry
 
 from bus.exchange.oidc import OidcExchange
 from bus.oidc_settings import OidcSso
-from bus.ports import FetchFailed, NoSuchAlgorithm
+from bus.ports import FetchFailed, NoSuchAlgorithm, UnusableKey
 from tests.unit.fakes import CODE, HANGS_SECONDS, REDIRECT_URL, VERIFIER, Call, sso
 
 ISSUER = "https://id.example.com/realms/acme"
@@ -31,18 +31,25 @@ SUB = "MARK-sub"
 NOW = 1_700_000_000
 
 KINDS = {
-    "RS256": lambda: jwk.RSAKey.generate_key(2048),
-    "ES256": lambda: jwk.ECKey.generate_key("P-256"),
-    "EdDSA": lambda: jwk.OKPKey.generate_key("Ed25519"),
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
+    "ES256": "P-256",
+    "ES384": "P-384",
+    "ES512": "P-521",
+    "EdDSA": "Ed25519",
 }
+"""The key that each algorithm signs with."""
 _made = {}
 
 
 def key_of(algorithm, name="1"):
-    """A private key, made once for each name: RSA takes its time."""
-    if (algorithm, name) not in _made:
-        _made[algorithm, name] = KINDS[algorithm]()
-    return _made[algorithm, name]
+    """A private key, made once for each kind and name: RSA takes its time."""
+    kind = KINDS[algorithm]
+    if (kind, name) not in _made:
+        _made[kind, name] = {
+            "RSA": lambda: jwk.RSAKey.generate_key(2048),
+            "Ed25519": lambda: jwk.OKPKey.generate_key("Ed25519"),
+        }.get(kind, lambda: jwk.ECKey.generate_key(kind))()
+    return _made[kind, name]
 
 
 def b64(data):
@@ -81,7 +88,7 @@ class FakeProvider:
         self.published = None
         """The key set, where it is not just the key that signs."""
         self.pages = {}
-        self.supported = {"RS256", "ES256", "EdDSA"}
+        self.supported = set(KINDS)
         self._news = asyncio.Event()
         self.held = set()
         """Where requests wait until the test answers them."""
@@ -175,14 +182,20 @@ def verify(algorithm, *, jwk, signed, signature):
     """Check a signature as WebCrypto would."""
     from joserfc import jwk as keys
 
-    public = keys.import_key(json.loads(jwk)).public_key
     try:
-        if algorithm == "RS256":
-            public.verify(signature, signed, PKCS1v15(), SHA256())
-        elif algorithm == "ES256":
+        public = keys.import_key(json.loads(jwk)).public_key
+    except ValueError:
+        raise UnusableKey from None
+    digest = {"256": SHA256, "384": SHA384, "512": SHA512}.get(algorithm[2:], SHA512)()
+    try:
+        if algorithm.startswith("RS"):
+            public.verify(signature, signed, PKCS1v15(), digest)
+        elif algorithm.startswith("PS"):
+            public.verify(signature, signed, PSS(MGF1(digest), digest.digest_size), digest)
+        elif algorithm.startswith("ES"):
             half = len(signature) // 2
             r, s = (int.from_bytes(part) for part in (signature[:half], signature[half:]))
-            public.verify(encode_dss_signature(r, s), signed, ECDSA(SHA256()))
+            public.verify(encode_dss_signature(r, s), signed, ECDSA(digest))
         else:
             public.verify(signature, signed)
     except InvalidSignature:
@@ -191,7 +204,8 @@ def verify(algorithm, *, jwk, signed, signature):
 
 
 def at_hash(token, algorithm):
-    digest = hashlib.new("sha512" if algorithm == "EdDSA" else "sha256", token.encode()).digest()
+    bits = "512" if algorithm == "EdDSA" else algorithm[2:]
+    digest = hashlib.new(f"sha{bits}", token.encode()).digest()
     return b64(digest[: len(digest) // 2])
 
 

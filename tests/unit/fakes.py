@@ -234,8 +234,9 @@ class Message:
 
 def sso(id=None, **payload):  # noqa: A002 - the wire's own name
     """`AUTH.SSO` that would be accepted, but for what is named otherwise."""
-    message = {"type": "AUTH.SSO", "payload": {"code": CODE, "redirectUrl": REDIRECT_URL} | payload}
-    return message if id is None else message | {"id": id}
+    payload = {"code": CODE, "redirectUrl": REDIRECT_URL} | payload
+    # In the early listener's order (`bus.ports.Inbound`).
+    return {"type": "AUTH.SSO", **({} if id is None else {"id": id}), "payload": payload}
 
 
 def cancel(id):  # noqa: A002 - the wire's own name

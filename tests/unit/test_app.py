@@ -186,13 +186,35 @@ async def test_a_message_without_payload(world):
     assert (code_of(reply), reply["id"]) == ("INVALID_MESSAGE", "1")
 
 
-@pytest.mark.parametrize(
-    "unusable", [{"payload": []}, {"payload": "MARK"}, {"id": ""}, {"id": "i" * 129}, {"id": 1}]
-)
-async def test_what_the_listener_never_hands_on_does_no_harm(world, unusable):
-    """The early listener puts `problem` in place of these (`bus.ports.Inbound`) and answers so."""
-    assert await world.ask(sso() | unusable) is None
+UNREADABLE = {
+    "a payload that is a list": (sso("1") | {"payload": ["MARK"]}, "1"),
+    "a payload that is a string": (sso("1") | {"payload": "MARK"}, "1"),
+    "a problem that is no text": (sso("1") | {"problem": ["MARK"]}, "1"),
+    "a lone surrogate": ('{"type":"AUTH.SSO","id":"\\"1","problem":"MARK\\ud83d"}', '"1'),
+    "a lone surrogate in the id": (r'{"type":"AUTH.SSO","id":"\ud83d","payload":{}}', None),
+    "half of a text": ('{"type":"AUTH.SSO","id":"1","payload":{"MARK', "1"),
+    "a payload without end": (json.dumps(sso("1"))[:-1] + '"":' + "[" * 10**5, "1"),
+    "an empty id": (sso("") | {"problem": "It is unusable."}, None),
+    "a long id": (sso("i" * 129), None),
+    "a long id, counted in UTF-16": (sso("\U0001f600" * 65), None),
+    "an id that is a number": ({"type": "AUTH.SSO", "id": 1, "payload": {}}, None),
+}
+
+
+@pytest.mark.parametrize(("message", "id_"), UNREADABLE.values(), ids=UNREADABLE)
+async def test_what_cannot_be_read_of_a_request_is_no_reason_for_silence(world, message, id_):
+    """The early listener has accepted it, so the host waits for the reply."""
+    reply = await world.ask(message)
+    assert (reply["type"], code_of(reply)) == ("AUTH.SSO_REJECTED", "INVALID_MESSAGE")
+    assert reply.get("id") == id_
     assert world.fetch.calls == []
+
+
+async def test_nor_is_it_a_reason_for_anything_but_the_first_check_that_fails(world):
+    reply = await world.ask('{"type":"AUTH.NOPE","id":"1","problem":"\\ud83d"}')
+    assert (code_of(reply), reply["id"]) == ("UNKNOWN_TYPE", "1")
+    assert await world.ask('{"type":"BUS.CANCEL","id":"1","problem":"\\ud83d"}') is None
+    assert await world.ask('{"type":"AUTH.SSO_REJECTED","problem":"\\ud83d"}') is None
 
 
 # -- ids and slots --------------------------------------------------------------------------------
@@ -318,6 +340,76 @@ async def test_cancel_right_after_the_request(world):
     assert all(call.gone.is_set() for call in world.fetch.calls)
 
 
+# "At once" is before the next message is looked at: no task runs between two of these.
+
+
+async def at_once(world, *messages):
+    """Let the bus take these messages, one right after the other, as a browser hands them on."""
+    sent = [world.send(message) for message in messages]
+    await asyncio.sleep(0)  # each runs to where it waits, as an eager task does
+    return sent
+
+
+async def test_cancelling_frees_every_slot_at_once(world):
+    """What one AbortController does to 60 requests, with 60 more behind them."""
+    first = await at_once(world, *(sso(f"{n}", code=f"MARK-{n}") for n in range(60)))
+    calls = [await world.fetch.next() for _ in first]
+    _, *more = await at_once(
+        world,
+        *(cancel(f"{n}") for n in range(60)),
+        *(sso(f"{n} more", code=f"MARK-{n}-more") for n in range(60)),
+    )
+    assert [code_of(await one.reply()) for one in first] == ["CANCELLED"] * 60
+    for call in calls:
+        await asyncio.wait_for(call.gone.wait(), 5)
+    for _ in range(60):
+        (await world.fetch.next()).answer(200, SIGNED_IN)
+    replies = [await one.reply() for one in more]
+    assert [reply["type"] for reply in replies if reply] == ["AUTH.SSO_FULFILLED"] * 60
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"codeVerifier": VERIFIER}, {"code": "MARK-other"}],
+    ids=["the same", "the same code with other fields", "another code"],
+)
+async def test_cancelling_frees_the_id_and_the_code_at_once(world, fields):
+    first, _, again = await at_once(world, sso("1"), cancel("1"), sso("1", **fields))
+    assert code_of(await first.reply()) == "CANCELLED"
+    for _ in range(20):
+        await asyncio.sleep(0)
+    abandoned, call = world.fetch.calls
+    assert abandoned.gone.is_set()
+    assert not call.gone.is_set()
+    call.answer(200, SIGNED_IN)
+    assert (await again.reply())["type"] == "AUTH.SSO_FULFILLED"
+    assert call.sent["code"] == fields.get("code", CODE)
+
+
+async def test_a_cancelled_request_is_answered_before_the_next_message_is(world):
+    first, _, again = await at_once(world, sso("1"), cancel("1"), sso("1", code=""))
+    assert list(world.window.posts) == [first.number, again.number]
+    await again.reply()
+
+
+async def test_what_a_handler_says_after_it_was_given_up_is_not_heard(worlds):
+    """One that ends as it likes: with an answer, an error, or a defect, which is reported."""
+    ends = iter([BusError("ID_TOKEN_INVALID", "Too late."), KeyError("MARK")])
+
+    async def stubborn(_request):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise next(ends) from None
+
+    world = worlds(handlers={Sso: stubborn})
+    for _ in range(2):
+        sent, _ = await at_once(world, sso("1"), cancel("1"))
+        assert code_of(await sent.reply()) == "CANCELLED"
+    assert [type(error) for error in world.reports] == [KeyError]
+    world.reports.clear()
+
+
 async def test_cancel_twice(world):
     sent = world.send(sso("1"))
     await world.fetch.next()
@@ -372,6 +464,7 @@ async def test_cancel_at_any_moment_around_the_answer(world, ticks, failing):
     [
         {},
         {"id": ""},
+        {"id": "\U0001f600" * 65},
         {"id": 1},
         {"id": None},
         {"id": "1", "more": 1},
@@ -438,6 +531,29 @@ async def test_the_bus_serves_again_after_the_return(world):
     sent = world.send(sso("1"))
     (await world.fetch.next()).answer(200, SIGNED_IN)
     assert (await sent.reply())["type"] == "AUTH.SSO_FULFILLED"
+
+
+async def test_hiding_frees_slots_ids_and_codes_at_once(world):
+    """The page may be frozen before a task runs, and gets messages when it is back."""
+    sent = await at_once(world, *(sso(f"{n}", code=f"MARK-{n}") for n in range(64)))
+    calls = [await world.fetch.next() for _ in sent]
+    world.bus.hide()
+    world.bus.show()
+    assert list(world.window.posts) == [one.number for one in sent]
+    again = await at_once(world, *(sso(f"{n}", code=f"MARK-{n}") for n in range(64)))
+    for _ in again:
+        (await world.fetch.next()).answer(200, SIGNED_IN)
+    assert [code_of(await one.reply()) for one in sent] == ["PAGE_HIDDEN"] * 64
+    assert {(await one.reply())["type"] for one in again} == {"AUTH.SSO_FULFILLED"}
+    assert all(call.gone.is_set() for call in calls)
+
+
+async def test_a_reply_that_is_due_while_the_page_is_hidden_waits_for_its_return(world):
+    world.bus.hide()
+    [sent] = await at_once(world, sso("1", code=""))
+    assert world.window.posts == {}
+    world.bus.show()
+    assert named(await sent.reply()) == [["code"]]
 
 
 async def test_hide_twice_show_twice(world):

@@ -5,7 +5,18 @@ from itertools import permutations
 
 import pytest
 
-from tests.unit.fakes import CODE, SIGNED_IN, VERIFIER, cancel, code_of, error_of, named, sso
+from bus.exchange.json_backend import JsonExchange
+from tests.unit.fakes import (
+    BACKEND,
+    CODE,
+    SIGNED_IN,
+    VERIFIER,
+    cancel,
+    code_of,
+    error_of,
+    named,
+    sso,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -18,6 +29,14 @@ async def test_the_same_request_joins(world):
     assert [reply.get("id") for reply in replies] == ["1", "2", None]
     assert [reply["payload"] for reply in replies] == [SIGNED_IN] * 3
     assert [reply["meta"] for reply in replies] == [{"source": "backend", "status": 201}] * 3
+    assert len(world.fetch.calls) == 1
+
+
+async def test_the_same_request_with_a_nonce_joins(worlds):
+    world = worlds(exchange=AnyNonce)
+    sent = [world.send(sso(id_, nonce="MARK-nonce")) for id_ in ("1", "2")]
+    (await world.fetch.next()).answer(200, SIGNED_IN)
+    assert [(await one.reply())["payload"] for one in sent] == [SIGNED_IN] * 2
     assert len(world.fetch.calls) == 1
 
 
@@ -57,11 +76,21 @@ FIELDS = {
     },
     "a codeVerifier": {"codeVerifier": VERIFIER},
     "another codeVerifier": {"codeVerifier": VERIFIER.upper()},
+    "a nonce": {"nonce": "MARK-nonce"},
+    "another nonce": {"nonce": "MARK-another"},
 }
 
 
+class AnyNonce(JsonExchange):
+    """An exchange that has a use for a nonce, as one with an OpenID Connect provider has."""
+
+    def __init__(self, world, timeout_seconds):
+        super().__init__(BACKEND, timeout_seconds, world.fetch, world.clock, uses_nonce=True)
+
+
 @pytest.mark.parametrize(("first", "second"), list(permutations(FIELDS, 2)))
-async def test_the_same_code_with_other_fields_is_refused(world, first, second):
+async def test_the_same_code_with_other_fields_is_refused(worlds, first, second):
+    world = worlds(exchange=AnyNonce)
     sent = world.send(sso("1", **FIELDS[first]))
     call = await world.fetch.next()
     assert named(await world.ask(sso("2", **FIELDS[second]))) == [["code"]]
@@ -71,7 +100,7 @@ async def test_the_same_code_with_other_fields_is_refused(world, first, second):
 
 
 async def test_the_same_code_with_other_fields_may_go_out_afterwards(worlds):
-    world = worlds(answers=(400, "used"))
+    world = worlds(answers=(400, "used"), exchange=AnyNonce)
     for fields in FIELDS.values():
         assert error_of(await world.ask(sso(**fields))) == "used"
     assert len(world.fetch.calls) == len(FIELDS)
@@ -101,7 +130,7 @@ async def test_the_exchange_is_aborted_when_its_last_waiter_has_gone(world):
 async def test_who_asks_after_the_last_has_gone_starts_a_new_exchange(world):
     sent = world.send(sso("1"))
     first = await world.fetch.next()
-    await world.ask(cancel("1"))
+    world.send(cancel("1"))
     again = world.send(sso("2", codeVerifier=VERIFIER))
     second = await world.fetch.next()
     assert code_of(await sent.reply()) == "CANCELLED"

@@ -98,6 +98,13 @@ def test_endpoints_that_are_set_count_instead():
     assert found.sso.connect_origins == (own, "https://a.example:8443", "https://c.example")
 
 
+def test_an_endpoint_that_no_policy_can_name():
+    document = DOCUMENT | {"jwks_uri": "https://keys_1.example/"}
+    with provider(sends(200, document)) as issuer:
+        said = problem(issuer)
+    assert "https://keys_1.example has a host that no Content-Security-Policy can name" in said
+
+
 def test_nobody_is_asked_where_nothing_is_to_be_found_out():
     listed = settings("https://nowhere.example", connect_origins=["https://nowhere.example"])
     assert with_connect_origins(listed) is listed
@@ -122,6 +129,7 @@ def test_nobody_is_asked_where_nothing_is_to_be_found_out():
         (200, DOCUMENT | {"issuer": "https://other.example"}, "character for character"),
         (200, DOCUMENT | {"token_endpoint": None}, "token_endpoint"),
         (200, DOCUMENT | {"jwks_uri": "http://a.example/"}, "jwks_uri"),
+        (200, DOCUMENT | {"id_token_signing_alg_values_supported": ["HS256"]}, "HS256"),
     ],
 )
 def test_each_problem_is_named(status, body, words):

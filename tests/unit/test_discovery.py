@@ -3,6 +3,7 @@
 import pytest
 
 from bus.errors import BusError
+from bus.exchange.algorithms import ALGORITHMS
 from bus.exchange.discovery import endpoints_in
 from bus.oidc_settings import OidcSso
 from tests.unit.fake_provider import DISCOVERY, ISSUER, JWKS, TOKEN, USERINFO, FakeProvider, ask
@@ -84,6 +85,36 @@ def test_a_provider_without_pkce():
     assert endpoints_in(without, sso())  # many do not say it
 
 
+@pytest.mark.parametrize(
+    "named", [["HS256"], ["none"], ["HS256", "ES256K"], ["RS1", 1, None], [["RS256"]]], ids=str
+)
+def test_a_provider_that_signs_with_nothing_that_can_be_verified(named):
+    message = problem(DOCUMENT | {"id_token_signing_alg_values_supported": named})
+    assert "RS256" in message
+    assert all(name in message for name in named if isinstance(name, str))
+
+
+@pytest.mark.parametrize("named", [*map(list, zip(ALGORITHMS)), ["Ed25519"], ["HS256", "PS384"]])
+def test_a_provider_that_signs_with_something_that_can_be_verified(named):
+    assert endpoints_in(DOCUMENT | {"id_token_signing_alg_values_supported": named}, sso())
+
+
+@pytest.mark.parametrize("absent", [None, [], "RS256", {}])
+def test_a_provider_that_does_not_say_what_it_signs_with(absent):
+    assert endpoints_in(DOCUMENT | {"id_token_signing_alg_values_supported": absent}, sso())
+
+
+def test_a_very_long_list_of_algorithms():
+    named = [f"XX{n}" for n in range(9999)]
+    assert len(problem(DOCUMENT | {"id_token_signing_alg_values_supported": named})) < 600
+
+
+@pytest.mark.parametrize("absent", [None, ""])
+def test_absent_members_as_serializers_write_them(absent):
+    assert endpoints_in(DOCUMENT | {"userinfo_endpoint": absent}, sso()).userinfo is None
+    assert "no jwks_uri" in problem(DOCUMENT | {"jwks_uri": absent})
+
+
 def test_nothing_is_left_to_discover():
     settings = sso(token_endpoint=TOKEN, jwks_uri=JWKS, userinfo=False)
     assert settings.discovery is None
@@ -102,6 +133,11 @@ def test_nothing_is_left_to_discover():
         ((200, [1]), "PROVIDER_MISCONFIGURED", "JSON"),
         ((200, None), "PROVIDER_MISCONFIGURED", "1 MiB"),
         ((200, {}), "PROVIDER_MISCONFIGURED", "issuer"),
+        (
+            (200, DOCUMENT | {"id_token_signing_alg_values_supported": ["HS256"]}),
+            "PROVIDER_MISCONFIGURED",
+            "HS256",
+        ),
     ],
     ids=str,
 )

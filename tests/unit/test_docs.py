@@ -35,11 +35,18 @@ def test_the_list_at_the_top_has_each_section_in_its_order() -> None:
     assert all(anchor == code.lower() for code, anchor in listed)
 
 
-def test_the_client_makes_the_codes_that_the_readme_names() -> None:
-    named = set(re.findall(r"`([A-Z_]+)`", (ROOT / "README.md").read_text(encoding="utf-8")))
-    assert (
-        set(re.findall(r"^ \* module's: ([A-Z_, ]+)\.$", MODULES[0], re.M)[0].split(", ")) <= named
-    )
+def test_the_client_makes_the_codes_that_it_names() -> None:
+    [named] = re.findall(r"^ \* module's: ([A-Z_, ]+)\.$", MODULES[0], re.M)
+    assert set(named.split(", ")) <= codes_of_the_modules()
+
+
+def test_boot_failed_lists_each_sentence_that_the_early_listener_says() -> None:
+    early = (ROOT / "bus/early.js").read_text(encoding="utf-8")
+    reasons = re.search(r"const REASONS = \{\n(.+?)\n  \};", early, re.S)
+    assert reasons
+    section = ERRORS.split("\n## BOOT_FAILED\n", 1)[1].split("\n## ", 1)[0]
+    listed = re.findall(r"^  \| ([A-Z].+?\.) \|", section, re.M)
+    assert listed == re.findall(r'^    \w+: "(.+)",$', reasons[1], re.M)
 
 
 def anchors(page: Path) -> set[str]:

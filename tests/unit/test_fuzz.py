@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from bus.errors import CODES
 from bus.json_text import parse_json
 from bus.settings import Settings, settings_problems
-from bus.urls import origin_of, origin_problem, url_problem
+from bus.urls import origin_of, origin_problem, policy_problem, redirect_url_problem, url_problem
 from tests.unit.fakes import ORIGIN, SIGNED_IN, World, cancel, error_of, sso
 
 FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -83,7 +84,7 @@ def is_good(text):
         message["type"] == "AUTH.SSO"
         and payload.keys() <= {"code", "redirectUrl", "codeVerifier"}
         and isinstance(payload["code"], str)
-        and url_problem(payload["redirectUrl"]) is None
+        and redirect_url_problem(payload["redirectUrl"]) is None
     )
 
 
@@ -319,19 +320,24 @@ def test_urls_and_origins_are_judged_and_nothing_else(text):
     if origins is None:
         assert problem is None
         assert origin_of(text) == text
+    if redirect_url_problem(text) is None:
+        assert problem is None
+        assert text.isascii()
+        assert urlsplit(origin_of(text)).hostname in text
     if problem is None:
-        assert origin_problem(origin_of(text)) is None
+        assert origin_problem(origin_of(text)) == policy_problem(text)
         # What goes into a policy holds nothing that means something there.
         assert not set(origin_of(text)) & set(" ;,'*\"<>@")
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 10**5, '{"type":"AUTH.SSO","payload":' + '{"a":' * 10**5, '"' * 10**6]
+    "text", ["[" * 10**5, '{"type":"AUTH.SSO","payload":' + '{"a":' * 10**5, "[" + '"' * 10**6]
 )
 def test_large_nonsense(text):
     async def scene():
         world = World(answers=(200, SIGNED_IN))
-        assert await world.ask(text) is None
+        reply = await world.ask(text)
+        assert text[0] == "[" or error_of(reply)["code"] == "INVALID_MESSAGE"
         assert (await world.ask(sso()))["payload"] == SIGNED_IN
         world.check()
 

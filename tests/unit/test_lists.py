@@ -154,6 +154,13 @@ def test_the_wheel_takes_what_the_tests_run_on():
     assert all(one.specifier.contains(tested[one.name]) for one in ranges)
 
 
+def test_the_wheel_takes_no_version_with_a_known_hole():
+    holes = {"starlette": "0.49.0"}  # reads a Range header in quadratic time: CVE-2025-62727
+    ranges = {one.name: one for one in map(Requirement, PYPROJECT["project"]["dependencies"])}
+    for name, last in holes.items():
+        assert not ranges[name].specifier.contains(last)
+
+
 def test_the_browser_gets_the_versions_that_the_tests_run_on():
     shipped = hashed("host/build/wheels.lock")
     assert "pydantic" in shipped

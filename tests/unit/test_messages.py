@@ -37,13 +37,26 @@ def details(message):
 
 
 @pytest.mark.parametrize(
-    "code", ["x", "c" * 4096, "\u00e9\U0001f600", " ", "\0", '"\\', "null", "4/0Ab=&?#%"]
+    "code",
+    [
+        "x",
+        "c" * 4096,
+        "\U0001f600" * 2048,
+        "\u00e9\U0001f600",
+        " ",
+        "\0",
+        '"\\',
+        "null",
+        "4/0Ab=&?#%",
+    ],
 )
 def test_a_code_is_any_text(code):
     assert parsed(code=code).code == code
 
 
-@pytest.mark.parametrize("code", ["", "c" * 4097, 1, None, True, ["x"], {"x": "y"}])
+@pytest.mark.parametrize(
+    "code", ["", "c" * 4097, "\U0001f600" * 2049, 1, None, True, ["x"], {"x": "y"}]
+)
 def test_what_is_no_code(code):
     [(loc, _)] = details(sso(code=code))
     assert loc == ["code"]
@@ -53,10 +66,10 @@ def test_what_is_no_code(code):
     "url",
     [
         "https://app.example.com",
-        "HTTPS://App.Example.COM:443/A/../b/./c//?x=%7e&y=%7E&&=",
-        "https://app.example.com/?q=\u00fc+%20'\"<>`{}|^",
+        "HTTPS://app.example.com:443/A/../b/./c//?x=%7e&y=%7E&&=",
+        "https://app.example.com/?q=+%20'\"<>`{}|^",
         "http://localhost:3000/cb",
-        "http://127.1/cb",
+        "http://127.0.0.1/cb",
         "https://app.example.com/" + "p" * 2024,
     ],
 )
@@ -67,7 +80,7 @@ def test_a_redirect_url_is_kept_character_for_character(url):
 @pytest.mark.parametrize(
     "url",
     ["", "/callback", "http://app.example.com/", "https://u@app.example.com/", "https://app.example.com/#", 1, None,
-     "https://app.example.com/" + "p" * 2025, ["https://app.example.com/"]],
+     "https://app.example.com/" + "p" * 2025, "https://App.example.com/", "https://app.example.com/\u00fc", ["https://app.example.com/"]],
 )  # fmt: skip
 def test_what_is_no_redirect_url(url):
     [(loc, _)] = details(sso(redirectUrl=url))
@@ -98,12 +111,12 @@ def test_what_is_no_code_verifier(verifier):
     assert loc == ["codeVerifier"]
 
 
-@pytest.mark.parametrize("nonce", ["n", "n" * 255, "\u00e9"])
+@pytest.mark.parametrize("nonce", ["n", "n" * 255, "\u00e9", "\U0001f600" * 127])
 def test_nonces(nonce):
     assert parsed(nonce=nonce).nonce == nonce
 
 
-@pytest.mark.parametrize("nonce", ["", "n" * 256, 1, None, []])
+@pytest.mark.parametrize("nonce", ["", "n" * 256, "\U0001f600" * 128, 1, None, []])
 def test_what_is_no_nonce(nonce):
     [(loc, _)] = details(sso(nonce=nonce))
     assert loc == ["nonce"]
@@ -148,6 +161,19 @@ def test_names_are_capped():
     assert loc == ["k" * MAX_LOC]
 
 
+def test_names_are_capped_in_utf_16_and_never_inside_a_pair():
+    [(loc, _)] = details(sso(**{"k" + "\U0001f600" * 100: 1}))
+    assert loc == ["k" + "\U0001f600" * 63]
+    [(loc, _)] = details(sso(**{"\U0001f600" * 64: 1}))
+    assert loc == ["\U0001f600" * 64]
+
+
+@pytest.mark.parametrize(("pairs", "kept"), [(64, True), (65, False)])
+def test_an_id_is_counted_in_utf_16(pairs, kept):
+    id_ = "\U0001f600" * pairs
+    assert (parse_envelope(json.dumps(sso(id_))).id == id_) is kept
+
+
 # -- types ----------------------------------------------------------------------------------------
 
 
@@ -160,7 +186,7 @@ def test_request_types(type_):
     "type_",
     ["", "A", "A.", ".A", "a.b", "A.b", "A.B.C", "1A.B", "A.1B", "A-B.C", "A.B\n", " A.B", "A." + "B" * 63, "\u00c4.B",
      "A.B_FULFILLED", "A.B_REJECTED", "BUS.READY", "BUS.LISTENING", "AUTH.TOKEN_REFRESHED",
-     "AUTH.REFRESH_TOKEN_EXPIRED"],
+     "AUTH.REFRESH_TOKEN_EXPIRED", "AUTH.SESSION_CHANGED"],
 )  # fmt: skip
 def test_what_is_no_request_type(type_):
     assert not is_request_type(type_)
@@ -184,6 +210,11 @@ def sent(answer):
         ({"idToken": "a", "refreshToken": "b", "more": 1}, {"idToken": "a", "refreshToken": "b"}),
         ({"legacy_token": "c"}, {"legacy_token": "c"}),
         ({"legacy_token": "c", "more": {"x": 1}}, {"legacy_token": "c"}),
+        ({"legacy_token": "c", "idToken": None, "refreshToken": None}, {"legacy_token": "c"}),
+        (
+            {"idToken": "a", "refreshToken": "b", "legacy_token": None},
+            {"idToken": "a", "refreshToken": "b"},
+        ),
     ],
 )
 def test_credentials(credentials, kept):
@@ -199,6 +230,9 @@ NO_CREDENTIALS = [
     None, "token", [], {}, {"idToken": "a"}, {"refreshToken": "b"}, {"idToken": "a", "refreshToken": ""},
     {"idToken": "", "refreshToken": "b"}, {"idToken": 1, "refreshToken": "b"}, {"legacy_token": ""},
     {"legacy_token": None}, {"legacyToken": "c"}, {"idToken": "a", "refreshToken": "b", "legacy_token": "c"},
+    {"legacy_token": "c", "idToken": "a"}, {"legacy_token": "c", "refreshToken": "b"},
+    {"legacy_token": "c", "idToken": ""}, {"legacy_token": "c", "refreshToken": 1},
+    {"idToken": "a", "refreshToken": "b", "legacy_token": ""}, {"idToken": "a", "refreshToken": "b", "legacy_token": []},
 ]  # fmt: skip
 
 

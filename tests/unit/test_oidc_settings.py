@@ -89,6 +89,11 @@ def test_what_the_page_holds_is_read_back_as_it_was():
         ({"token_endpoint": "http://id.example.com/"}, "token_endpoint", "https"),
         ({"jwks_uri": 1}, "jwks_uri", "string"),
         ({"userinfo_endpoint": "https://a.example/#"}, "userinfo_endpoint", "fragment"),
+        ({"connect_origins": ["http://[::1]:9000"]}, "connect_origins[0]", "http://localhost:9000"),
+        *(
+            ({name: "https://a_b.example/x"}, name, "no Content-Security-Policy can name")
+            for name in ("discovery_url", "token_endpoint", "jwks_uri", "userinfo_endpoint")
+        ),
         ({"extra_params": {"client_secret": "MARK"}}, "extra_params", "public client"),
         ({"extra_params": {"client_assertion": "MARK"}}, "extra_params", "public client"),
         ({"extra_params": {"code": "MARK"}}, "extra_params", "the bus sets this itself"),
@@ -117,6 +122,17 @@ def test_each_problem_names_the_key_and_the_reason(sso, key, reason):
     assert line.startswith(f"bus.sso.{key}: ")
     assert reason in line
     assert "MARK" not in line
+
+
+def test_an_issuer_that_is_asked_must_be_one_that_a_policy_can_name():
+    with pytest.raises(ValidationError) as caught:
+        settings(issuer="http://[::1]:9000")
+    [line] = settings_problems(caught.value)
+    assert line.startswith("bus.sso: issuer is at an IPv6 address")
+    # Where only its name counts, nothing is fetched from there.
+    assert settings(issuer="http://[::1]:9000", discovery_url="https://d.example/").sso
+    urls = {"token_endpoint": "https://t.example/", "jwks_uri": "https://k.example/"}
+    assert settings(issuer="https://a_b.example", userinfo=False, **urls).sso.discovery is None
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,18 @@ def sso(**more):
         (sso(exchange_url="https://*.example.com/"), "bus.sso.exchange_url:", "host"),
         (sso(exchange_url="https://u:p@a.example/"), "bus.sso.exchange_url:", "user info"),
         (sso(exchange_url=1), "bus.sso.exchange_url:", "string"),
+        (
+            GOOD | {"allowed_origins": ["http://[::1]:5173"]},
+            "bus.allowed_origins[0]:",
+            "use http://localhost:5173 or http://127.0.0.1:5173",
+        ),
+        (
+            GOOD | {"allowed_origins": ["https://a_b.example.com"]},
+            "bus.allowed_origins[0]:",
+            "no Content-Security-Policy can name",
+        ),
+        (sso(exchange_url="https://a..b/sso"), "bus.sso.exchange_url:", "no Content-Security"),
+        (sso(exchange_url="http://[::1]/"), "bus.sso.exchange_url:", "use http://localhost or"),
         (sso(exchange="x"), "bus.sso.exchange:", "is not a setting"),
     ],
 )

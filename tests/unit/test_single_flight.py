@@ -123,6 +123,19 @@ async def test_who_asks_right_after_the_last_has_gone_starts_afresh(works):
     assert list(works.flights) == []
 
 
+async def test_from_the_moment_that_its_last_waiter_is_cancelled_work_is_not_in_flight(works):
+    tasks = [await works.join() for _ in range(2)]
+    tasks[0].cancel()
+    assert list(works.flights) == ["key"]
+    tasks[1].cancel()
+    assert list(works.flights) == []
+    third = await works.join()
+    assert len(works.ends) == 2
+    assert works.cancelled == [0]
+    works.ends[1].set_result("third")
+    assert await third == "third"
+
+
 async def test_the_end_of_abandoned_work_does_not_touch_what_came_after(works):
     first = await works.join()
     first.cancel()
@@ -171,4 +184,3 @@ async def test_nothing_is_kept(works):
         (await works.join()).cancel()
         await turns()
     assert works.flights._flights == {}
-    assert works.flights._waiters == {}

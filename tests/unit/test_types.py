@@ -23,7 +23,7 @@ from host.types.text import first_paragraph
 from tests.samples import SAMPLES
 from tests.unit.fakes import SIGNED_IN
 from tests.unit.test_docs import codes_of_the_modules
-from tests.unit.test_urls import BAD_URLS, GOOD_URLS
+from tests.unit.test_urls import BAD_URLS, GOOD_URLS, NOT_ASCII, OTHERWISE_WRITTEN
 from tests.wire import MODELS, VALIDATORS, assert_from_bus
 
 DOCUMENTS = documents()
@@ -95,9 +95,14 @@ def test_schema_and_model_agree(type_):
 
 
 def test_a_schema_never_refuses_a_redirect_url_that_the_model_accepts():
-    """What url_problem says on each of its own samples; only what is said of hosts goes further."""
-    beyond = ("must be https (http only", "host that is neither", "is not a valid URL")
-    for url in [*GOOD_URLS, *BAD_URLS]:
+    """What is said of each sample for redirect URLs; only what is said of hosts goes further."""
+    beyond = (
+        "must be https (http only",
+        "host that is neither",
+        "is not a valid URL",
+        "as the URL standard serialises it",
+    )
+    for url in [*GOOD_URLS, *BAD_URLS, *OTHERWISE_WRITTEN, *NOT_ASCII]:
         text = json.dumps(
             {"type": "AUTH.SSO", "payload": {"code": "c", "redirectUrl": url or "\n"}}
         )

@@ -2,7 +2,14 @@
 
 import pytest
 
-from bus.urls import is_loopback, origin_of, origin_problem, url_problem
+from bus.urls import (
+    is_loopback,
+    origin_of,
+    origin_problem,
+    policy_problem,
+    redirect_url_problem,
+    url_problem,
+)
 
 GOOD_URLS = [
     "https://app.example.com",
@@ -110,7 +117,90 @@ def test_a_problem_holds_nothing_of_the_url(url):
 )
 def test_the_origin_of_a_url_is_what_browsers_write(url, origin):
     assert origin_of(url) == origin
-    assert origin_problem(origin) is None
+    assert origin_problem(origin) == policy_problem(url)
+
+
+# The URL standard's parser reads each of these hosts as another text.
+OTHERWISE_WRITTEN = {
+    "HTTPS://APP.example.com/": "https://app.example.com/",
+    "http://127.1/": "http://127.0.0.1/",
+    "http://2130706433/": "http://127.0.0.1/",
+    "http://0x7f000001:3000/cb": "http://127.0.0.1:3000/cb",
+    "http://0177.0.0.1/": "http://127.0.0.1/",
+    "http://127.0.0.1./": "http://127.0.0.1/",
+    "http://[0:0::1]:80/": "http://[::1]/",
+    "https://[2001:DB8::1]/": "https://[2001:db8::1]/",
+    "https://[::ffff:192.0.2.1]/": "https://[::ffff:c000:201]/",
+    "https://%61pp.example.com/": "https://app.example.com/",
+    "https://app%2eexample.com/": "https://app.example.com/",
+    "https://XN--TDA.example/": "https://xn--tda.example/",
+}
+NOT_ASCII = [
+    "http://l\u24deca\u24dbhost/",
+    "https://\u200eapp.example.com/",
+    "https://app\u3002example.com/",
+    "https://\u00fc.example/",
+    "https://app.example.com/\u00fc",
+    "https://app.example.com/?q=\U0001f600",
+]
+
+
+@pytest.mark.parametrize(("url", "written"), OTHERWISE_WRITTEN.items())
+def test_the_host_of_a_redirect_url_is_written_as_it_is_serialised(url, written):
+    assert "serialises" in redirect_url_problem(url)
+    assert redirect_url_problem(written) is None
+
+
+@pytest.mark.parametrize("url", NOT_ASCII)
+def test_a_redirect_url_is_ascii(url):
+    assert "ASCII" in redirect_url_problem(url)
+
+
+@pytest.mark.parametrize("url", [url for url in GOOD_URLS if url.isascii() and "APP" not in url])
+def test_redirect_urls(url):
+    assert redirect_url_problem(url.replace("LOCALHOST", "localhost")) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "word"), [(url, word) for url, word in BAD_URLS.items() if url.isascii()]
+)
+def test_what_is_no_url_is_no_redirect_url(url, word):
+    assert word in redirect_url_problem(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://%zz/", "https://a%zz.example/", "https://%/", "https://a%25b/"]
+)
+def test_a_host_with_a_percent_sign_that_is_none(url):
+    assert redirect_url_problem(url) is not None
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://app.example.com", "http://localhost:5173", "http://127.0.0.1:5173", "https://1-a.example:8443",
+     "https://192.0.2.1", "https://xn--tda.example", "https://intranet"],
+)  # fmt: skip
+def test_what_a_policy_can_name(url):
+    assert policy_problem(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        ("http://[::1]:5173", "use http://localhost:5173 or http://127.0.0.1:5173"),
+        ("http://[::1]", "use http://localhost or http://127.0.0.1"),
+        ("https://[::1]", "use https://localhost or https://127.0.0.1"),
+        ("https://[2001:db8::1]:8443", "use a host name"),
+        ("https://a_b.example.com", "letters, digits and hyphens"),
+        ("https://a..b", "letters, digits and hyphens"),
+        ("https://.a.example", "letters, digits and hyphens"),
+        ("https://app.example.com.", "without a dot at the end"),
+    ],
+)
+def test_what_no_policy_can_name(url, word):
+    assert url_problem(url) is None
+    assert word in policy_problem(url)
+    assert origin_problem(url) == policy_problem(url)
 
 
 BAD_ORIGINS = {

@@ -24,8 +24,8 @@ MEANINGS = {
     "TIMEOUT": "The bus did not answer in time.",
     "ABORTED": "You cancelled. The request was taken back, and its answer will be ignored.",
     "DESTROYED": "The bus frame was removed while the request was under way.",
-    "BUS_UNREACHABLE": "The bus is down, or its address is wrong.",
-    "NOT_ALLOWED": "The bus does not seem to allow this page’s origin; its settings have to name it.",
+    "BUS_UNREACHABLE": "The bus is down, its address is wrong, or a blocker is in the way.",
+    "NOT_ALLOWED": "No bus speaks to this page: its settings may not name this page’s origin, or a blocker is in the way.",
     "MISCONFIGURED": "This page forbids the bus: its policy, or the frame’s sandbox.",
     "BUS_RELOADED": "The bus frame was reloaded while the request was under way.",
     # This page's, before anything is sent to the bus.

@@ -14,10 +14,10 @@ def test_every_reason_of_the_bus_is_explained():
     said = set(
         re.findall(r'return "([a-z][a-z ]+)"', early.split("// ---- data to text")[0] + gate)
     )
-    said |= set(re.findall(r'ignored\("([^"]+)"', early)) | set(
+    said |= set(re.findall(r'ignored\((?:why \?\? )?"([^"]+)"', early)) | set(
         re.findall(r'reason: "([^"]+)"', early)
     )
-    said |= set(re.findall(r'"ignored: ([^{"]+)"', app))
+    said |= set(re.findall(r'_ignore\([^,]+, "([^"]+)"', app))
     assert len(said) == 5
     assert said <= set(REASONS)
 

@@ -1,0 +1,164 @@
+"""Asks a provider's token endpoint (RFC 6749, 4.1.3 and 5), as a public client."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from bus.errors import BusError, Rejected
+from bus.exchange.discovery import Endpoints, get_json, misconfigured
+from bus.exchange.json_backend import refused
+from bus.exchange.reply import Reply, ask
+from bus.oidc_settings import OidcSso
+from bus.ports import Body, Fetch, FetchFailed
+
+_HEADERS = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+_SECRET = re.compile(r"client[ _-]?(secret|credential|assertion|authentication)", re.IGNORECASE)
+_TOKENS = ("access_token", "id_token", "refresh_token")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a grant was exchanged for; a token that was not given is the empty string."""
+
+    access_token: str = field(repr=False)
+    bearer: bool
+    """Whether the access token may be sent as `Bearer` (RFC 6749, 7.1)."""
+    id_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class TokenEndpoint:
+    """Sends grants to the token endpoint; each is sent once."""
+
+    sso: OidcSso
+    fetch: Fetch
+
+    async def __call__(
+        self, endpoints: Endpoints, grant: Mapping[str, str], heads: list[Body]
+    ) -> Reply:
+        """POST `grant`, whose `grant_type` says what it is, and return the answer as it came.
+
+        `heads` gets the answer's head as soon as that is there.
+        Raises BusError BACKEND_UNREACHABLE, or PROVIDER_MISCONFIGURED where CORS seems missing.
+        """
+        try:
+            return await self._post(endpoints.token, grant, heads)
+        except FetchFailed:
+            if heads:
+                raise BusError(
+                    "BACKEND_UNREACHABLE", "The answer of the provider's token endpoint broke off."
+                ) from None
+            raise await self._why_not(endpoints, grant["grant_type"]) from None
+
+    async def _post(self, url: str, grant: Mapping[str, str], heads: list[Body]) -> Reply:
+        form = {"client_id": self.sso.client_id, **grant, **self.sso.extra_params}
+        headers = _HEADERS | self.sso.extra_headers
+        return await ask(self.fetch, url, headers=headers, body=urlencode(form), heads=heads)
+
+    async def _why_not(self, endpoints: Endpoints, grant_type: str) -> BusError:
+        """Find out why the token endpoint gave nothing that the browser let through.
+
+        A browser does not tell a missing CORS header from a broken connection. So the endpoint is
+        asked once more, without the grant itself: if even its refusal cannot be read, while the
+        provider's key set can, it is CORS (or a redirect). Some providers send the CORS headers
+        with tokens only, never with an error: then the grant was refused, and nobody can read why.
+        """
+        try:
+            await self._post(endpoints.token, {"grant_type": grant_type}, [])
+        except FetchFailed:
+            pass
+        else:
+            return BusError(
+                "BACKEND_UNREACHABLE",
+                "The connection to the provider's token endpoint broke before an answer came.",
+            )
+        try:
+            await get_json(self.fetch, endpoints.jwks, "key set", "jwks_uri")
+        except BusError:
+            return BusError(
+                "BACKEND_UNREACHABLE",
+                "The provider cannot be reached, nor its keys. If it stays so, check CORS there.",
+            )
+        return misconfigured(
+            "The provider can be reached, but no answer of its token endpoint can be read: most "
+            "likely it does not allow the bus's origin there (CORS). If no sign-in succeeds, add "
+            "that origin to this client, and register it as a single-page app where there is such "
+            "a kind. If others succeed, the provider allows the origin on its good answers only: "
+            "it has refused this code (wrong, used, expired, or another verifier or redirect "
+            "URL), and must send the CORS headers with errors as well. Or the endpoint is down, or "
+            "redirects: a browser does not tell which."
+        )
+
+
+def good_answer(reply: Reply) -> Mapping[str, Any]:
+    """Return the JSON object of an answer that is no error (RFC 6749, 5.1).
+
+    An error (5.2) is one whatever its status: some providers send it with 200.
+    Raises Rejected with the provider's own error, or BusError PROVIDER_MISCONFIGURED where it is
+    about the client itself, BACKEND_ERROR or BACKEND_INVALID.
+    """
+    try:
+        if not reply.good:
+            refused(reply)
+        answer = reply.json_object()
+        if answer.get("error"):
+            # What the host gets unchanged must not hold tokens.
+            if any(answer.get(name) for name in _TOKENS):
+                raise _invalid("holds an error and tokens at once")
+            raise Rejected(answer, status=reply.status)
+    except Rejected as rejected:
+        if _wants_secret(rejected.error):
+            raise misconfigured(
+                "The provider does not accept this client without a secret, or does not know "
+                "it: check client_id, and register it as a public client (a single-page app) "
+                "with PKCE. A page in a browser can keep no secret."
+            ) from None
+        raise
+    except ValueError:
+        raise _invalid("is not a JSON object of at most 1 MiB") from None
+    return answer
+
+
+def tokens_in(answer: Mapping[str, Any]) -> Tokens:
+    """Return the tokens in a good answer (RFC 6749, 5.1; OpenID Connect Core 1.0, 3.1.3.3).
+
+    Raises BusError BACKEND_INVALID where a required member is missing or one is no string.
+    """
+    text = {name: _text(answer, name) for name in (*_TOKENS, "token_type")}
+    for name in ("access_token", "token_type"):
+        if not text[name]:
+            raise _invalid(f"has no {name}, which is required (RFC 6749, 5.1)")
+    return Tokens(
+        access_token=text["access_token"],
+        bearer=text["token_type"].lower() == "bearer",
+        id_token=text["id_token"],
+        refresh_token=text["refresh_token"],
+    )
+
+
+def _text(answer: Mapping[str, Any], name: str) -> str:
+    value = answer.get(name)
+    if not (value is None or isinstance(value, str)):
+        raise _invalid(f"has a {name} that is not a string")
+    return value or ""
+
+
+def _invalid(problem: str) -> BusError:
+    return BusError("BACKEND_INVALID", f"The answer of the provider's token endpoint {problem}.")
+
+
+def _wants_secret(error: object) -> bool:
+    """Whether an error (RFC 6749, 5.2) says that the client itself is the trouble.
+
+    `invalid_client` always does; some providers say it under other names.
+    """
+    if not isinstance(error, dict):
+        return False
+    if error.get("error") == "invalid_client":
+        return True
+    return error.get("error") in ("unauthorized_client", "invalid_request") and bool(
+        _SECRET.search(str(error.get("error_description")))
+    )

@@ -1,6 +1,6 @@
 # One command for each wish; `make help` lists them. Each sets up what it needs, once.
 
-# The first Python on the path that is new enough, else any: then host/preflight.py says what to do.
+# The first Python on the path that is new enough, else any: then host/tools/preflight.py says what to do.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
 CONFIG ?= pyscript.toml
@@ -9,7 +9,7 @@ DEBUG ?=
 PROVIDER ?= json
 ARGS ?=
 # Which engines the end-to-end tests run in: chromium, firefox, webkit. None named: Chromium, and the
-# others where they are there or can be installed; CI must have all three (tests/e2e/engines.py).
+# others where they are there or can be installed; CI must have all three (tests/e2e/support/engines.py).
 ENGINES ?= $(SSO_BUS_ENGINES)
 export SSO_BUS_ENGINES := $(ENGINES)
 VENV := .venv/bin
@@ -23,9 +23,9 @@ help: ## List the commands
 
 setup: $(READY) ## Set up the project's own environment (the others do it by themselves)
 
-$(READY): requirements.lock host/preflight.py
+$(READY): requirements.lock host/tools/preflight.py
 	@command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer is needed. Get it with: sudo apt-get install python3 python3-venv (Debian, Ubuntu), brew install python@3.13 (macOS)" >&2; exit 2; }
-	@$(PYTHON) host/preflight.py
+	@$(PYTHON) host/tools/preflight.py
 	@echo "setup: installing the pinned tools into .venv"
 	@$(PYTHON) -m venv .venv
 	@$(VENV)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --timeout 60 --require-hashes -r requirements.lock
@@ -38,13 +38,13 @@ dev: $(READY) ## Work on it: the same with the unbuilt tree; edit a file in bus/
 	@$(VENV)/python -m host.demo --dev $(ARGS)
 
 build: $(READY) ## Build the static folder (CONFIG=my.toml OUT=dist; DEBUG=1 to inspect it)
-	@$(VENV)/python -m host.build --config $(CONFIG) --out $(OUT)$(if $(DEBUG), --debug)
+	@$(VENV)/python -m host.tools.build --config $(CONFIG) --out $(OUT)$(if $(DEBUG), --debug)
 
 package: $(READY) ## Make the wheel and the npm package (in dist-packages/)
-	@$(VENV)/python -m host.packages
+	@$(VENV)/python -m host.tools.packages
 
 generate: $(READY) ## Make types, schemas and the protocol's document from the models
-	@$(VENV)/python -m host.types
+	@$(VENV)/python -m host.tools.types
 
 test: lint types unit e2e ## Run everything: lint, types, unit tests, end-to-end tests
 
@@ -71,11 +71,11 @@ mutants: browsers prebuilt ## Break each rule of SECURITY.md, one at a time: a t
 
 # Downloads, snapshot and compression, once, with progress: not inside the first test.
 prebuilt: $(READY)
-	@$(VENV)/python -m host.build --out .runtime/prebuilt
-	@$(VENV)/python -m tests.e2e.node_tools
+	@$(VENV)/python -m host.tools.build --out .runtime/prebuilt
+	@$(VENV)/python -m tests.e2e.support.node_tools
 
 browsers: $(READY) ## Find browsers for the tests, or install them
-	@$(VENV)/python -m tests.e2e.install
+	@$(VENV)/python -m tests.e2e.support.install
 
 screenshots: browsers prebuilt ## Take the README's pictures of the inspector anew
 	@$(VENV)/python -m tests.screenshots
@@ -84,7 +84,7 @@ bench: browsers ## Measure what docs/architecture.md claims (ARGS="--runs 3")
 	@$(VENV)/python -m tests.bench $(ARGS)
 
 audit: .venv/audit/ready ## Ask for known holes in what is pinned (needs the network)
-	@$(VENV)/python -m host.audit
+	@$(VENV)/python -m host.tools.audit
 
 .venv/audit/ready: $(READY) audit.lock
 	@echo "audit: installing pip-audit beside the project's environment"

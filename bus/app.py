@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bus.errors import BusError, Rejected
-from bus.gate import Gate
-from bus.messages import (
+from .errors import BusError, Rejected
+from .gate import Gate
+from .messages import (
     SERVED,
     Answer,
     Cancel,
@@ -18,7 +18,7 @@ from bus.messages import (
     rejected,
     require,
 )
-from bus.ports import Inbound, Log, Window
+from .ports import Inbound, Log, Window
 
 Handler = Callable[[Any, Inbound], Awaitable[Answer]]
 """Answers requests of one class, with the message that each came in; or raises BusError or Rejected."""

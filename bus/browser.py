@@ -10,14 +10,14 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from bus.app import Bus
-from bus.debug import Debug, current
-from bus.exchange.choice import exchange_for
-from bus.gate import Gate
-from bus.messages import Sso, ready
-from bus.ports import Fetch, FetchFailed, Inbound, Log, NoSuchAlgorithm, UnusableKey
-from bus.services.auth import Auth
-from bus.settings import Settings
+from .app import Bus
+from .debug import Debug, current
+from .exchange.choice import exchange_for
+from .gate import Gate
+from .messages import Sso, ready
+from .ports import Fetch, FetchFailed, Inbound, Log, NoSuchAlgorithm, UnusableKey
+from .services.auth import Auth
+from .settings import Settings
 
 
 def start() -> None:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
-from bus.errors import BusError
-from bus.ports import Now
+from .errors import BusError
+from .ports import Now
 
 T = TypeVar("T")
 

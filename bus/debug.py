@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import count
 
-from bus.ports import Body, Fetch, Log, Now
+from .ports import Body, Fetch, Log, Now
 
 current: ContextVar[int | None] = ContextVar("current", default=None)
 """The early listener's number for the message that is being worked on."""

@@ -73,3 +73,8 @@ class Rejected(Exception):
         super().__init__(f"the backend rejected the request with status {status}")
         self.error = error
         self.status = status
+
+
+def misconfigured(message: str, *, status: int | None = None) -> BusError:
+    """Return a BusError PROVIDER_MISCONFIGURED; `message` says what to change, and where."""
+    return BusError("PROVIDER_MISCONFIGURED", message, status=status)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bus.ports import Inbound
+from .ports import Inbound
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
-from bus import PROTOCOL, VERSION
-from bus.errors import BusError, Detail, Rejected
-from bus.urls import redirect_url_problem
+from . import PROTOCOL, VERSION
+from .errors import BusError, Detail, Rejected
+from .urls import redirect_url_problem
 
 MAX_DETAILS: Final = 64
 """At most so many fields are named in one `INVALID_PAYLOAD`."""

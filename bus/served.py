@@ -1,7 +1,7 @@
 """Which types of requests a bus serves: that depends on its settings."""
 
-from bus.messages import SERVED, SERVED_WITH_PASSWORD, SERVED_WITH_SESSION
-from bus.settings import Settings
+from .messages import SERVED, SERVED_WITH_PASSWORD, SERVED_WITH_SESSION
+from .settings import Settings
 
 
 def served(settings: Settings) -> tuple[str, ...]:

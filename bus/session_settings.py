@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bus.setting_types import FetchedUrl, Table
-from bus.urls import origin_of
+from .settings.types import FetchedUrl, Table
+from .urls import origin_of
 
 
 class SessionSettings(Table):

@@ -10,9 +10,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from host.build.runtime import ROOT
-from tests.e2e.browsers import launch
-from tests.e2e.demo import Demo, running
+from host.tools.paths import ROOT
+from tests.e2e.support.browsers import launch
+from tests.e2e.support.demo import Demo, running
 from tests.png import smaller
 
 MOST_BYTES = 200_000

@@ -5,8 +5,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from host.types.messages import MESSAGES
-from host.types.schema import message_schema
+from host.tools.types.messages import MESSAGES
+from host.tools.types.schema import message_schema
 
 MODELS = {message.type: message.adapter for message in MESSAGES}
 VALIDATORS = {message.type: Draft202012Validator(message_schema(message)) for message in MESSAGES}

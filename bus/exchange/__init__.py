@@ -2,7 +2,7 @@
 
 from typing import Final, Protocol
 
-from bus.messages import Answer, SsoPayload
+from ..messages import Answer, SsoPayload
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 """At most so much of a backend's answer is read."""

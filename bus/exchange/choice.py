@@ -1,13 +1,13 @@
 """Makes the exchange that the settings ask for."""
 
-from bus.exchange import Exchange
-from bus.exchange.json_backend import JsonExchange, JsonPost
-from bus.exchange.json_session import JsonSession
-from bus.exchange.oidc import OidcExchange
-from bus.oidc_settings import OidcSso
-from bus.ports import Fetch, Log, Now, Verify
-from bus.session.backend import Backend
-from bus.settings import Settings
+from ..ports import Fetch, Log, Now, Verify
+from ..session.backend import Backend
+from ..settings import Settings
+from ..settings.oidc import OidcSso
+from . import Exchange
+from .json_backend import JsonExchange, JsonPost
+from .json_session import JsonSession
+from .oidc import OidcExchange
 
 
 def exchange_for(

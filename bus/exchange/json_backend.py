@@ -1,16 +1,15 @@
 """The backend that speaks the bus's own contract (protocol.md, "The backend contract")."""
 
 from dataclasses import dataclass
-from typing import NoReturn
 
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from bus.deadline import within
-from bus.errors import BusError, Rejected
-from bus.exchange.reply import Reply, ask, status_of
-from bus.messages import Answer, SignedIn, SsoPayload
-from bus.ports import Body, Fetch, FetchFailed, Now
+from ..deadline import within
+from ..errors import BusError
+from ..messages import Answer, SignedIn, SsoPayload
+from ..ports import Body, Fetch, FetchFailed, Now
+from .reply import Reply, ask, refused, status_of
 
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -82,17 +81,3 @@ def signed_in(reply: Reply) -> Answer:
     except ValueError:
         problem = "is not JSON" if reply.body is not None else "is larger than 1 MiB"
     raise BusError("BACKEND_INVALID", f"The backend's answer {problem}.", status=reply.status)
-
-
-def refused(reply: Reply) -> NoReturn:
-    """Raise what an error status becomes: Rejected with its JSON, else BusError BACKEND_ERROR."""
-    try:
-        error = reply.json()
-    except ValueError:
-        problem = "without JSON in its answer" if reply.body is not None else "and more than 1 MiB"
-        raise BusError(
-            "BACKEND_ERROR",
-            f"The backend failed with status {reply.status} {problem}.",
-            status=reply.status,
-        ) from None
-    raise Rejected(error, status=reply.status)

@@ -5,15 +5,15 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from bus.errors import BusError, Rejected
-from bus.exchange.json_backend import JsonPost, refused, signed_in
-from bus.exchange.reply import Reply
-from bus.messages import Answer, EmailAndPasswordPayload, Refreshed
-from bus.ports import Now
-from bus.session.backend import Failed, Fresh
-from bus.session.claims import claims_in
-from bus.session.record import Maker
-from bus.session.schedule import retry_after_seconds
+from ..errors import BusError, Rejected
+from ..messages import Answer, EmailAndPasswordPayload, Refreshed
+from ..ports import Now
+from ..session.backend import Failed, Fresh
+from ..session.claims import claims_in
+from ..session.record import Maker
+from ..session.schedule import retry_after_seconds
+from .json_backend import JsonPost, signed_in
+from .reply import Reply, refused
 
 REFUSALS: Final = (400, 401, 403)
 """With a JSON body, these end a session; without one it was a proxy."""

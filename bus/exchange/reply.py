@@ -1,13 +1,14 @@
 """One answer of a backend or a provider, read whole and within bounds."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import JsonValue
 
-from bus.exchange import MAX_BODY_BYTES
-from bus.json_text import parse_json
-from bus.ports import Body, Fetch
+from ..errors import BusError, Rejected
+from ..json_text import parse_json
+from ..ports import Body, Fetch
+from . import MAX_BODY_BYTES
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,17 @@ async def ask(
 def status_of(heads: list[Body]) -> int | None:
     """Return the status of the last answer whose head arrived, or None."""
     return heads[-1].status if heads else None
+
+
+def refused(reply: Reply) -> NoReturn:
+    """Raise what an error status becomes: Rejected with its JSON, else BusError BACKEND_ERROR."""
+    try:
+        error = reply.json()
+    except ValueError:
+        problem = "without JSON in its answer" if reply.body is not None else "and more than 1 MiB"
+        raise BusError(
+            "BACKEND_ERROR",
+            f"The backend failed with status {reply.status} {problem}.",
+            status=reply.status,
+        ) from None
+    raise Rejected(error, status=reply.status)

@@ -4,11 +4,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from bus.errors import invalid_field
-from bus.exchange import Exchange
-from bus.messages import Answer, Sso
-from bus.ports import Inbound
-from bus.single_flight import SingleFlight
+from ..errors import invalid_field
+from ..exchange import Exchange
+from ..messages import Answer, Sso
+from ..ports import Inbound
+from ..single_flight import SingleFlight
 
 _Key = tuple[str, str, str, str, str]
 

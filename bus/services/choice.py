@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bus.app import Handler
-from bus.exchange import Exchange
-from bus.exchange.json_backend import JsonPost
-from bus.exchange.json_session import PasswordSignIn
-from bus.messages import (
+from ..app import Handler
+from ..exchange import Exchange
+from ..exchange.json_backend import JsonPost
+from ..exchange.json_session import PasswordSignIn
+from ..messages import (
     Destroy,
     EmailAndPassword,
     GetCredentials,
@@ -16,10 +16,10 @@ from bus.messages import (
     SignOut,
     Sso,
 )
-from bus.services.auth import Auth, forget
-from bus.services.session import Password, Session
-from bus.session.around import Around
-from bus.settings import Settings
+from ..session.around import Around
+from ..settings import Settings
+from .auth import Auth, forget
+from .session import Password, Session
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bus.deadline import within
-from bus.errors import BusError, Rejected
-from bus.messages import (
+from ..deadline import within
+from ..errors import BusError, Rejected
+from ..messages import (
     Answer,
     Destroy,
     EmailAndPassword,
@@ -19,14 +19,14 @@ from bus.messages import (
     SignedOut,
     SignOut,
 )
-from bus.ports import Inbound
-from bus.services.auth import Keep
-from bus.session.around import Around
-from bus.session.host import HostSession
-from bus.session.record import Record
-from bus.session.refresh import Refresh
-from bus.session.signing import Signing
-from bus.session.words import read_word
+from ..ports import Inbound
+from ..session.around import Around
+from ..session.host import HostSession
+from ..session.record import Record
+from ..session.refresh import Refresh
+from ..session.signing import Signing
+from ..session.words import read_word
+from .auth import Keep
 
 
 class Hosted:

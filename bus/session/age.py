@@ -6,9 +6,9 @@ what has `seconds` in its name.
 
 from typing import Any, Final
 
-from bus.session.around import Around
-from bus.session.claims import claims_in
-from bus.session.record import LIFE_SECONDS, Record
+from .around import Around
+from .claims import claims_in
+from .record import LIFE_SECONDS, Record
 
 SET_BACK_SECONDS: Final = 1.0
 """If the wall clock falls so far behind the one that nobody sets, it was set back. That it gets ahead

@@ -5,12 +5,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from bus.ports import Log, Now, Window
-from bus.session.backend import Backend
-from bus.session.ports import Channel, Locks
-from bus.session.schedule import Jitter
-from bus.session.shelf import Shelf
-from bus.session_settings import SessionSettings
+from ..ports import Log, Now, Window
+from ..session_settings import SessionSettings
+from .backend import Backend
+from .ports import Channel, Locks
+from .schedule import Jitter
+from .shelf import Shelf
 
 T = TypeVar("T")
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from bus.errors import BusError, Rejected
-from bus.messages import JsonObject
-from bus.session.record import Maker
+from ..errors import BusError, Rejected
+from ..messages import JsonObject
+from .record import Maker
 
 
 @dataclass(frozen=True)

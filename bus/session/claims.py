@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from bus.json_text import parse_json
+from ..json_text import parse_json
 
 
 @dataclass(frozen=True)

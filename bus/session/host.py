@@ -6,13 +6,13 @@ state that is looked at, not a timer.
 
 import asyncio
 
-from bus.errors import BusError, Rejected
-from bus.messages import refresh_token_expired, session_changed, token_refreshed
-from bus.session.age import Age
-from bus.session.around import Around
-from bus.session.record import Record, Unusable, read_record
-from bus.session.signal import Signal
-from bus.session.words import END, LOOK, OUT, Kind, Word, word
+from ..errors import BusError, Rejected
+from ..messages import refresh_token_expired, session_changed, token_refreshed
+from .age import Age
+from .around import Around
+from .record import Record, Unusable, read_record
+from .signal import Signal
+from .words import END, LOOK, OUT, Kind, Word, word
 
 
 class HostSession:

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bus.errors import Code
-from bus.json_text import parse_json
-from bus.messages import Credentials, JsonObject, MigratedCredentials, plain
+from ..errors import Code
+from ..json_text import parse_json
+from ..messages import Credentials, JsonObject, MigratedCredentials, plain
 
 VERSION: Final = 1
 LIFE_SECONDS: Final = 15 * 60

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from bus.errors import BusError, Rejected
-from bus.messages import MigratedCredentials
-from bus.session.backend import Failed, Fresh
-from bus.session.host import HostSession
-from bus.session.ports import NoLocks
-from bus.session.record import Mark, Pause, Record
-from bus.session.schedule import pause_seconds
-from bus.session.words import LOOK
+from ..errors import BusError, Rejected
+from ..messages import MigratedCredentials
+from .backend import Failed, Fresh
+from .host import HostSession
+from .ports import NoLocks
+from .record import Mark, Pause, Record
+from .schedule import pause_seconds
+from .words import LOOK
 
 LOCK_SECONDS: Final = 5.0
 """The lock is waited for so long, and never stolen: a frozen tab may hold it."""

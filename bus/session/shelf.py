@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from bus.ports import Log
-from bus.session.ports import Store, StoreFailed
+from ..ports import Log
+from .ports import Store, StoreFailed
 
 T = TypeVar("T")
 

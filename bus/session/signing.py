@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from bus.errors import BusError
-from bus.messages import Answer, SignedIn
-from bus.session.age import DAY_MS
-from bus.session.host import HostSession
-from bus.session.record import Record, Unusable
-from bus.session.words import LOOK, OUT
+from ..errors import BusError
+from ..messages import Answer, SignedIn
+from .age import DAY_MS
+from .host import HostSession
+from .record import Record, Unusable
+from .words import LOOK, OUT
 
 _Filed = tuple[str | None, Record]
 

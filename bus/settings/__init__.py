@@ -5,10 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from bus.oidc_settings import OidcSso
-from bus.session_settings import PasswordSettings, SessionSettings
-from bus.setting_types import FetchedUrl, Origin, Table, distinct
-from bus.urls import origin_of
+from ..session_settings import PasswordSettings, SessionSettings
+from ..urls import origin_of
+from .oidc import OidcSso
+from .types import FetchedUrl, Origin, Table, distinct
 
 
 class JsonSso(Table):

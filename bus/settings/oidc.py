@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from bus.setting_types import FetchedUrl, HttpUrl, Origin, Table, distinct
-from bus.urls import origin_of, policy_problem
+from ..urls import origin_of, policy_problem
+from .types import FetchedUrl, HttpUrl, Origin, Table, distinct
 
 DEFAULT_SCOPE: Final = "openid profile email offline_access"
 WELL_KNOWN: Final = "/.well-known/openid-configuration"

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
-from bus.urls import origin_problem, policy_problem, url_problem
+from ..urls import origin_problem, policy_problem, url_problem
 
 
 class Table(BaseModel):

@@ -1,5 +1,5 @@
-// Made by `make generate` from host/types/client.in.d.ts and the models of the messages: change those.
-// What host/client.js gives. A mistake in a request is an error here, before it is one at run time.
+// Made by `make generate` from host/tools/types/client.in.d.ts and the models of the messages: change those.
+// What host/client/client.js gives. A mistake in a request is an error here, before it is one at run time.
 // With `exactOptionalPropertyTypes` so is `codeVerifier: undefined`, which the bus refuses.
 
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;

@@ -1,5 +1,5 @@
-// Made by `make generate` from host/types/signin.in.d.ts and the models of the messages: change those.
-// What host/signin.js gives: the way to the identity provider and back.
+// Made by `make generate` from host/tools/types/signin.in.d.ts and the models of the messages: change those.
+// What host/client/signin.js gives: the way to the identity provider and back.
 
 import type { Bus, SignedIn } from "./client.js";
 

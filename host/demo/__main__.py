@@ -14,16 +14,18 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from bus.settings import Settings
-from host.build import ConfigError, build
-from host.build.runtime import ROOT, ensure_runtime
 from host.demo.accesslog import AccessLog
+from host.demo.dev import DevBus
 from host.demo.hostapp import Oidc, host_app
 from host.demo.listen import Place, PortError, close, listen
 from host.demo.oidc import SCOPE, ProviderError, ensure_installed, oidc_provider
 from host.demo.provider import provider_app
 from host.demo.serve_all import Served, serve_all
-from host.dev import DevBus
-from host.serve import bus_files
+from host.server.config import ConfigError
+from host.server.serve import bus_files
+from host.tools.paths import ROOT
+from host.tools.runtime import ensure_runtime
+from host.tools.site import build
 
 CLIENT_ID = "demo-host"
 TIME_LIMIT = 6

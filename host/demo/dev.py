@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from host.build.config import ConfigError, load_settings
-from host.build.discovery import with_connect_origins
-from host.build.page import fill_page
-from host.build.policy import content_security_policy
-from host.build.runtime import ROOT
-from host.serve import BusFiles
+from host.server.config import ConfigError, load_settings
+from host.server.page import fill_page
+from host.server.policy import content_security_policy
+from host.server.serve import BusFiles
+from host.tools.discovery import with_connect_origins
+from host.tools.paths import ROOT
 
 _SERVED = ("/bus/", "/.runtime/", "/pyscript.toml")
 

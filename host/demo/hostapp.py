@@ -15,13 +15,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from host.demo.headers import page_headers, script_hash
+from host.tools.paths import CLIENT, RUNTIME
 
-ROOT = Path(__file__).parents[2]
 PAGES = Path(__file__).parent / "pages"
 
 # Types are spelled out: a machine's own table may lack .mjs, and then no module would load.
 _ASSETS = {
-    "/client.js": (ROOT / "host" / "client.js", "text/javascript"),
+    "/client.js": (CLIENT / "client.js", "text/javascript"),
     "/start.js": (PAGES / "start.js", "text/javascript"),
     "/safely.js": (PAGES / "safely.js", "text/javascript"),
     "/decoy.js": (PAGES / "decoy.js", "text/javascript"),
@@ -68,7 +68,7 @@ def host_app(
     provider: str,
     client_id: str,
     oidc: Oidc | None = None,
-    runtime: Path = ROOT / ".runtime",
+    runtime: Path = RUNTIME,
 ) -> Starlette:
     """The host app: `bus_src` is the bus page's URL, `provider` the identity provider's issuer.
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from host.build.node import run_npm, start_node
-from host.build.runtime import ROOT
 from host.demo.people import COMPANY
+from host.tools.node import run_npm, start_node
+from host.tools.paths import ROOT
 
 SCOPE = "openid profile email offline_access"
 SCRIPT = Path(__file__).parent / "oidc_provider.mjs"

@@ -1,6 +1,6 @@
 """A built bus for web apps in Python: `app.mount("/bus", bus_app(settings))`.
 
-In the wheel this is `sso_bus` itself. There it needs neither Node nor the network: the wheel holds all
+In the wheel this is `sso_bus.asgi`. There it needs neither Node nor the network: the wheel holds all
 parts of a bus but those that its settings change, and these are made here.
 """
 
@@ -10,13 +10,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
-from bus.oidc_settings import OidcSso
-from bus.settings import Settings
-from host.build.config import ConfigError, check_settings, load_settings
-from host.build.integrity import import_map, script_source
-from host.build.page import fill_page
-from host.build.policy import headers
-from host.serve import BusFiles
+from .config import ConfigError, check_settings, load_settings
+from .integrity import import_map, script_source
+from .page import fill_page
+from .policy import headers
+from .serve import BusFiles
+from .shared import OidcSso, Settings
 
 __all__ = ["ConfigError", "Settings", "bus_app"]
 

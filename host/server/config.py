@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bus.settings import Settings, settings_problems
+from .shared import Settings, settings_problems
 
 
 class ConfigError(Exception):

@@ -4,10 +4,9 @@ import json
 from html import escape
 from typing import Final
 
-from bus.served import served
-from bus.settings import Settings
-from host.build.integrity import import_map, script_source
-from host.build.policy import content_security_policy
+from .integrity import import_map, script_source
+from .policy import content_security_policy
+from .shared import Settings, served
 
 SETTINGS_BLOCK: Final = '<script type="application/json" id="bus-settings">{}</script>'
 PARTS_MARK: Final = 'data-parts=""'
@@ -48,7 +47,7 @@ def fill_page(
 ) -> str:
     """Return `index.html` with the settings in place and every string of `replacements` replaced.
 
-    `integrity` holds the hashes of what the page loads (host/build/integrity.py), where it is known.
+    `integrity` holds the hashes of what the page loads (host/server/integrity.py), where it is known.
     Raises ValueError if one of them is not there exactly once: the page and the build must agree.
     """
     hashes = import_map(integrity) if integrity else None

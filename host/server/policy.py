@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bus.settings import Settings
+from .shared import Settings
 
 _FEATURES = (
     "accelerometer", "autoplay", "camera", "clipboard-read", "clipboard-write",

@@ -1,6 +1,6 @@
 """Serves a built bus over ASGI, with the headers that its `_headers` file or its settings name.
 
-For the demo, the tests and the wheel (host/asgi.py); it shows what any web server has to do.
+For the demo, the tests and the wheel (host/server/asgi.py); it shows what any web server has to do.
 """
 
 import gzip

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from host.build.node import run_npm
-from host.build.runtime import ROOT, WHEELS_LOCK
+from host.tools.node import run_npm
+from host.tools.paths import ROOT, WHEELS_LOCK
 
 _UNREACHABLE = """\
 audit: {what}: the service that knows of holes did not answer in full. pip-audit asks PyPI itself, npm
@@ -55,7 +55,7 @@ def _last_line(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print("audit: Python (requirements.lock, host/build/wheels.lock)", flush=True)
+    print("audit: Python (requirements.lock, host/tools/wheels.lock)", flush=True)
     python = audit_python()
     print("audit: npm (package-lock.json)", flush=True)
     npm = audit_npm(ROOT)

@@ -1,4 +1,4 @@
-"""`python -m host.build --config my.toml --out dist`: builds a bus. `make build` calls it."""
+"""`python -m host.tools.build --config my.toml --out dist`: builds a bus. `make build` calls it."""
 
 import argparse
 import subprocess
@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 from time import monotonic
 
-from host.build import ConfigError, build, load_settings
-from host.build.runtime import ROOT
+from host.server.config import ConfigError, load_settings
+from host.tools.paths import ROOT
+from host.tools.site import build
 
 
 def main() -> int:
     """Build, and say in a line or two what came of it. Returns 2 for settings that are wrong."""
-    parser = argparse.ArgumentParser(prog="python -m host.build", description="Builds a bus.")
+    parser = argparse.ArgumentParser(prog="python -m host.tools.build", description="Builds a bus.")
     parser.add_argument(
         "--config", type=Path, default=ROOT / "pyscript.toml", help="a TOML file with a [bus] table"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import brotli
 import zstandard
 
-from host.build.runtime import RUNTIME
+from host.tools.paths import RUNTIME
 
 _TEXT = {".html", ".js", ".mjs", ".json", ".py", ".wasm", ".bin", ".zip", ".so", ".whl", ".css"}
 

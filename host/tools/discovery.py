@@ -7,12 +7,12 @@ from pydantic import JsonValue
 
 from bus.errors import BusError
 from bus.exchange import MAX_BODY_BYTES
-from bus.exchange.discovery import endpoints_in
+from bus.exchange.oidc.discovery import endpoints_in
 from bus.json_text import parse_json
-from bus.oidc_settings import OidcSso
 from bus.settings import Settings
+from bus.settings.oidc import OidcSso
 from bus.urls import is_loopback, origin_of, policy_problem
-from host.build.config import ConfigError
+from host.server.config import ConfigError
 
 TIME_LIMIT = 20.0
 """For the provider's whole answer, in seconds."""

@@ -1,7 +1,7 @@
 """The same headers as `_headers`, and what else is needed, as a part of an nginx configuration."""
 
 from bus import VERSION
-from host.build.policy import IMMUTABLE, REVALIDATE
+from host.server.policy import IMMUTABLE, REVALIDATE
 
 _TEXT = """\
 # SSO bus {version}, written by the build for this folder and its settings: headers, types, compression.

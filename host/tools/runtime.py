@@ -1,6 +1,6 @@
 """Gets the parts that the bus page runs, by hash, into `.runtime/`.
 
-`python -m host.build.runtime` does it by hand; the build, the demo and the tests do it by
+`python -m host.tools.runtime` does it by hand; the build, the demo and the tests do it by
 themselves, and only once for each set of pins.
 """
 
@@ -15,12 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
 
-from host.build.node import run_npm
-
-ROOT = Path(__file__).resolve().parents[2]
-RUNTIME = ROOT / ".runtime"
-WHEELS_LOCK = ROOT / "host/build/wheels.lock"
-PACKAGE_LOCK = ROOT / "package-lock.json"
+from host.tools.node import run_npm
+from host.tools.paths import PACKAGE_LOCK, ROOT, RUNTIME, WHEELS_LOCK
 
 PYODIDE_PLATFORM = (
     "--platform=pyemscripten_2026_0_wasm32",

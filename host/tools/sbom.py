@@ -21,7 +21,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from bus import VERSION
-from host.build.runtime import PACKAGE_LOCK
+from host.tools.paths import PACKAGE_LOCK
 
 _LICENSE = LicenseFactory()
 

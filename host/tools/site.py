@@ -10,18 +10,16 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from bus.settings import Settings
-from host.build.compress import compress_folder
-from host.build.discovery import with_connect_origins
-from host.build.integrity import early_script, import_map, integrity_of, script_source
-from host.build.nginx import nginx_file
-from host.build.page import PARTS_MARK, PRELOAD_MARK, fill_page
-from host.build.policy import headers, headers_file
-from host.build.runtime import ROOT, ensure_runtime
-from host.build.sbom import sbom
-from host.build.snapshot import make_snapshot, snapshot_meta
-
-BUS = ROOT / "bus"
-PAGE = ROOT / "index.html"
+from host.server.integrity import early_script, import_map, integrity_of, script_source
+from host.server.page import PARTS_MARK, PRELOAD_MARK, fill_page
+from host.server.policy import headers, headers_file
+from host.tools.compress import compress_folder
+from host.tools.discovery import with_connect_origins
+from host.tools.nginx import nginx_file
+from host.tools.paths import BUS, PAGE, ROOT
+from host.tools.runtime import ensure_runtime
+from host.tools.sbom import sbom
+from host.tools.snapshot import make_snapshot, snapshot_meta
 
 PLUGINS_OFF = [
     "!codemirror", "!deprecations-manager", "!donkey", "!error", "!py-editor", "!py-game", "!py-terminal",

@@ -20,15 +20,15 @@ from typing import Any
 
 from playwright.sync_api import Page, Playwright, sync_playwright
 
-from host.build.runtime import ROOT
+from host.tools.paths import ROOT
 from tests.bench.chart import draw
 from tests.bench.pages import make_floor, make_penpal, make_stock
 from tests.bench.sessions import ISOLATED, ROUTES, Session, session
-from tests.e2e.browsers import launch
-from tests.e2e.engines import ENGINES
-from tests.e2e.install import works
-from tests.e2e.interpreter import STATE, core_of, with_interpreter
-from tests.e2e.world import EXTRA_ROUTES, World
+from tests.e2e.support.browsers import launch
+from tests.e2e.support.engines import ENGINES
+from tests.e2e.support.install import works
+from tests.e2e.support.interpreter import STATE, core_of, with_interpreter
+from tests.e2e.support.world import EXTRA_ROUTES, World
 
 VARIANTS = ("bus", "stock", "floor")
 GOALS = {

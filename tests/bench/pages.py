@@ -6,9 +6,9 @@ import re
 import shutil
 from pathlib import Path
 
-from host.build.compress import compress_folder
-from host.build.runtime import ROOT
-from host.build.site import PLUGINS_OFF
+from host.tools.compress import compress_folder
+from host.tools.paths import ROOT
+from host.tools.site import PLUGINS_OFF
 
 READY = {"type": "BUS.READY", "payload": {}}
 

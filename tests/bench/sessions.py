@@ -20,9 +20,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from host.build.runtime import ROOT
-from tests.e2e.browsers import chromium_flags, executable
-from tests.e2e.webkit import display, mini_browser
+from host.tools.paths import ROOT
+from tests.e2e.support.browsers import chromium_flags, executable
+from tests.e2e.support.webkit import display, mini_browser
 
 PAGE = ROOT / "tests/bench/page.html"
 SECONDS = 180

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Playwright
 
-from tests.e2e.browsers import driver, tabs
-from tests.e2e.engines import chosen, runs
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.world import World
+from tests.e2e.support.browsers import driver, tabs
+from tests.e2e.support.engines import chosen, runs
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import World
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         named = metafunc.config.getoption("--engine")
         marked = metafunc.definition.get_closest_marker("engines")
-        module = metafunc.module.__name__.rpartition(".")[2]
+        module = metafunc.module.__name__.removeprefix("tests.e2e.")
         wanted = named or [each for each in chosen() if runs(each, module)]
         engines = [each for each in wanted if marked is None or each in marked.args]
         metafunc.parametrize("engine", engines, indirect=True, scope="session")

@@ -8,47 +8,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.interpreter import in_interpreter
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_sign_in import REDIRECT, ask
-from tests.e2e.world import World, without_hashes
+from tests.e2e.support.asking import REDIRECT, ask
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.damage import FILE, boot_failed, damaged, find, without
+from tests.e2e.support.interpreter import in_interpreter
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import World
 
 pytestmark = pytest.mark.fresh
 
-FILE = "A file of the bus is missing, blocked, or not the one that was built."
 SCRIPT = "A script of the bus failed."
 WEB_ASSEMBLY = (
     "A WebAssembly file of the bus is damaged, has the wrong type, or is too new for this browser."
 )
-
-
-def boot_failed(why: str) -> dict[str, str]:
-    """Return the error that the host gets: no more than a fixed sentence says why."""
-    return {"code": "BOOT_FAILED", "message": f"The Python runtime could not start. {why}"}
-
-
-def find(folder: Path, name: str) -> Path:
-    (path,) = folder.glob(f"*/{name}")
-    return path
-
-
-def without(name: str) -> Callable[[Path], None]:
-    def change(folder: Path) -> None:
-        for path in (find(folder, name), *folder.glob(f"*/{name}.*")):
-            path.unlink()
-
-    return change
-
-
-def damaged(name: str, data: bytes) -> Callable[[Path], None]:
-    def change(folder: Path) -> None:
-        without_hashes(folder)  # tests/e2e/test_integrity.py is about those
-        find(folder, name).write_bytes(data)
-        for path in folder.glob(f"*/{name}.*"):
-            path.unlink()
-
-    return change
 
 
 def ends_in(name: str, line: str) -> Callable[[Path], None]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from host.build.runtime import ROOT
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Opener
-from tests.e2e.test_sign_in import ask
-from tests.e2e.world import World
+from host.tools.paths import ROOT
+from tests.e2e.support.asking import ask
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.tab import Opener
+from tests.e2e.support.world import World
 
 # It is the command that is tested, which knows no browser; what it builds, all others test.
 pytestmark = pytest.mark.engines("chromium")
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.engines("chromium")
 
 def build(config: Path, out: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "host.build", "--config", str(config), "--out", str(out)],
+        [sys.executable, "-m", "host.tools.build", "--config", str(config), "--out", str(out)],
         check=False,
         cwd=ROOT,
         capture_output=True,
@@ -72,7 +72,7 @@ def test_the_list_of_parts_is_that_of_the_locks(world: World) -> None:
     }
     wheels = re.findall(
         r"^([\w-]+)==(\S+) --hash=sha256:(\w+)$",
-        (ROOT / "host/build/wheels.lock").read_text(),
+        (ROOT / "host/tools/wheels.lock").read_text(),
         re.MULTILINE,
     )
     assert wheels

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_sign_in import REDIRECT, ask
-from tests.e2e.world import World
+from tests.e2e.support.asking import REDIRECT, ask
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import World
 
 
 def test_the_iframe_is_hidden_titled_and_out_of_the_way(embedded: Tab, world: World) -> None:

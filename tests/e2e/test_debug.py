@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_gate import attacker
-from tests.e2e.test_sign_in import REDIRECT
-from tests.e2e.world import World, without_frame_ancestors
+from tests.e2e.support.asking import REDIRECT
+from tests.e2e.support.attackers import attacker
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import World, without_frame_ancestors
 
 
 def debug_bus(world: World) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from host.build.runtime import ROOT
-from tests.e2e.demo import Demo, command, free_ports, running, sign_in
-from tests.e2e.tab import Opener
+from host.tools.paths import ROOT
+from tests.e2e.support.demo import Demo, command, free_ports, running, sign_in
+from tests.e2e.support.tab import Opener
 
 # What a person sees and clicks, the tests see and click with Playwright, which has no WebKitGTK.
 pytestmark = pytest.mark.engines("chromium", "firefox")

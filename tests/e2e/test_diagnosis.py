@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Playwright
 from starlette.applications import Starlette
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.browsers import launch
-from tests.e2e.tab import LOADED, Opener, Tab
-from tests.e2e.test_sign_in import ask
-from tests.e2e.world import Server, World
+from tests.e2e.support.asking import ask
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.browsers import launch
+from tests.e2e.support.tab import LOADED, Opener, Tab
+from tests.e2e.support.world import Server, World
 
 FORBID = """(policy) => {
     const meta = document.createElement("meta");

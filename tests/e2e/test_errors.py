@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.backend import SIGNED_IN, Backend
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_sign_in import REDIRECT, ask
-from tests.e2e.world import World
+from tests.e2e.support.asking import REDIRECT, ask
+from tests.e2e.support.backend import SIGNED_IN, Backend
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import World
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +293,7 @@ def test_cancelled_by_an_abort_signal_and_the_fetch_with_it(quick: Tab, world: W
 
 
 def test_the_module_holds_back_what_would_be_too_much(quick: Tab, world: World) -> None:
-    """So OVERLOADED is for hosts without it: tests/e2e/test_attack_volume.py."""
+    """So OVERLOADED is for hosts without it: tests/e2e/attacks/test_volume.py."""
     slow = [world.backend.hangs() for _ in range(60)]
     codes = [*slow, *(world.backend.answers() for _ in range(10))]
     got = quick.run(

@@ -9,17 +9,17 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from host.build.runtime import ROOT, RUNTIME
-from tests.e2e.example import build_example, install_example, set_settings
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.world import Server, World
+from host.tools.paths import ROOT, RUNTIME
+from tests.e2e.support.example import build_example, install_example, set_settings
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import Server, World
 
 EXAMPLES = ROOT / "host/examples"
 BUILT = ["react", "vue"]
 STATIC = ["plain", "pyscript"]
 
 # The pages are the examples' own and come from servers of their own, so nobody puts the reporter
-# into them that WebKit's driver needs; what they do in WebKit, tests/e2e/test_signin.py does.
+# into them that WebKit's driver needs; what they do in WebKit, tests/e2e/test_signin_helpers.py does.
 pytestmark = pytest.mark.engines("chromium", "firefox")
 
 
@@ -79,7 +79,7 @@ def test_served_as_it_is(name: str, open_tab: Opener, world: World) -> None:
     try:
         shutil.copytree(EXAMPLES / name, example.folder, dirs_exist_ok=True)
         for module in ("client.js", "signin.js"):
-            shutil.copyfile(ROOT / "host" / module, example.folder / module)
+            shutil.copyfile(ROOT / "host/client" / module, example.folder / module)
         url = world.provider.url(code=code)
         set_settings(example.folder / "settings.js", bus=example.bus, authorizeUrl=url)
         signs_in(open_tab(), example, world, code)

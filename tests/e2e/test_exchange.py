@@ -5,28 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Tab
-from tests.e2e.world import World
-
-REDIRECT = "https://app.example.com/login/sso"
-
-
-def ask(tab: Tab, code: str, redirect: str = REDIRECT, **more: Any) -> Any:
-    return tab.run("(payload) => ask(payload)", {"code": code, "redirectUrl": redirect, **more})
-
-
-def ask_raw(tab: Tab, code: str) -> Any:
-    """Ask by the raw protocol, with all that was heard before forgotten; returns the reply."""
-    return tab.run(
-        """(code, redirectUrl) => {
-            heard.length = 0;
-            rawBus.post({ type: "AUTH.SSO", id: "good", payload: { code, redirectUrl } });
-            return reply("good");
-        }""",
-        code,
-        REDIRECT,
-    )
+from tests.e2e.support.asking import REDIRECT, ask
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.tab import Tab
+from tests.e2e.support.world import World
 
 
 def test_signs_in_a_migrated_user(embedded: Tab, world: World) -> None:

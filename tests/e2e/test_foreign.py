@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Playwright
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.browsers import tabs
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_boot import boot_failed
-from tests.e2e.test_sign_in import ask
-from tests.e2e.world import World
+from tests.e2e.support.asking import ask
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.browsers import tabs
+from tests.e2e.support.damage import boot_failed
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import World
 
 BEACON = '<script defer src="https://static.cloudflareinsights.com/beacon.min.js"></script>'
 """What a content delivery network adds to pages; the bus's policy forbids it."""

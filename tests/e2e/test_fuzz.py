@@ -5,10 +5,10 @@ import random
 
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Opener
-from tests.e2e.test_sign_in import REDIRECT
-from tests.e2e.world import World
+from tests.e2e.support.asking import REDIRECT
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.tab import Opener
+from tests.e2e.support.world import World
 
 ROUNDS = int(os.environ.get("SSO_BUS_FUZZ_ROUNDS", "60"))
 """Rounds of 50 values each."""

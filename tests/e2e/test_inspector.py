@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from bus.settings import Settings
-from host.build import build
 from host.demo.pages.presets import PRESETS
-from tests.e2e.demo import Demo, free_ports, running, sign_in
-from tests.e2e.tab import Opener, Tab
+from host.tools.site import build
+from tests.e2e.support.demo import Demo, free_ports, running, sign_in
+from tests.e2e.support.tab import Opener, Tab
 
 pytestmark = pytest.mark.engines("chromium", "firefox")
 

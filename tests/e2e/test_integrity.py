@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Opener
-from tests.e2e.test_boot import FILE, boot_failed, find
-from tests.e2e.test_sign_in import ask
-from tests.e2e.world import World, without_hashes
+from tests.e2e.support.asking import ask
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.damage import FILE, boot_failed, find
+from tests.e2e.support.tab import Opener
+from tests.e2e.support.world import World, without_hashes
 
 pytestmark = pytest.mark.fresh
 

@@ -10,11 +10,10 @@ import brotli
 import httpx
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.nginx import brotli_module, nginx, nginx_program
-from tests.e2e.tab import Opener
-from tests.e2e.test_sign_in import ask
-from tests.e2e.world import World
+from tests.e2e.support.nginx import brotli_module, nginx, nginx_program
+from tests.e2e.support.serving import TYPES, headers_of, rules, signs_in
+from tests.e2e.support.tab import Opener
+from tests.e2e.support.world import World
 
 CI = os.environ.get("CI") == "true"
 pytestmark = pytest.mark.skipif(
@@ -48,30 +47,11 @@ def client() -> Iterator[httpx.Client]:
         yield client
 
 
-def rules(folder: Path) -> dict[str, dict[str, str]]:
-    """What `_headers` says, by path pattern."""
-    found: dict[str, dict[str, str]] = {}
-    pattern = ""
-    for line in (folder / "_headers").read_text().splitlines():
-        if line.startswith(" "):
-            name, value = line.strip().split(": ", 1)
-            found[pattern][name] = value
-        else:
-            pattern = line
-            found[pattern] = {}
-    return found
-
-
 def files(folder: Path) -> list[str]:
     """Each file that is served, packed ones left out."""
     for_servers = {"_headers", "nginx.conf"}
     paths = (p for p in folder.rglob("*") if p.is_file() and p.suffix not in (".zst", ".br", ".gz"))
     return sorted({p.relative_to(folder).as_posix() for p in paths} - for_servers)
-
-
-def headers_of(response: httpx.Response, names: dict[str, str]) -> dict[str, str]:
-    """Those headers of a response; one that came twice would show as two values."""
-    return {name: ", ".join(response.headers.get_list(name)) for name in names}
 
 
 def test_every_file_has_the_headers_of_the_headers_file(
@@ -89,19 +69,6 @@ def test_every_file_has_the_headers_of_the_headers_file(
         assert headers_of(response, of) == of, name
         assert "X-Outer" not in response.headers
         assert response.headers["Server"] == "nginx"  # and no version
-
-
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".mjs": "text/javascript; charset=utf-8",
-    ".py": "text/plain; charset=utf-8",
-    ".json": "application/json",
-    ".wasm": "application/wasm",
-    ".zip": "application/zip",
-    ".whl": "application/octet-stream",
-    ".bin": "application/octet-stream",
-}
 
 
 def test_types(client: httpx.Client, base: str, folder: Path) -> None:
@@ -191,12 +158,3 @@ def test_a_whole_sign_in(
     base: str, open_tab: Opener, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signs_in(base, open_tab, world, monkeypatch)
-
-
-def signs_in(base: str, open_tab: Opener, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sign in through a bus that somebody else serves, started from its snapshot."""
-    monkeypatch.setattr(world.backend, "bus_origin", "/".join(base.split("/")[:3]))
-    tab = open_tab().goto(world.page)
-    tab.run("(src) => embed({ src }).ready", base)
-    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
-    assert not [line for line in tab.lines if "stock boot" in line]

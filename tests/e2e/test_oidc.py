@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.oidc import KINDS, ORG, Provider, journey, running
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.world import World
+from tests.e2e.support.oidc import KINDS, ORG, Provider, journey, running
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import World
 
 # At their login pages, a person does what the tests can do with Playwright.
 pytestmark = pytest.mark.engines("chromium", "firefox")

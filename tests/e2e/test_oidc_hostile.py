@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.hostile_provider import CLIENT, KEYS, LOOSE, HostileProvider
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.world import Server, World
+from tests.e2e.support.hostile_provider import CLIENT, KEYS, LOOSE, HostileProvider
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import Server, World
 
 REDIRECT = "https://app.example.com/login/sso"
 Ask = Callable[..., Any]

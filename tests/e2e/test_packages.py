@@ -20,15 +20,15 @@ from packaging.version import Version
 from playwright.sync_api import expect
 from starlette.staticfiles import StaticFiles
 
-from host.build.runtime import ROOT
-from host.packages.__main__ import main as make_packages
-from host.packages.npm import manifest
-from host.packages.project import PROJECT
-from tests.e2e.example import build_example, install_example
-from tests.e2e.node_tools import tool_json
-from tests.e2e.tab import Opener
-from tests.e2e.test_nginx import TYPES, headers_of, rules, signs_in
-from tests.e2e.world import Server, World
+from host.tools.packages.__main__ import main as make_packages
+from host.tools.packages.npm import manifest
+from host.tools.packages.project import PROJECT
+from host.tools.paths import ROOT
+from tests.e2e.support.example import build_example, install_example
+from tests.e2e.support.node_tools import tool_json
+from tests.e2e.support.serving import TYPES, headers_of, rules, signs_in
+from tests.e2e.support.tab import Opener
+from tests.e2e.support.world import Server, World
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CLIENT, WHEEL = "sso-bus-client-0.1.0.tgz", "sso_bus-0.1.0-py3-none-any.whl"
@@ -39,7 +39,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `make package` writes."""
     out = tmp_path_factory.mktemp("packages") / "dist-packages"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["host.packages", "--out", str(out)])
+        patch.setattr(sys, "argv", ["host.tools.packages", "--out", str(out)])
         assert make_packages() == 0
     assert sorted(path.name for path in out.iterdir()) == sorted([CLIENT, WHEEL])
     return out
@@ -313,7 +313,7 @@ for wrong in ({"client_id": 1}, {"extra_headers": {"Cookie": "x"}}, {"more": 1},
 @pytest.mark.parametrize(("module", "most"), [("client", 4096), ("signin", 3840)])
 def test_the_modules_are_small(module: str, most: int) -> None:
     """In bytes, minified and gzipped, each by itself."""
-    got = tool_json("minified.mjs", str(ROOT / f"host/{module}.js"))
+    got = tool_json("minified.mjs", str(ROOT / f"host/client/{module}.js"))
     assert 500 < got["minified"] <= most
     named = f"{got['minified'] / 1024:.1f} KB"
     assert named in README, f"the README should say {named}"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_sign_in import REDIRECT, ask
-from tests.e2e.world import World
+from tests.e2e.support.asking import REDIRECT, ask
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import World
 
 # What a script in the bus page might try, and the directive that stops it. `elsewhere` is a server
 # that would answer each of them.

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Opener
-from tests.e2e.test_sign_in import REDIRECT
-from tests.e2e.world import World
+from tests.e2e.support.asking import REDIRECT
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.tab import Opener
+from tests.e2e.support.world import World
 
 CODES = {
     "refused": "REJECTED",

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Playwright
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.browsers import launch
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.unhelped import BACK_FORWARD_CACHE
-from tests.e2e.world import World
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.browsers import launch
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.unhelped import BACK_FORWARD_CACHE
+from tests.e2e.support.world import World
 
 EMBED = "(src) => { embed({ src }); }"
 FINISH = "() => finish({ bus })"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.interpreter import in_interpreter
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_boot import damaged, find, without
-from tests.e2e.test_sign_in import ask
-from tests.e2e.world import World
+from tests.e2e.support.asking import ask
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.damage import damaged, find, without
+from tests.e2e.support.interpreter import in_interpreter
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import World
 
 pytestmark = pytest.mark.fresh
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.interpreter import STATE, in_interpreter
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_sign_in import REDIRECT, ask
-from tests.e2e.world import World
+from tests.e2e.support.asking import REDIRECT, ask
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.interpreter import STATE, in_interpreter
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import World
 
 EXCHANGES = int(os.environ.get("SSO_BUS_SOAK", "500"))
 """2,000 by hand: `make soak`."""

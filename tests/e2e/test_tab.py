@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Error
 
-from tests.e2e.tab import Opener
-from tests.e2e.world import World
+from tests.e2e.support.tab import Opener
+from tests.e2e.support.world import World
 
 pytestmark = pytest.mark.fresh
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from host.build.runtime import ROOT
-from host.types.messages import MESSAGES
-from tests.e2e.example import install_example
-from tests.e2e.node_tools import SOURCE, run_tool, tool_json
-from tests.e2e.tab import Opener
-from tests.e2e.test_sign_in import REDIRECT
-from tests.e2e.world import World
+from host.tools.paths import ROOT
+from host.tools.types.messages import MESSAGES
+from tests.e2e.support.asking import REDIRECT
+from tests.e2e.support.example import install_example
+from tests.e2e.support.node_tools import SOURCE, run_tool, tool_json
+from tests.e2e.support.tab import Opener
+from tests.e2e.support.world import World
 from tests.samples import SAMPLES
 from tests.wire import assert_from_bus
 

@@ -7,14 +7,14 @@ import pytest
 from playwright.sync_api import Playwright
 
 from host.demo.reset import ResettableProtocol
-from tests.e2e.asleep import asleep
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.browsers import tabs
-from tests.e2e.interpreter import in_interpreter
-from tests.e2e.tab import Opener
-from tests.e2e.test_sign_in import REDIRECT, ask
-from tests.e2e.unhelped import BACK_FORWARD_CACHE, hideable, partitioning, skip_if_built_in
-from tests.e2e.world import Server, World
+from tests.e2e.support.asking import REDIRECT, ask
+from tests.e2e.support.asleep import asleep
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.browsers import tabs
+from tests.e2e.support.interpreter import in_interpreter
+from tests.e2e.support.tab import Opener
+from tests.e2e.support.unhelped import BACK_FORWARD_CACHE, hideable, partitioning, skip_if_built_in
+from tests.e2e.support.world import Server, World
 
 EMBED = """async (src) => {
     addEventListener("pageshow", ({ persisted }) => { window.persisted = persisted; });

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from host.build.runtime import ROOT
+from host.tools.paths import ROOT
 
 LIST: Final = ROOT / "tests/mutants/list.toml"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree as ET
 
-from host.build.node import run_node
+from host.tools.node import run_node
 from tests.mutants import Mutant, load
 from tests.mutants.scratch import copy_tree
 

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from host.build.runtime import ROOT, RUNTIME
+from host.tools.paths import ROOT, RUNTIME
 
 LINKED = (".venv", "node_modules")
 """What the tests only read, and git does not know."""

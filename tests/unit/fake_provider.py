@@ -15,8 +15,8 @@ from joserfc import jwk
 from joserfc.jws import JWSRegistry
 
 from bus.exchange.oidc import OidcExchange
-from bus.oidc_settings import OidcSso
 from bus.ports import FetchFailed, NoSuchAlgorithm, UnusableKey
+from bus.settings.oidc import OidcSso
 from tests.unit.fakes import CODE, HANGS_SECONDS, REDIRECT_URL, VERIFIER, Call, sso
 
 ISSUER = "https://id.example.com/realms/acme"

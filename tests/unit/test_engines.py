@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.e2e import engines
+from host.tools.paths import ROOT
+from tests.e2e.support import engines
 
 
 @pytest.fixture(autouse=True)
@@ -46,5 +47,5 @@ def test_all_run_in_chromium_and_the_core_in_the_others_unless_they_are_named(mo
 
 
 def test_the_core_is_there():
-    folder = engines.ROOT / "tests/e2e"
-    assert all((folder / f"{module}.py").exists() for module in engines.CORE)
+    folder = ROOT / "tests/e2e"
+    assert all((folder / f"{module.replace('.', '/')}.py").exists() for module in engines.CORE)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from host.build.node import start_node
-from host.build.runtime import ROOT
+from host.tools.node import start_node
+from host.tools.paths import ROOT
 
 NAVIGATORS = {
     "none": "delete globalThis.navigator;",
@@ -26,7 +26,7 @@ console.log(JSON.stringify([here, typeof finishSignIn, embedded]));
 def test_importing_both_modules_in_node(tmp_path: Path, navigator: str) -> None:
     (tmp_path / "package.json").write_text('{"type": "module"}')
     for name in ("client.js", "signin.js"):
-        (tmp_path / name).write_bytes((ROOT / "host" / name).read_bytes())
+        (tmp_path / name).write_bytes((ROOT / "host/client" / name).read_bytes())
     modules = [(tmp_path / name).as_uri() for name in ("client.js", "signin.js")]
     script = navigator + IMPORTED
     node = start_node("--input-type=module", "--eval", script, *modules, cwd=tmp_path)

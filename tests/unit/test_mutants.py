@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from host.build.runtime import ROOT
+from host.tools.paths import ROOT
 from tests.mutants import Change, load
 from tests.mutants.__main__ import _outcome, _syntax
 from tests.mutants.scratch import copy_tree
-from tests.unit.test_security_md import CLAIMS, TEST
+from tests.unit.docs.claims import CLAIMS, TEST
 
 LISTED = load()
 ROWS = {row[0]: {"::".join(pair) for pair in TEST.findall(row[-1])} for row in CLAIMS}

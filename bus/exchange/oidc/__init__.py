@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
-from bus.deadline import within
-from bus.errors import BusError, invalid_field
-from bus.exchange.company import company_in
-from bus.exchange.discovery import Discovery, Endpoints, misconfigured
-from bus.exchange.id_token import Claims, Expected, verified_claims
-from bus.exchange.jwks import Keys
-from bus.exchange.reply import ask, status_of
-from bus.exchange.token_endpoint import TokenEndpoint, Tokens, good_answer, tokens_in
-from bus.messages import Answer, MigratedCredentials, SignedIn, SsoPayload
-from bus.oidc_settings import OidcSso
-from bus.ports import Body, Fetch, FetchFailed, Log, Now, Verify
+from ...deadline import within
+from ...errors import BusError, invalid_field, misconfigured
+from ...messages import Answer, MigratedCredentials, SignedIn, SsoPayload
+from ...ports import Body, Fetch, FetchFailed, Log, Now, Verify
+from ...settings.oidc import OidcSso
+from ..reply import ask, status_of
+from .company import company_in
+from .discovery import Discovery, Endpoints
+from .id_token import Claims, Expected, verified_claims
+from .jwks import Keys
+from .token_endpoint import TokenEndpoint, Tokens, good_answer, tokens_in
 
 
 @dataclass

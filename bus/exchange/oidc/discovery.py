@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bus.errors import BusError
-from bus.exchange.algorithms import ALGORITHMS, algorithm_named
-from bus.exchange.reply import ask, status_of
-from bus.oidc_settings import OidcSso
-from bus.ports import Body, Fetch, FetchFailed
-from bus.single_flight import SingleFlight
-from bus.urls import origin_of, url_problem
+from ...errors import BusError, misconfigured
+from ...ports import Body, Fetch, FetchFailed
+from ...settings.oidc import OidcSso
+from ...single_flight import SingleFlight
+from ...urls import origin_of, url_problem
+from ..reply import ask, status_of
+from .algorithms import ALGORITHMS, algorithm_named
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,3 @@ def _endpoint(name: str, document: Mapping[str, Any], sso: OidcSso) -> str:
             "add it to bus.sso.connect_origins and build the bus anew."
         )
     return str(url)
-
-
-def misconfigured(message: str, *, status: int | None = None) -> BusError:
-    """Return a BusError PROVIDER_MISCONFIGURED; `message` says what to change, and where."""
-    return BusError("PROVIDER_MISCONFIGURED", message, status=status)

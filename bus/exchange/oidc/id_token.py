@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final
 
-from bus.errors import BusError
-from bus.exchange.algorithms import ALGORITHMS, Algorithm, algorithm_named, hash_of
-from bus.exchange.discovery import misconfigured
-from bus.exchange.jwks import Fitting, Keys
-from bus.json_text import parse_json
-from bus.ports import NoSuchAlgorithm, UnusableKey, Verify
+from ...errors import BusError, misconfigured
+from ...json_text import parse_json
+from ...ports import NoSuchAlgorithm, UnusableKey, Verify
+from .algorithms import ALGORITHMS, Algorithm, algorithm_named, hash_of
+from .jwks import Fitting, Keys
 
 Claims = dict[str, Any]
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bus.exchange.algorithms import KEYS, Algorithm, algorithm_named
-from bus.exchange.discovery import get_json, misconfigured
-from bus.ports import Fetch, Now
-from bus.single_flight import SingleFlight
+from ...errors import misconfigured
+from ...ports import Fetch, Now
+from ...single_flight import SingleFlight
+from .algorithms import KEYS, Algorithm, algorithm_named
+from .discovery import get_json
 
 RENEW_SECONDS: Final = 60
 """Keys are fetched anew at most so often, however many tokens do not verify with those at hand."""

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from bus.errors import BusError, Rejected
-from bus.exchange.discovery import Endpoints, get_json, misconfigured
-from bus.exchange.json_backend import refused
-from bus.exchange.reply import Reply, ask
-from bus.oidc_settings import OidcSso
-from bus.ports import Body, Fetch, FetchFailed
+from ...errors import BusError, Rejected, misconfigured
+from ...ports import Body, Fetch, FetchFailed
+from ...settings.oidc import OidcSso
+from ..reply import Reply, ask, refused
+from .discovery import Endpoints, get_json
 
 _HEADERS = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
 _SECRET = re.compile(r"client[ _-]?(secret|credential|assertion|authentication)", re.IGNORECASE)

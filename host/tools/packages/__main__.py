@@ -1,17 +1,19 @@
-"""`python -m host.packages --out dist-packages`: makes both packages. `make package` calls it."""
+"""`python -m host.tools.packages --out dist-packages`: makes both packages. `make package` calls it."""
 
 import argparse
 import subprocess
 import sys
 from pathlib import Path
 
-from host.packages.npm import pack_client
-from host.packages.wheel import build_wheel
+from host.tools.packages.npm import pack_client
+from host.tools.packages.wheel import build_wheel
 
 
 def main() -> int:
     """Make the packages, and say where they are. Returns 2 if one cannot be made."""
-    parser = argparse.ArgumentParser(prog="python -m host.packages", description="Makes packages.")
+    parser = argparse.ArgumentParser(
+        prog="python -m host.tools.packages", description="Makes packages."
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("dist-packages"), help="the folder to write into"
     )

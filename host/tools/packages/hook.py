@@ -13,6 +13,6 @@ class BusHook(BuildHookInterface):  # type: ignore[type-arg]
         """Make the import package, and name its folder to hatchling."""
         del version
         sys.path.insert(0, self.root)  # hatchling knows this file alone
-        from host.packages.wheel import PACKAGE, stage  # noqa: PLC0415
+        from host.tools.packages.wheel import PACKAGE, stage  # noqa: PLC0415
 
         build_data["force_include"][str(stage(self.app.display_info))] = PACKAGE

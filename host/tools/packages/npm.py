@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from host.build.node import run_npm
-from host.build.runtime import ROOT
-from host.packages.project import PROJECT
+from host.tools.node import run_npm
+from host.tools.packages.project import PROJECT
+from host.tools.paths import CLIENT, ROOT
 
 NAME: Final = "sso-bus-client"
 _ENTRIES: Final = {".": "client", "./signin": "signin"}
@@ -42,7 +42,7 @@ def pack_client(out: Path) -> Path:
         folder = Path(name)
         for module in _ENTRIES.values():
             for ending in (".js", ".d.ts"):
-                shutil.copyfile(ROOT / f"host/{module}{ending}", folder / f"{module}{ending}")
+                shutil.copyfile(CLIENT / f"{module}{ending}", folder / f"{module}{ending}")
         (folder / "docs").mkdir()  # where `help` of an error leads to
         shutil.copyfile(ROOT / "docs/errors.md", folder / "docs/errors.md")
         shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")

@@ -3,7 +3,7 @@
 import tomllib
 from typing import Any, Final
 
-from host.build.runtime import ROOT
+from host.tools.paths import ROOT
 
 PROJECT: Final[dict[str, Any]] = tomllib.loads(
     (ROOT / "pyproject.toml").read_text(encoding="utf-8")

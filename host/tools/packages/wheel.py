@@ -1,13 +1,13 @@
 """The wheel `sso-bus`: a built bus, and the code that serves it, as the import package `sso_bus`.
 
-The code is the tree's own (host/asgi.py and what it imports), under other names: `bus` and `host` would
-be in the way of other packages.
+The code is the tree's own, file by file as it is: host/server/ at the top, and what it needs of bus/ in
+`sso_bus.bus`. This works because both import relatively. Two files are the wheel's own and stand in
+`sso_bus/` beside this one: `__init__.py`, and `shared.py`, which says where the bus is.
 """
 
 import ast
 import dataclasses
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from host.build.compress import compress_folder
-from host.build.runtime import ROOT, RUNTIME
-from host.build.site import PAGE, write_parts
-from host.packages.project import PROJECT
+from host.tools.compress import compress_folder
+from host.tools.packages.project import PROJECT
+from host.tools.paths import PAGE, ROOT, RUNTIME
+from host.tools.site import write_parts
 
 PACKAGE: Final = "sso_bus"
-_START: Final = "host.asgi"
-_IMPORT: Final = re.compile(r"^from ((?:bus|host)(?:\.\w+)*) import ", re.MULTILINE)
+OWN: Final = Path(__file__).parent / PACKAGE
+"""The modules that only the wheel has; one of them stands in for the tree's module of its name."""
 
 
 def build_wheel(out: Path) -> Path:
@@ -49,60 +49,68 @@ def stage(say: Callable[[str], None]) -> Path:
         packed.unlink()  # the others serve all browsers on https, and the wheel is smaller
     (folder / "built/parts.json").write_text(json.dumps(dataclasses.asdict(parts)), "utf-8")
     shutil.copyfile(PAGE, folder / "built/page.html")
-    for name, text in modules().items():
+    for name, source in modules().items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
+        shutil.copyfile(source, path)
     (folder / "py.typed").touch()
     return folder
 
 
-def modules() -> dict[str, str]:
-    """Return the text of each module of the import package, by its path in there."""
-    found: dict[str, str] = {}
-    wanted = [_START]
+def modules() -> dict[str, Path]:
+    """Return the file in the tree of each module of the import package, by its path in there."""
+    found: dict[str, Path] = {}
+    wanted = ["__init__.py"]
     while wanted:
-        module = wanted.pop()
-        path = _path_in_wheel(module)
+        path = wanted.pop()
         if path not in found:
-            text = _source(module).read_text(encoding="utf-8")
-            wanted += imported(text)
-            found[path] = _IMPORT.sub(lambda match: f"from {_renamed(match[1])} import ", text)
+            found[path] = _source(path)
+            wanted += imported(path, found[path].read_text(encoding="utf-8"))
     return found
 
 
-def imported(text: str) -> Iterator[str]:
-    """Yield the tree's modules that a module imports.
+def imported(path: str, text: str) -> Iterator[str]:
+    """Yield the paths of the package's modules that a module imports; `path` is its own.
 
-    Raises ValueError for a form of import that would be missed here.
+    Raises ValueError for an import that holds in the tree only.
     """
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names = ["bus" if node.level else str(node.module)]
+            if node.level:
+                yield from _relative(path, node)
+            names = [] if node.level else [str(node.module)]
         else:
             continue
-        for name in (name for name in names if name.split(".")[0] in ("bus", "host")):
-            if isinstance(node, ast.Import) or node.level or node.col_offset:
-                raise ValueError(f"write it as `from {name} import`, at the start of a line")
-            yield name
+        for name in names:
+            if name.split(".")[0] in ("bus", "host"):
+                raise ValueError(
+                    f"{path}: import {name} relatively, or it is not there in the wheel"
+                )
 
 
-def _source(module: str) -> Path:
-    path = ROOT / module.replace(".", "/")
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+def _relative(path: str, node: ast.ImportFrom) -> Iterator[str]:
+    """Yield the modules that a relative import runs: packages on the way, and submodules it names."""
+    package = path.split("/")[: -node.level]
+    inner = str(node.module).split(".") if node.module else []
+    for depth in range(len(inner) + 1):
+        if package or depth:
+            yield _path([*package, *inner[:depth]])
+    for alias in node.names:
+        module = [*package, *inner, alias.name]
+        if _source("/".join(module) + ".py").exists():
+            yield _path(module)
 
 
-def _renamed(module: str) -> str:
-    """Return a module's name in the wheel: flat, but for `bus`."""
-    if module == _START:
-        return PACKAGE
-    return f"{PACKAGE}.{re.sub(r'^host(.build)?[.]', '', module)}"
+def _path(module: list[str]) -> str:
+    folder = "/".join(module)
+    package = f"{folder}/__init__.py"
+    return package if _source(package).exists() else f"{folder}.py"
 
 
-def _path_in_wheel(module: str) -> str:
-    inner = _renamed(module).split(".")[1:]
-    if module == _START or _source(module).name == "__init__.py":
-        return "/".join([*inner, "__init__.py"])
-    return "/".join(inner) + ".py"
+def _source(path: str) -> Path:
+    """Return the file that a module of the package is, which may not exist."""
+    if (OWN / path).exists():
+        return OWN / path
+    return ROOT / path if path.startswith("bus/") else ROOT / "host/server" / path

@@ -6,11 +6,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from host.build.node import run_node
-from host.build.runtime import ROOT
+from host.tools.node import run_node
+from host.tools.paths import BUS, ROOT
 
 _HERE = Path(__file__).parent
-_BUS = ROOT / "bus"
 _FILES = ("snapshot.bin", "library.wasm", "meta.json")
 
 
@@ -24,8 +23,8 @@ def make_snapshot(runtime: Path, modules: list[Path], say: Callable[[str], None]
         *sorted((runtime / "pyscript").glob("core-*.js")),
         *modules,
         *sorted(p for p in _HERE.iterdir() if p.is_file()),
-        _BUS / "library.mjs",
-        _BUS / "main.py",
+        BUS / "library.mjs",
+        BUS / "main.py",
     ]
     digest = sha256()
     for path in inputs:
@@ -39,7 +38,7 @@ def make_snapshot(runtime: Path, modules: list[Path], say: Callable[[str], None]
     run_node(
         str(_HERE / "make.mjs"),
         *("--pyodide", str(runtime / "pyodide"), "--pyscript", str(runtime / "pyscript")),
-        *("--wheels", str(runtime / "pyodide"), "--bus", str(_BUS)),
+        *("--wheels", str(runtime / "pyodide"), "--bus", str(BUS)),
         *("--out", str(part / "snapshot.bin"), "--so-out", str(part / "library.wasm")),
         *("--meta", str(part / "meta.json")),
         cwd=ROOT,

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from host.build.runtime import ROOT
-from host.types.asyncapi import asyncapi
-from host.types.declarations import declarations
-from host.types.messages import MESSAGES
-from host.types.schema import message_schema
-from host.types.text import json_text
+from host.tools.paths import CLIENT, ROOT
+from host.tools.types.asyncapi import asyncapi
+from host.tools.types.declarations import declarations
+from host.tools.types.messages import MESSAGES
+from host.tools.types.schema import message_schema
+from host.tools.types.text import json_text
 
 
 def documents() -> dict[Path, str]:
@@ -15,8 +15,8 @@ def documents() -> dict[Path, str]:
     schemas = {message.type: message_schema(message) for message in MESSAGES}
     docs = ROOT / "docs"
     return {
-        ROOT / "host/client.d.ts": declarations("client"),
-        ROOT / "host/signin.d.ts": declarations("signin"),
+        CLIENT / "client.d.ts": declarations("client"),
+        CLIENT / "signin.d.ts": declarations("signin"),
         **{docs / f"schema/{type_}.json": json_text(schema) for type_, schema in schemas.items()},
         docs / "asyncapi.json": json_text(asyncapi()),
     }

@@ -1,7 +1,7 @@
-"""`python -m host.types`: writes what is made from the models anew. `make generate` calls it."""
+"""`python -m host.tools.types`: writes what is made from the models anew. `make generate` calls it."""
 
-from host.build.runtime import ROOT
-from host.types import documents
+from host.tools.paths import ROOT
+from host.tools.types import documents
 
 
 def main() -> None:

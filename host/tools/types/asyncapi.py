@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from bus import PROTOCOL, VERSION
-from host.types.messages import MESSAGES
+from host.tools.types.messages import MESSAGES
 
 _INFO: Final = """\
 What travels between a host page and the bus in its iframe, by window.postMessage, as plain JSON-shaped \

@@ -1,4 +1,4 @@
-// What host/client.js gives. A mistake in a request is an error here, before it is one at run time.
+// What host/client/client.js gives. A mistake in a request is an error here, before it is one at run time.
 // With `exactOptionalPropertyTypes` so is `codeVerifier: undefined`, which the bus refuses.
 
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;

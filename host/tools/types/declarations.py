@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from bus.messages import SERVED
-from host.types.messages import MESSAGES, Message
-from host.types.schema import message_schema
+from host.tools.types.messages import MESSAGES, Message
+from host.tools.types.schema import message_schema
 
 _HERE: Final = Path(__file__).parent
 _MARK: Final = "// (the types of all messages come here)\n"
 _HEAD: Final = """\
-// Made by `make generate` from host/types/{name}.in.d.ts and the models of the messages: change those.
+// Made by `make generate` from host/tools/types/{name}.in.d.ts and the models of the messages: change those.
 """
 
 

@@ -6,7 +6,7 @@ import textwrap
 from functools import cache
 from itertools import pairwise
 
-from host.types.text import first_paragraph
+from host.tools.types.text import first_paragraph
 
 
 @cache

@@ -10,9 +10,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from bus.messages import FROM_BUS, SERVED, MigratedCredentials, SignedIn, SsoPayload
-from host.types.docstrings import field_docs
-from host.types.messages import Message, OtherRequest
-from host.types.text import first_paragraph
+from host.tools.types.docstrings import field_docs
+from host.tools.types.messages import Message, OtherRequest
+from host.tools.types.text import first_paragraph
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

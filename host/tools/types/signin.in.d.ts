@@ -1,4 +1,4 @@
-// What host/signin.js gives: the way to the identity provider and back.
+// What host/client/signin.js gives: the way to the identity provider and back.
 
 import type { Bus, SignedIn } from "./client.js";
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import LEFT, Opener, Tab
-from tests.e2e.test_gate import attacker
-from tests.e2e.test_sign_in import REDIRECT
-from tests.e2e.world import World
+from tests.e2e.support.asking import REDIRECT
+from tests.e2e.support.attackers import attacker
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.tab import LEFT, Opener, Tab
+from tests.e2e.support.world import World
 
 FRAMED = """(src) => new Promise((done) => {
     const frame = document.createElement("iframe");

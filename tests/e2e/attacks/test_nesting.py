@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.e2e.tab import LEFT, Opener, Tab
-from tests.e2e.test_gate import NOT_THE_PARENT, attacker, fulfilled
-from tests.e2e.test_sign_in import ask
-from tests.e2e.world import World
+from tests.e2e.support.asking import ask
+from tests.e2e.support.attackers import NOT_THE_PARENT, attacker, fulfilled
+from tests.e2e.support.tab import LEFT, Opener, Tab
+from tests.e2e.support.world import World
 
 HEARD = "() => heard.filter((data) => data?.from !== 'attacker')"
 """What a page has heard of others than its own accomplices, which tell it all."""

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.tab import LEFT, Opener, Tab
-from tests.e2e.test_gate import attacker, fulfilled
-from tests.e2e.world import World, without_frame_ancestors
+from tests.e2e.support.attackers import attacker, fulfilled
+from tests.e2e.support.tab import LEFT, Opener, Tab
+from tests.e2e.support.world import World, without_frame_ancestors
 
 LOOK_ALIKES: dict[str, Callable[[World], str]] = {
     "another name of the same server": lambda world: named(world, "127.0.0.1"),

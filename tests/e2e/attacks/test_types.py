@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Tab
-from tests.e2e.test_sign_in import ask_raw
-from tests.e2e.world import World
+from tests.e2e.support.asking import ask_raw
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.tab import Tab
+from tests.e2e.support.world import World
 
 TYPES = {
     "undefined": "undefined",

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.backend import SIGNED_IN
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.test_gate import NOT_THE_PARENT
-from tests.e2e.test_sign_in import REDIRECT, ask_raw
-from tests.e2e.world import World
+from tests.e2e.support.asking import REDIRECT, ask_raw
+from tests.e2e.support.attackers import NOT_THE_PARENT
+from tests.e2e.support.backend import SIGNED_IN
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.world import World
 
 
 @pytest.fixture(scope="module")

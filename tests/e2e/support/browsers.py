@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
-from tests.e2e.reports import Reports
-from tests.e2e.tab import Opener, Tab
-from tests.e2e.webkit import mini_browser, webkit
+from tests.e2e.support.reports import Reports
+from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.webkit import mini_browser, webkit
 
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 """Chromium asks for its own updates and more; none of that is of use here."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Page
 
-from host.build.runtime import ROOT
-from tests.e2e.tab import Opener
+from host.tools.paths import ROOT
+from tests.e2e.support.tab import Opener
 
 
 @dataclass

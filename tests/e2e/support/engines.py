@@ -7,16 +7,16 @@ Chromium then, and the CORE in the others: all of them in all three take 35 minu
 
 import os
 
-from host.build.runtime import ROOT
+from host.tools.paths import ROOT
 
 ENGINES = ("chromium", "firefox", "webkit")
 
 CORE = (
-    "test_attack_imitation",
-    "test_attack_nesting",
-    "test_attack_origins",
-    "test_attack_replay",
-    "test_attack_volume",
+    "attacks.test_imitation",
+    "attacks.test_nesting",
+    "attacks.test_origins",
+    "attacks.test_replay",
+    "attacks.test_volume",
     "test_boot",
     "test_debug",
     "test_gate",
@@ -24,7 +24,7 @@ CORE = (
     "test_policy",
     "test_raw",
     "test_secrets",
-    "test_sign_in",
+    "test_exchange",
     "test_snapshot",
 )
 """What runs in Firefox and WebKit even where they are not named: most attacks, the boot and its ends,
@@ -66,6 +66,6 @@ def chosen() -> list[str]:
 
 
 def runs(engine: str, module: str) -> bool:
-    """Return whether a module's tests run in an engine, by its name without the package's."""
+    """Return whether a module's tests run in an engine, by its name within `tests.e2e`."""
     named = os.environ.get("SSO_BUS_ENGINES", "").split()
     return bool(named) or engine == "chromium" or module in CORE

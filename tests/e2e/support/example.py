@@ -5,11 +5,11 @@ import re
 import shutil
 from pathlib import Path
 
-from host.build.node import run_npm
-from host.build.runtime import ROOT
-from host.packages.npm import NAME as CLIENT
-from host.packages.npm import pack_client
-from tests.e2e.node_tools import node_tools, run_tool
+from host.tools.node import run_npm
+from host.tools.packages.npm import NAME as CLIENT
+from host.tools.packages.npm import pack_client
+from host.tools.paths import ROOT
+from tests.e2e.support.node_tools import node_tools, run_tool
 
 
 def install_example(name: str, folder: Path, **settings: str) -> Path:

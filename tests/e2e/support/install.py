@@ -1,7 +1,7 @@
 """Sees to it that there are browsers to test in: what is installed, else Playwright's own, else the
 system's package. And nginx, where it can be had.
 
-`python -m tests.e2e.install` wants Chromium, and tries for Firefox and WebKit; with CI=true in the
+`python -m tests.e2e.support.install` wants Chromium, and tries for Firefox and WebKit; with CI=true in the
 environment it wants all three, and with SSO_BUS_ENGINES just those that are named there.
 """
 
@@ -14,10 +14,10 @@ from contextlib import suppress
 
 from playwright.sync_api import Error, sync_playwright
 
-from tests.e2e.browsers import launch
-from tests.e2e.engines import found, keep, optional, required
-from tests.e2e.nginx import brotli_module, nginx_program
-from tests.e2e.webkit import mini_browser
+from tests.e2e.support.browsers import launch
+from tests.e2e.support.engines import found, keep, optional, required
+from tests.e2e.support.nginx import brotli_module, nginx_program
+from tests.e2e.support.webkit import mini_browser
 
 PACKAGES = {
     "chromium": ["chromium"],

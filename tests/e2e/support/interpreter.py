@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.e2e.tab import Tab
-from tests.e2e.world import World
+from tests.e2e.support.tab import Tab
+from tests.e2e.support.world import World
 
 STATE = """(interpreter) => {
     const text = interpreter.runPython(`

@@ -1,6 +1,6 @@
 """What tests run in Node: TypeScript, Vite, parsers and validators, with an npm project of their own.
 
-`python -m tests.e2e.node_tools` installs them; the tests do it by themselves, and once for each set of
+`python -m tests.e2e.support.node_tools` installs them; the tests do it by themselves, and once for each set of
 pins.
 """
 
@@ -12,8 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from host.build.node import run_npm, start_node
-from host.build.runtime import ROOT, RUNTIME
+from host.tools.node import run_npm, start_node
+from host.tools.paths import ROOT, RUNTIME
 
 SOURCE = ROOT / "tests/tools"
 

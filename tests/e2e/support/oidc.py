@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Page
 
-from host.build.node import start_node
-from host.build.runtime import ROOT
 from host.demo.oidc import ensure_installed
-from tests.e2e.authlib_provider import CLIENT, AuthlibProvider
-from tests.e2e.tab import Opener
-from tests.e2e.world import Server
+from host.tools.node import start_node
+from host.tools.paths import ROOT
+from tests.e2e.support.authlib_provider import CLIENT, AuthlibProvider
+from tests.e2e.support.tab import Opener
+from tests.e2e.support.world import Server
 
 ORG = {"id": 7, "name": "Analytical Engines"}
 
@@ -53,7 +53,7 @@ class OidcProvider:
             ],
         }
         ensure_installed(print)
-        script = "tests/e2e/oidc_provider.mjs"
+        script = "tests/e2e/support/oidc_provider.mjs"
         self._process = start_node(script, json.dumps(options), cwd=ROOT)
         self.issuer = self._answer()["issuer"]
         self.authorization_endpoint = f"{self.issuer}/auth"

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from host.build.runtime import ROOT
+from host.tools.paths import ROOT
 
 REPORTER = ROOT / "tests/pages/reporter.js"
 ELEMENT = b'<script src="/reporter.js"></script>'

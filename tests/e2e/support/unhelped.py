@@ -15,10 +15,10 @@ from typing import Any, Protocol, cast
 import pytest
 from playwright.sync_api import Browser, Playwright
 
-from tests.e2e.browsers import is_playwrights, launch, tabs
-from tests.e2e.reports import Reports
-from tests.e2e.tab import LOADED, Tab
-from tests.e2e.webkit import WebKitTab
+from tests.e2e.support.browsers import is_playwrights, launch, tabs
+from tests.e2e.support.reports import Reports
+from tests.e2e.support.tab import LOADED, Tab
+from tests.e2e.support.webkit import WebKitTab
 
 BACK_FORWARD_CACHE: dict[str, dict[str, Any]] = {
     "chromium": {"ignore_default_args": ["--disable-back-forward-cache"]},

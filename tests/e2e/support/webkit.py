@@ -19,8 +19,8 @@ from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.remote_connection import RemoteConnection
 from urllib3.exceptions import ReadTimeoutError
 
-from tests.e2e.reports import MARK, Reports
-from tests.e2e.tab import LOADED, unexpected
+from tests.e2e.support.reports import MARK, Reports
+from tests.e2e.support.tab import LOADED, unexpected
 
 AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) "

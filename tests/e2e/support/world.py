@@ -19,14 +19,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bus.settings import Settings
-from host.build import build
-from host.build.runtime import ROOT
 from host.demo.reset import ResettableProtocol
-from host.serve import bus_files
-from tests.e2e.authorize import Authorize
-from tests.e2e.backend import Backend
-from tests.e2e.certificate import self_signed
-from tests.e2e.reports import Reports
+from host.server.serve import bus_files
+from host.tools.paths import ROOT
+from host.tools.site import build
+from tests.e2e.support.authorize import Authorize
+from tests.e2e.support.backend import Backend
+from tests.e2e.support.certificate import self_signed
+from tests.e2e.support.reports import Reports
 
 PAGES = ROOT / "tests/pages"
 
@@ -108,7 +108,7 @@ def _host_routes() -> list[Route | Mount]:
     async def module(request: Request) -> Response:
         # For everybody: pages without an origin of their own import it as well.
         headers = {"Access-Control-Allow-Origin": "*"}
-        return FileResponse(ROOT / "host" / request.url.path[1:], headers=headers)
+        return FileResponse(ROOT / "host/client" / request.url.path[1:], headers=headers)
 
     async def isolated(_: Any) -> Response:
         headers = {

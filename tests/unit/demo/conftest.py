@@ -1,17 +1,10 @@
 """A provider at a frozen time, and what a host and a bus do with it."""
 
-from urllib.parse import parse_qs, urlencode, urlsplit
-
 import httpx
 import pytest
 
-from host.demo.codes import s256
 from host.demo.provider import provider_app
-
-ISSUER = "http://localhost:8002"
-BUS = "http://127.0.0.1:8001"
-CALLBACK = "http://localhost:8000/callback"
-VERIFIER = "a-verifier-of-just-enough-characters-0123456789"
+from tests.unit.demo.parties import BUS, CALLBACK, ISSUER, Provider
 
 
 class Clock:
@@ -27,52 +20,6 @@ class Clock:
     async def sleep(self, seconds):
         self.slept.append(seconds)
         self.now += seconds
-
-
-class Provider:
-    """The provider's app, as its clients see it."""
-
-    def __init__(self, http, clock):
-        self.http = http
-        self.clock = clock
-
-    def query(self, **changes):
-        fields = {
-            "response_type": "code",
-            "client_id": "demo-host",
-            "redirect_uri": CALLBACK,
-            "state": "st4te",
-            "code_challenge": s256(VERIFIER),
-            "code_challenge_method": "S256",
-        } | changes
-        return urlencode({key: value for key, value in fields.items() if value is not None})
-
-    async def choose(self, person, **changes):
-        """The answer that the browser takes to the host, as a dict."""
-        response = await self.http.post(
-            f"/authorize?{self.query(**changes)}", data={"person": person}
-        )
-        assert response.status_code == 303
-        return answer_of(response)
-
-    async def exchange(self, code, **changes):
-        body = {"code": code, "redirectUrl": CALLBACK, "codeVerifier": VERIFIER} | changes
-        body = {key: value for key, value in body.items() if value is not None}
-        return await self.http.post("/sso/exchange", json=body, headers={"Origin": BUS})
-
-
-def answer_of(response):
-    """The query of the address that a response redirects to, which must be the host's callback."""
-    address = urlsplit(response.headers["location"])
-    assert address._replace(query="").geturl() == CALLBACK
-    return {key: value for key, [value] in parse_qs(address.query).items()}
-
-
-def reason_of(response):
-    """Why the backend refused, from its own kind of error."""
-    assert set(response.json()) == {"error"}
-    assert set(response.json()["error"]) == {"reason", "hint"}
-    return response.json()["error"]["reason"]
 
 
 @pytest.fixture

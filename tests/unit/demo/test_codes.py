@@ -1,7 +1,7 @@
 import pytest
 
 from host.demo.codes import LIFETIME, LIMIT, REMEMBERED, CodeError, Codes, Grant, s256
-from tests.unit.demo.conftest import CALLBACK, VERIFIER
+from tests.unit.demo.parties import CALLBACK, VERIFIER
 
 GRANT = Grant("migrated", "demo-host", CALLBACK, s256(VERIFIER))
 

@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
-from host.demo import hostapp
 from host.demo.headers import page_headers, script_hash
 from host.demo.hostapp import PAGES, Oidc, host_app, json_block
+from host.tools.paths import CLIENT
 
 pytestmark = pytest.mark.anyio
 
@@ -166,7 +166,7 @@ async def test_the_page_uses_the_embed_module_that_hosts_import(host):
     response = await host.get("/client.js")
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/javascript")
-    assert response.text == (hostapp.ROOT / "host" / "client.js").read_text("utf-8")
+    assert response.text == (CLIENT / "client.js").read_text("utf-8")
     assert '"/client.js" = "bus_client"' in (await host.get("/pyscript.toml")).text
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from bus.messages import FROM_BUS, is_request_type
 from host.demo.pages import kinds
-from tests.unit.test_lists import TYPES
+from tests.unit.type_names import TYPES
 
 
 @pytest.mark.parametrize("type_", TYPES)

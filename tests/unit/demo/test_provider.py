@@ -5,7 +5,7 @@ import pytest
 from joserfc import jwk, jwt
 
 from host.demo.people import BY_KEY
-from tests.unit.demo.conftest import BUS, CALLBACK, ISSUER, VERIFIER, answer_of, reason_of
+from tests.unit.demo.parties import BUS, CALLBACK, ISSUER, VERIFIER, answer_of, reason_of
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from host.demo.listen import Place, listen
 from host.demo.provider import provider_app
 from host.demo.reset import reset
 from host.demo.serve_all import Served, serve_all
-from tests.unit.demo.conftest import BUS, CALLBACK, ISSUER, Provider
+from tests.unit.demo.parties import BUS, CALLBACK, ISSUER, Provider
 
 pytestmark = pytest.mark.anyio
 

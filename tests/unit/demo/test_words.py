@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from host.build.runtime import ROOT
 from host.demo.pages.words import REASONS, duration, explained, outcome, story, tick
+from host.tools.paths import ROOT
 
 # Where the bus decides: what it says there has to be explained.
 DECIDE = [(ROOT / "bus" / name).read_text("utf-8") for name in ("early.js", "gate.py", "app.py")]

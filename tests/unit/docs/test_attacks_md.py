@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from host.build.runtime import ROOT
+from host.tools.paths import ROOT
 
 TEXT = (ROOT / "docs/attacks.md").read_text(encoding="utf-8")
 ROWS = [
@@ -14,13 +14,13 @@ ROWS = [
     for line in TEXT.splitlines()
     if line.startswith("|") and not line.startswith(("| case |", "|---"))
 ]
-TEST = re.compile(r"`(tests/e2e/test_\w+\.py)::(test_\w+)(?:\[(.+)\])?`")
+TEST = re.compile(r"`(tests/e2e/[\w/]+\.py)::(test_\w+)(?:\[(.+)\])?`")
 SUITE = [
-    "gate",
-    "lifecycle",
-    "unhelped",
+    "test_gate",
+    "test_lifecycle",
+    "test_unhelped",
     *(
-        f"attack_{name}"
+        f"attacks/test_{name}"
         for name in ("imitation", "nesting", "origins", "replay", "types", "volume")
     ),
 ]
@@ -40,9 +40,16 @@ def named_in(path):
 
 @cache
 def texts_in(path):
+    """The texts in a test's module, and in the modules of support that it imports."""
+    support = [
+        node.module.replace(".", "/") + ".py"
+        for node in parsed(path).body
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tests.e2e.support.")
+    ]
     return {
         node.value
-        for node in ast.walk(parsed(path))
+        for each in (path, *support)
+        for node in ast.walk(parsed(each))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
 
@@ -64,11 +71,11 @@ def test_each_states_action_and_outcome_and_names_a_test(row):
 
 @pytest.mark.parametrize("name", SUITE)
 def test_each_test_of_the_suite_is_listed(name):
-    path = f"tests/e2e/test_{name}.py"
+    path = f"tests/e2e/{name}.py"
     listed = {TEST.fullmatch(row[3])[2] for row in ROWS if path in row[3]}
     assert listed == named_in(path)
 
 
 def test_the_modules_of_attacks_are_the_suite():
-    found = {path.stem for path in (ROOT / "tests/e2e").glob("test_attack_*.py")}
-    assert found == {f"test_{name}" for name in SUITE if name.startswith("attack_")}
+    found = {f"attacks/{path.stem}" for path in (ROOT / "tests/e2e/attacks").glob("test_*.py")}
+    assert found == {name for name in SUITE if name.startswith("attacks/")}

@@ -6,19 +6,11 @@ from pathlib import Path
 import pytest
 
 from bus.errors import CODES
-from host.build.runtime import ROOT
+from host.tools.paths import ROOT
+from tests.unit.module_codes import MODULES, codes_of_the_modules
 
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
 ERRORS = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
-MODULES = [
-    (ROOT / "host" / name).read_text(encoding="utf-8") for name in ("client.js", "signin.js")
-]
-
-
-def codes_of_the_modules() -> set[str]:
-    """Every code that the host's modules make, from where they make them."""
-    made = r'(?:new BusError|conclude)\(\s*"([A-Z_]+)"'
-    return {code for text in MODULES for code in re.findall(made, text)}
 
 
 def test_each_code_has_a_section_with_cause_and_cure() -> None:

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from host.build.runtime import ROOT
+from host.tools.paths import ROOT
 
 TEXT = (ROOT / "docs/engines.md").read_text(encoding="utf-8")
-NAMED = sorted(set(re.findall(r"`(tests/e2e/\w+\.py)(?:::(\w+))?`", TEXT)))
+NAMED = sorted(set(re.findall(r"`(tests/e2e/[\w/]+\.py)(?:::(\w+))?`", TEXT)))
 DIFFERENCES = TEXT.split("## Known differences")[1].split("## ")[0]
 FEWER = TEXT.split("## What runs in fewer engines")[1]
 
@@ -27,18 +27,18 @@ def rows(text):
 def test_each_difference_is_asserted():
     assert len(rows(DIFFERENCES)) > 5
     for row in rows(DIFFERENCES):
-        assert re.search(r"\| (`tests/e2e/\w+\.py::test_\w+` ?)+\|$", row), row
+        assert re.search(r"\| (`tests/e2e/[\w/]+\.py::test_\w+` ?)+\|$", row), row
 
 
 def test_each_mark_is_explained():
     marked = {
-        f"tests/e2e/{path.name}"
-        for path in (ROOT / "tests/e2e").glob("test_*.py")
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests/e2e").rglob("test_*.py")
         if "pytest.mark.engines(" in path.read_text(encoding="utf-8")
     }
     explained = {
         path
         for row in rows(FEWER)
-        for path in re.findall(r"tests/e2e/\w+\.py", row.split(" | ")[0])
+        for path in re.findall(r"tests/e2e/[\w/]+\.py", row.split(" | ")[0])
     }
     assert marked == explained

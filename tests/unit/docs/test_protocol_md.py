@@ -8,9 +8,9 @@ import pytest
 
 from bus.errors import CODES
 from bus.messages import FROM_BUS, SERVED
-from bus.oidc_settings import OidcSso
 from bus.settings import JsonSso, Settings
-from host.build.runtime import ROOT
+from bus.settings.oidc import OidcSso
+from host.tools.paths import ROOT
 
 PROTOCOL = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
 OIDC = (ROOT / "docs/oidc.md").read_text(encoding="utf-8")
@@ -90,7 +90,7 @@ def citations() -> list[tuple[str, str]]:
     )
     found = []
     for name in tracked.stdout.splitlines():
-        if name == "tests/unit/test_types.py":
+        if name == "tests/unit/tools/test_types.py":
             continue  # it has made-up ones
         if name.endswith((".py", ".js", ".mjs", ".ts", ".json", ".html", ".toml")):
             # A citation may run over two lines of a comment.

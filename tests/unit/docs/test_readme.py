@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from host.build.runtime import ROOT
+from host.tools.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

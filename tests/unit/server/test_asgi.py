@@ -9,9 +9,9 @@ from starlette.applications import Starlette
 from starlette.routing import Host
 
 from bus.settings import Settings
-from host.asgi import ConfigError, bus_app
-from host.build.policy import content_security_policy
-from host.build.runtime import ROOT
+from host.server.asgi import ConfigError, bus_app
+from host.server.policy import content_security_policy
+from host.tools.paths import ROOT
 
 pytestmark = pytest.mark.anyio
 

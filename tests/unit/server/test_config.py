@@ -2,8 +2,8 @@
 
 import pytest
 
-from host.build import ConfigError, load_settings
-from host.build.runtime import ROOT
+from host.server.config import ConfigError, load_settings
+from host.tools.paths import ROOT
 
 GOOD = """
 [bus]

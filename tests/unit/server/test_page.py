@@ -7,16 +7,16 @@ import pytest
 
 from bus.messages import SERVED
 from bus.settings import Settings
-from host.build.integrity import script_source
-from host.build.page import (
+from host.server.integrity import script_source
+from host.server.page import (
     INTEGRITY_MARK,
     POLICY_MARK,
     SETTINGS_BLOCK,
     fill_page,
     settings_block,
 )
-from host.build.policy import content_security_policy
-from host.build.runtime import ROOT
+from host.server.policy import content_security_policy
+from host.tools.paths import ROOT
 
 PAGE = (ROOT / "index.html").read_text(encoding="utf-8")
 SETTINGS = Settings.model_validate(

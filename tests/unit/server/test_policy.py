@@ -3,7 +3,7 @@
 import pytest
 
 from bus.settings import Settings
-from host.build.policy import content_security_policy, headers, headers_file
+from host.server.policy import content_security_policy, headers, headers_file
 
 
 def settings(

@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from host.serve import BusFiles, bus_files
+from host.server.serve import BusFiles, bus_files
 
 pytestmark = pytest.mark.anyio
 

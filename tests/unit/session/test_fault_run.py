@@ -4,13 +4,12 @@ was not refused or asked for it, and no two hosts are mixed.
 The seed is printed; SSO_BUS_SESSION_HOURS makes it long, SSO_BUS_SEED repeats one.
 """
 
-import json
 import os
 import random
-from base64 import urlsafe_b64decode
 
 import pytest
 
+from tests.unit.fault_run_parts import claims
 from tests.unit.session.world import DAYS, HOST, HOURS, OTHER_HOST, Sim
 
 RUN_HOURS = float(os.environ.get("SSO_BUS_SESSION_HOURS", "1"))
@@ -18,11 +17,6 @@ SEEDS = [int(os.environ["SSO_BUS_SEED"])] if "SSO_BUS_SEED" in os.environ else [
 if RUN_HOURS > 1 and "SSO_BUS_SEED" not in os.environ:
     SEEDS = [random.SystemRandom().randrange(2**32) for _ in range(8)]
 USERS = {HOST: "ann", OTHER_HOST: "bob"}
-
-
-def claims(token):
-    part = token.split(".")[1]
-    return json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
 class Run:

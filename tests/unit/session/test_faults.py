@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 
 from bus.session.words import LOOK, word
-from tests.unit.session.test_session import NOBODY, SSO, code_of, name_of, user
 from tests.unit.session.world import DAYS, HOST, HOURS
+from tests.unit.session_parts import NOBODY, SSO, code_of, name_of, user
 
 LATE = 850
 """Seconds after a sign-in, when a refresh is due."""
@@ -325,7 +325,7 @@ def test_a_pause_and_a_mark_from_the_future_are_over(sim):
 
 
 def expiry(token):
-    from tests.unit.session.test_fault_run import claims
+    from tests.unit.fault_run_parts import claims
 
     return claims(token)["exp"]
 

@@ -11,24 +11,7 @@ from bus.messages import GetCredentials, SignOut
 from bus.session.record import VERSION
 from tests.unit.session.server import API
 from tests.unit.session.world import DAYS, HOST, HOURS, OTHER_HOST, settings
-
-SSO = {"code": "ann/1", "redirectUrl": "https://app.example.com/cb"}
-NOBODY = {"type": "BUS.REGISTER_FULFILLED", "meta": {"source": "bus"}}
-
-
-def code_of(reply):
-    assert reply["type"].endswith("_REJECTED")
-    return reply["payload"]["error"]["code"]
-
-
-def name_of(reply):
-    assert reply["type"].endswith("_FULFILLED"), reply
-    return reply["payload"]["currentUser"]["name"]
-
-
-def user(name):
-    return {"user": {"name": name}}
-
+from tests.unit.session_parts import NOBODY, SSO, code_of, name_of, user
 
 # -- what it is -----------------------------------------------------------------------------------
 

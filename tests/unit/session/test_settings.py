@@ -11,9 +11,9 @@ from bus.messages import SERVED, ready
 from bus.served import served
 from bus.session_settings import PasswordSettings, SessionSettings
 from bus.settings import Settings, settings_problems
-from host.build.page import settings_block
-from host.build.policy import content_security_policy
-from host.build.runtime import ROOT
+from host.server.page import settings_block
+from host.server.policy import content_security_policy
+from host.tools.paths import ROOT
 
 PLAIN = {
     "allowed_origins": ["https://app.example.com"],

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from bus.settings import Settings
-from host.build.config import ConfigError
-from host.build.discovery import with_connect_origins
-from host.build.policy import content_security_policy
+from host.server.config import ConfigError
+from host.server.policy import content_security_policy
+from host.tools.discovery import with_connect_origins
 
 
 @contextmanager

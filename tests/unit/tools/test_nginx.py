@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bus import VERSION
-from host.build.nginx import nginx_file
+from host.tools.nginx import nginx_file
 
 RULES = {"/*": {"A": "1; 'x'", "B": "2"}, "/bus-1/*": {"Cache-Control": "no matter"}}
 

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from host.build.runtime import ROOT
-from host.packages import npm
-from host.packages.project import PROJECT
-from host.packages.wheel import imported, modules
+from host.tools.packages import npm
+from host.tools.packages.project import PROJECT
+from host.tools.packages.wheel import OWN, imported, modules
+from host.tools.paths import CLIENT, ROOT
 
 # -- npm ------------------------------------------------------------------------------------------
 
@@ -26,14 +26,14 @@ def test_the_manifest():
     assert list(entries) == [".", "./signin"]
     for entry in entries.values():
         assert next(iter(entry)) == "types"  # the order matters
-        assert all((ROOT / "host" / path).exists() for path in entry.values())
+        assert all((CLIENT / path).exists() for path in entry.values())
 
 
 def test_what_the_modules_import_is_in_the_package():
     packed = {path for entry in npm.manifest()["exports"].values() if isinstance(entry, dict)
               for path in entry.values()}  # fmt: skip
     for path in packed:
-        text = (ROOT / "host" / path).read_text("utf-8")
+        text = (CLIENT / path).read_text("utf-8")
         for name in re.findall(r'^import .* from "(.+)";$', text, re.MULTILINE):
             assert name in packed
 
@@ -56,52 +56,84 @@ def test_what_is_packed(tmp_path, monkeypatch):
         "LICENSE", "README.md", "client.d.ts", "client.js", "docs/errors.md", "package.json",
         "signin.d.ts", "signin.js",
     ]  # fmt: skip
-    assert files["client.js"] == (ROOT / "host/client.js").read_text("utf-8")
+    assert files["client.js"] == (CLIENT / "client.js").read_text("utf-8")
     assert json.loads(files["package.json"]) == npm.manifest()
 
 
 # -- the wheel ------------------------------------------------------------------------------------
 
 
+def test_the_wheel_takes_the_trees_own_files_and_two_of_its_own():
+    found = modules()
+    assert {
+        "asgi.py",
+        "serve.py",
+        "config.py",
+        "bus/__init__.py",
+        "bus/settings/__init__.py",
+    } <= set(found)
+    own = {path for path, source in found.items() if source.is_relative_to(OWN)}
+    assert own == {path.name for path in OWN.glob("*.py")} == {"__init__.py", "shared.py"}
+    for path, source in found.items():
+        folder = OWN if path in own else ROOT if path.startswith("bus/") else ROOT / "host/server"
+        assert source == folder / path
+    # All that serves: nothing of host/server/ is left behind unseen.
+    server = {path.name for path in (ROOT / "host/server").glob("*.py")}
+    assert server == {path for path in found if "/" not in path}
+
+
 def test_the_modules_of_the_wheel_import_nothing_of_the_tree():
-    made = modules()
-    assert {"__init__.py", "serve.py", "config.py", "bus/__init__.py", "bus/settings.py"} <= set(
-        made
-    )
-    paths = {f"sso_bus.{path[:-3].replace('/', '.')}".removesuffix(".__init__") for path in made}
-    needed = {"pydantic", "pydantic_core", "starlette", "sso_bus"}
-    for path, text in made.items():
+    found = modules()
+    needed = {"pydantic", "pydantic_core", "starlette"}
+    for path, source in found.items():
+        text = source.read_text("utf-8")
+        assert set(imported(path, text)) <= set(found), path
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
+            elif isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module]
             else:
                 continue
             for name in names:
                 top = name.split(".")[0]
                 assert top in needed or top in sys.stdlib_module_names, (path, name)
-                assert top != "sso_bus" or name in paths, (path, name)
 
 
-def test_the_modules_of_the_wheel_differ_in_their_imports_alone():
-    text = modules()["bus/settings.py"]
-    source = (ROOT / "bus/settings.py").read_text("utf-8")
-    assert text != source
-    assert text.replace("from sso_bus.bus", "from bus") == source
+def shared(path):
+    """What a `shared.py` imports, by module, and what it gives."""
+    text = path.read_text("utf-8")
+    found = {
+        node.module: {alias.name for alias in node.names}
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ImportFrom)
+    }
+    return found, re.findall(r"^__all__ = .*$", text, re.MULTILINE)
+
+
+def test_the_wheel_shares_with_the_bus_what_the_tree_does():
+    ours, theirs = shared(ROOT / "host/server/shared.py"), shared(OWN / "shared.py")
+    assert ours == theirs
+    assert ours[0]
 
 
 @pytest.mark.parametrize(
     "line",
-    ["import bus.urls", "import host", "def f():\n    from bus import VERSION", "from . import urls",
-     "from .urls import is_loopback"],
+    ["import bus.urls", "import host", "def f():\n    from bus import VERSION",
+     "from host.server.serve import BusFiles"],
 )  # fmt: skip
-def test_imports_that_would_be_missed_stop_the_build(line):
-    with pytest.raises(ValueError, match="at the start of a line"):
-        list(imported(line))
+def test_imports_that_hold_in_the_tree_only_stop_the_build(line):
+    with pytest.raises(ValueError, match=r"page\.py: import (bus|host)"):
+        list(imported("page.py", line))
 
 
-def test_imports_of_others_are_left_alone():
-    assert list(
-        imported("import re\nimport hostile\nfrom busy import x\nfrom bus.urls import y")
-    ) == ["bus.urls"]
+def test_what_a_relative_import_needs():
+    lines = (
+        "import re\nimport hostile\nfrom busy import x\nfrom ..urls import y\nfrom . import types"
+    )
+    assert set(imported("bus/settings/oidc.py", lines)) == {
+        "bus/__init__.py",
+        "bus/urls.py",
+        "bus/settings/__init__.py",
+        "bus/settings/types.py",
+    }

@@ -4,7 +4,7 @@ import json
 from hashlib import sha256
 from zipfile import ZipFile
 
-from host.build.runtime import own_lock
+from host.tools.runtime import own_lock
 
 
 def wheel(folder, name, version, *requires):

@@ -8,8 +8,9 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 import bus
-from host.build.runtime import ROOT, own_lock
-from host.build.sbom import sbom
+from host.tools.paths import ROOT
+from host.tools.runtime import own_lock
+from host.tools.sbom import sbom
 
 NPM = json.loads((ROOT / "package-lock.json").read_text())["packages"]
 INFO = {"python": "3.14.9", "arch": "wasm32"}

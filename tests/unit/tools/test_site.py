@@ -16,9 +16,9 @@ import pytest
 import zstandard
 
 from bus.settings import Settings
-from host.build import __main__ as command
-from host.build import compress, site
-from host.build.runtime import ROOT
+from host.tools import build as command
+from host.tools import compress, site
+from host.tools.paths import ROOT
 
 SETTINGS = Settings.model_validate(
     {

@@ -12,18 +12,18 @@ from pydantic import ValidationError
 from bus import PROTOCOL
 from bus.errors import CODES, BusError, Detail, Rejected, invalid_field
 from bus.messages import FROM_BUS, SERVED, Answer, Envelope, SignedIn, fulfilled, ready, rejected
-from host.build.runtime import ROOT
-from host.types import documents
-from host.types.__main__ import main
-from host.types.asyncapi import asyncapi
-from host.types.docstrings import field_docs
-from host.types.messages import MESSAGES, Fault, SsoRequest
-from host.types.schema import message_schema
-from host.types.text import first_paragraph
+from host.tools.paths import ROOT
+from host.tools.types import documents
+from host.tools.types.__main__ import main
+from host.tools.types.asyncapi import asyncapi
+from host.tools.types.docstrings import field_docs
+from host.tools.types.messages import MESSAGES, Fault, SsoRequest
+from host.tools.types.schema import message_schema
+from host.tools.types.text import first_paragraph
 from tests.samples import SAMPLES
 from tests.unit.fakes import SIGNED_IN
-from tests.unit.test_docs import codes_of_the_modules
-from tests.unit.test_urls import BAD_URLS, GOOD_URLS, NOT_ASCII, OTHERWISE_WRITTEN
+from tests.unit.module_codes import codes_of_the_modules
+from tests.unit.url_samples import BAD_URLS, GOOD_URLS, NOT_ASCII, OTHERWISE_WRITTEN
 from tests.wire import MODELS, VALIDATORS, assert_from_bus
 
 DOCUMENTS = documents()
@@ -63,8 +63,8 @@ def test_only_what_is_stale_is_written(tmp_path, monkeypatch, capsys):
     fresh.write_text("same")
     stale.write_text("old")
     texts = {fresh: "same", stale: "new", new: "new"}
-    monkeypatch.setattr("host.types.__main__.documents", lambda: texts)
-    monkeypatch.setattr("host.types.__main__.ROOT", tmp_path)
+    monkeypatch.setattr("host.tools.types.__main__.documents", lambda: texts)
+    monkeypatch.setattr("host.tools.types.__main__.ROOT", tmp_path)
     main()
     assert {path: path.read_text() for path in texts} == texts
     assert capsys.readouterr().out == "generate: stale\ngenerate: folder/new\n"
@@ -193,7 +193,7 @@ EARLY = (ROOT / "bus/early.js").read_text(encoding="utf-8")
 
 def test_the_declarations_have_every_code_of_the_modules():
     used = codes_of_the_modules()
-    declared = DOCUMENTS[ROOT / "host/client.d.ts"]
+    declared = DOCUMENTS[ROOT / "host/client/client.d.ts"]
     errors = declared.split("\n// ---- errors ")[1].split("\n// ---- the bus ")[0]
     assert set(re.findall(r'"([A-Z_]+)"', errors)) == used
     assert used & set(CODES) == {"PAGE_HIDDEN"}
@@ -203,12 +203,12 @@ def test_the_declarations_have_every_export_of_the_modules():
     for name in ("client", "signin"):
         exported = re.findall(
             r"^export (?:async )?(?:function|class|const) (\w+)",
-            (ROOT / f"host/{name}.js").read_text("utf-8"),
+            (ROOT / f"host/client/{name}.js").read_text("utf-8"),
             re.MULTILINE,
         )
         declared = re.findall(
             r"^export declare (?:function|const) (\w+)",
-            DOCUMENTS[ROOT / f"host/{name}.d.ts"],
+            DOCUMENTS[ROOT / f"host/client/{name}.d.ts"],
             re.MULTILINE,
         )
         assert exported

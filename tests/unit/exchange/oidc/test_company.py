@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus.exchange.company import company_in
+from bus.exchange.oidc.company import company_in
 
 ACME = {"name": "Acme", "deep": {"id": 7}}
 

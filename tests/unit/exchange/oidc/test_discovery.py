@@ -3,9 +3,9 @@
 import pytest
 
 from bus.errors import BusError
-from bus.exchange.algorithms import ALGORITHMS
-from bus.exchange.discovery import endpoints_in
-from bus.oidc_settings import OidcSso
+from bus.exchange.oidc.algorithms import ALGORITHMS
+from bus.exchange.oidc.discovery import endpoints_in
+from bus.settings.oidc import OidcSso
 from tests.unit.fake_provider import DISCOVERY, ISSUER, JWKS, TOKEN, USERINFO, FakeProvider, ask
 from tests.unit.fakes import code_of, error_of
 

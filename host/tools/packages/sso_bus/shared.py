@@ -1,0 +1,7 @@
+"""What servers and bus share, where the bus is a part of the package."""
+
+from .bus.served import served
+from .bus.settings import Settings, settings_problems
+from .bus.settings.oidc import OidcSso
+
+__all__ = ["OidcSso", "Settings", "served", "settings_problems"]

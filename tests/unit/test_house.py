@@ -1,0 +1,60 @@
+"""The rooms of the house: who may import whom."""
+
+import ast
+import re
+
+import pytest
+
+from host.tools.paths import ROOT
+
+
+def python_files(folder):
+    return sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py"))
+
+
+def imports(name):
+    """Each module that a file imports, or may import, as it stands there, with its dots in front."""
+    for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+            if node.module and node.module.startswith("tests"):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_a_host_app_imports_what_is_in_one_folder_and_nothing_else():
+    assert sorted(path.name for path in (ROOT / "host/client").iterdir()) == [
+        "client.d.ts", "client.js", "signin.d.ts", "signin.js",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", python_files("bus"))
+def test_the_bus_imports_itself_relatively(name):
+    """Its package is `bus` in the browser and `sso_bus.bus` in the wheel."""
+    absolute = [module for module in imports(name) if module.split(".")[0] in ("bus", "host")]
+    # PyScript runs main.py by itself, not as a module of the package.
+    assert absolute == (["bus.browser"] if name == "bus/main.py" else [])
+
+
+@pytest.mark.parametrize("name", python_files("host/server"))
+def test_servers_know_the_bus_through_one_module_and_nothing_else_of_the_tree(name):
+    found = {module for module in imports(name) if module.split(".")[0] in ("bus", "host")}
+    assert bool(found) == (name == "host/server/shared.py")
+    assert all(module.startswith("bus.") for module in found)
+
+
+@pytest.mark.parametrize("name", python_files("tests"))
+def test_no_test_imports_from_another(name):
+    # Not a conftest either: pytest imports that by itself, under rules of its own.
+    tests = re.compile(r"^tests\..*\b(test_\w+|conftest)$")
+    assert [module for module in imports(name) if tests.match(module)] == []
+
+
+def test_what_supports_the_tests_stands_apart():
+    beside = {path.name for path in (ROOT / "tests/e2e").glob("*.py")}
+    assert {name for name in beside if not name.startswith("test_")} == {
+        "__init__.py",
+        "conftest.py",
+    }
+    assert not list((ROOT / "tests/e2e/support").glob("test_*.py"))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .errors import BusError, Rejected
 from .gate import Gate
@@ -42,7 +42,7 @@ class Flight:
     number: int
     """The early listener's number for it."""
     envelope: Envelope
-    task: "asyncio.Task[object] | None"
+    task: "asyncio.Task[object]"
 
 
 @dataclass
@@ -68,32 +68,38 @@ class Bus:
         The checks stand in the protocol's order, and the first that fails decides.
         """
         if refusal := self.gate.refusal(inbound):
-            return self._ignore(inbound.number, refusal)
+            self._ignore(inbound.number, refusal)
+            return
         envelope = parse_envelope(inbound.text)
         if envelope is None:
-            return self._ignore(inbound.number, "not a request")
+            self._ignore(inbound.number, "not a request")
+            return
         if envelope.type == "BUS.CANCEL":
             self._cancel(envelope)
-            return self.window.drop(inbound.number)
+            self.window.drop(inbound.number)
+            return
         key: object = object() if envelope.id is None else envelope.id
         try:
             require(envelope, self.served)
             if key in self._flights:
-                return self._ignore(inbound.number, "a second delivery")
+                self._ignore(inbound.number, "a second delivery")
+                return
             if len(self._flights) >= MAX_IN_FLIGHT:
                 raise BusError("OVERLOADED", f"{MAX_IN_FLIGHT} requests are in flight already.")
         except BusError as error:
-            return self._post(inbound.number, Reply(rejected(envelope, error)))
-        flight = Flight(inbound.number, envelope, asyncio.current_task())
-        self._flights[key] = flight
+            self._post(inbound.number, Reply(rejected(envelope, error)))
+            return
+        task = cast("asyncio.Task[object]", asyncio.current_task())
+        flight = self._flights[key] = Flight(inbound.number, envelope, task)
         try:
             reply = await self._answer(envelope, inbound)
         except asyncio.CancelledError:
             if self._end(key, flight):
                 raise
-        else:
-            if self._end(key, flight):
-                self._post(inbound.number, reply)
+            return
+        if not self._end(key, flight):
+            return  # given up meanwhile, and answered then
+        self._post(inbound.number, reply)
 
     async def _answer(self, envelope: Envelope, inbound: Inbound) -> Reply:
         try:
@@ -145,8 +151,7 @@ class Bus:
         it), not only when the cancelled task runs.
         """
         flight = self._flights.pop(key)
-        if flight.task is not None:
-            flight.task.cancel()
+        flight.task.cancel()
         self._post(flight.number, Reply(rejected(flight.envelope, error)))
 
     def _post(self, number: int, reply: Reply) -> None:

@@ -43,13 +43,16 @@ def _at_most(units: int) -> AfterValidator:
 
 
 def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+    # Not by encoding it: a page that started from a snapshot cannot import a codec.
+    return len(text) + sum(char > "\uffff" for char in text)
 
 
 def _cut(text: str, units: int) -> str:
     """Return the start of `text`, at most `units` UTF-16 code units, with no half of a pair."""
-    start = text[:units].encode("utf-16-le", "surrogatepass")[: units * 2]
-    return start.decode("utf-16-le", "ignore")
+    end = min(len(text), units)
+    while _units(text[:end]) > units:
+        end -= 1
+    return text[:end]
 
 
 class _Strict(BaseModel):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..ports import Log, Now, Window
-from ..session_settings import SessionSettings
+from ..settings.session import SessionSettings
 from .backend import Backend
 from .ports import Channel, Locks
 from .schedule import Jitter

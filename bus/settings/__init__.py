@@ -5,9 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from ..session_settings import PasswordSettings, SessionSettings
 from ..urls import origin_of
 from .oidc import OidcSso
+from .session import PasswordSettings, SessionSettings
 from .types import FetchedUrl, Origin, Table, distinct
 
 

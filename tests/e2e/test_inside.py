@@ -121,3 +121,17 @@ def test_what_the_browser_is_asked_to_fetch_with(inside: Tab, world: World) -> N
             "method": "POST",
         },
     ]
+
+
+def test_where_storage_is_allowed_nothing_is_stored(inside: Tab, world: World) -> None:
+    """In a frame of another site, browsers may refuse all storage, and nobody could tell."""
+    inside.run("() => { localStorage.probe = sessionStorage.probe = 'kept'; }")
+    assert ask_raw(inside, world.backend.answers())["payload"] == SIGNED_IN
+    stored = inside.run(
+        """async () => {
+            const bus = rawBus.frame.contentWindow;
+            return [{ ...bus.localStorage }, { ...bus.sessionStorage }, bus.document.cookie,
+                (await indexedDB.databases()).length, (await caches.keys()).length];
+        }"""
+    )
+    assert stored == [{"probe": "kept"}, {"probe": "kept"}, "", 0, 0]

@@ -400,6 +400,7 @@ async def test_what_a_handler_says_after_it_was_given_up_is_not_heard(worlds):
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
+            await asyncio.sleep(0)
             raise next(ends) from None
 
     world = worlds(handlers={Sso: stubborn})

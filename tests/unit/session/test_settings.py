@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from bus.exchange.choice import backend_for
 from bus.messages import SERVED, ready
 from bus.served import served
-from bus.session_settings import PasswordSettings, SessionSettings
 from bus.settings import Settings, settings_problems
+from bus.settings.session import PasswordSettings, SessionSettings
 from host.server.page import settings_block
 from host.server.policy import content_security_policy
 from host.tools.paths import ROOT

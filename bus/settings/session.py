@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .settings.types import FetchedUrl, Table
-from .urls import origin_of
+from ..urls import origin_of
+from .types import FetchedUrl, Table
 
 
 class SessionSettings(Table):

@@ -76,6 +76,8 @@ class Clock:
         self.time = 0.0
         self.loops = []
         """Those that run; a frozen tab's is not among them."""
+        self.halted = False
+        """Set by an event: time stops right after it, before any loop runs."""
         self._events = []
         self._numbers = count()
 
@@ -103,6 +105,9 @@ class Clock:
             self.time = max(self.time, next_time)
             while self._events and self._events[0][0] <= self.time:
                 heapq.heappop(self._events)[2]()
+            if self.halted:
+                self.halted = False
+                return False
 
     def _run_ready(self):
         while ready := [loop for loop in self.loops if loop.can_run]:

@@ -763,6 +763,30 @@ def test_the_error_goes_to_who_waits_once_the_old_token_has_expired(sim):
     assert tab.register()["payload"] == user("ann")
 
 
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_record_that_changes_while_a_result_is_written(sim, refused):
+    tab = signed_in(sim)
+    real = tab.store.swap
+    calls = []
+
+    async def swap(origin, old, new):
+        calls.append(new)
+        if len(calls) == 2:  # the first is the mark
+            record = sim.record
+            text = json.dumps(record | {"active": record["active"] + 1})
+            sim.partitions["example.com"].texts[HOST] = text
+        return await real(origin, old, new)
+
+    tab.store.swap = swap
+    if refused:
+        sim.server.families[0].over = "theft"
+    sim.run(LATE)
+    assert len(calls) == 3
+    assert tab.pushed() == ["REFRESH_TOKEN_EXPIRED" if refused else "TOKEN_REFRESHED"]
+    assert (sim.record is None) is refused
+    assert sim.refreshes() == 1
+
+
 def test_a_refresh_with_a_legacy_token_is_invalid(sim):
     tab = sim.tab()
     tab.sign_in("ann")

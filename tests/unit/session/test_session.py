@@ -844,6 +844,54 @@ def test_whenever_a_sign_out_comes_no_sign_in_survives_it(sim, steps):
     assert [family.over for family in sim.server.families] in (["revoked"], [""], [])
 
 
+def step_by_step(sim, tab, steps):
+    """Run until the answer to a sign-in is there, then so many steps of the page's loop."""
+    sim.net.halts = True
+    sim.run(5)
+    assert sim.clock.time < 1
+    sim.net.halts = False
+    for _ in range(steps):
+        if tab.loop.can_run:
+            tab.loop.step()
+        else:
+            sim.run(0.0003)
+
+
+@pytest.mark.parametrize("name", ["ann", "legacy"])
+@pytest.mark.parametrize("cancelled", [True, False])
+@pytest.mark.parametrize("steps", range(40))
+def test_at_whatever_step_a_sign_out_comes(sim, steps, cancelled, name):
+    tab = sim.tab()
+    sim.run(0.05)
+    signing = tab.send("AUTH.SSO", SSO | {"code": f"{name}/1"}, id="1")
+    step_by_step(sim, tab, steps)
+    out = tab.send("AUTH.SIGN_OUT")
+    if cancelled:
+        for _ in range(steps % 4):
+            tab.loop.step()
+        tab.send("BUS.CANCEL", {"id": "1"})
+    sim.run(5)
+    assert out.value["type"] == "AUTH.SIGN_OUT_FULFILLED"
+    assert signing.value is not None
+    assert sim.record is None
+    assert tab.register() == NOBODY
+    if signing.value["type"] == "AUTH.SSO_REJECTED":
+        assert code_of(signing.value) == "CANCELLED"
+
+
+@pytest.mark.parametrize("apart", range(8))
+def test_of_two_sign_ins_at_once_one_makes_the_session(sim, apart):
+    tab, other = sim.tab(), sim.tab()
+    sim.run(1)
+    signing = [tab.send("AUTH.SSO", SSO)]
+    sim.run(apart / 2000)
+    signing.append(other.send("AUTH.SSO", SSO | {"code": "eve/1"}))
+    sim.run(5)
+    assert [name_of(each.value) for each in signing] == ["ann", "eve"]
+    assert tab.register() == other.register()
+    assert name_of(tab.credentials()) == sim.record["user"]["name"]
+
+
 def test_a_sign_in_in_flight_in_another_tab_is_not_called_off(sim):
     tab, other = sim.tab(), sim.tab()
     sim.net.delay = 5

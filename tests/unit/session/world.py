@@ -214,6 +214,8 @@ class Net:
         self.world = world
         self.delay = 0.1
         self.online = True
+        self.halts = False
+        """Whether time stops when an answer arrives."""
         self.lose_answers = 0
         """How many answers get lost on their way, after the server has acted."""
         self.hang_answers = 0
@@ -269,6 +271,7 @@ class Net:
                 self.delivered[token] = (clock.time, tab)
             raw = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
             tab.resolve(done, Answer(status, raw, more[0] if more else None))
+            clock.halted = self.halts
 
         clock.at(self.delay / 2, arrive)
         refresh = None

@@ -69,6 +69,8 @@ class Settings(Table):
             )
         if self.password:
             raise _unfit("password", "is for provider = 'json' alone")
+        if self.session:
+            raise _unfit("session", "is for provider = 'json' alone so far")
         return self
 
 

@@ -145,7 +145,7 @@ def _bus_parts(python: str, pyodide: Path, snapshot: Path) -> Files:
     return {
         **{
             name: (BUS / name).read_bytes()
-            for name in ("early.js", "interpreter.mjs", "library.mjs", "main.py")
+            for name in ("early.js", "interpreter.mjs", "library.mjs", "main.py", "session.mjs")
         },
         "parts.mjs": f"export const PARTS = Object.freeze({json.dumps(parts)});\n".encode(),
         "bus.zip": bus_zip(),

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Playwright
 
+from tests.e2e.support.browsers import tabs as opened
 from tests.e2e.support.damage import boot_failed, without
 from tests.e2e.support.sessions import Sessions
 from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.unhelped import partitioning
 from tests.e2e.support.world import Server, World
 
 SOON_SECONDS = 12
@@ -89,6 +92,13 @@ class Window:
         got = self.run("(w, count) => w.pushes(count)", count)
         assert isinstance(got, list)
         return got
+
+
+@pytest.fixture(scope="module")
+def browser(engine: str, world: World, playwright: Playwright) -> Iterator[Opener]:
+    """A browser that gives third-party frames their storage, as users' browsers do."""
+    with opened(playwright, engine, world.reports, **partitioning(playwright, engine)) as open_tab:
+        yield open_tab
 
 
 @pytest.fixture(scope="module")

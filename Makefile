@@ -68,7 +68,8 @@ unit: $(READY) ## Run the unit tests on CPython, with coverage
 e2e: browsers prebuilt ## Run the end-to-end tests in real browsers (ENGINES="firefox" ARGS="-k gate")
 	@$(VENV)/python -m pytest tests/e2e $(ARGS)
 
-soak: browsers prebuilt ## Run the long tests at full length: 2,000 exchanges, 20,000 generated messages
+soak: browsers prebuilt ## Run the long tests at full length: 2,000 exchanges, 20,000 generated messages, 10,000 refreshes
+	@SSO_BUS_REFRESHES=10000 SSO_BUS_SESSION_HOURS=24 $(VENV)/python -m pytest tests/unit/session/test_soak.py tests/unit/session/test_fault_run.py -s
 	@SSO_BUS_SOAK=2000 SSO_BUS_FUZZ_ROUNDS=400 $(VENV)/python -m pytest tests/e2e/test_soak.py tests/e2e/test_fuzz.py -s $(ARGS)
 
 mutants: browsers prebuilt ## Break each rule of SECURITY.md, one at a time: a test must fail (ARGS="-k gate")

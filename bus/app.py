@@ -1,13 +1,14 @@
 """The bus: every message goes through `Bus.receive`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from .errors import BusError, Rejected
 from .gate import Gate
 from .messages import (
+    SERVED,
     Answer,
     Cancel,
     Envelope,
@@ -19,11 +20,19 @@ from .messages import (
 )
 from .ports import Inbound, Log, Window
 
-Handler = Callable[[Any], Awaitable[Answer]]
-"""Answers requests of one class, or raises BusError or Rejected."""
+Handler = Callable[[Any, Inbound], Awaitable[Answer]]
+"""Answers requests of one class, with the message that each came in; or raises BusError or Rejected."""
 
 MAX_IN_FLIGHT: Final = 64
 """Requests at a time; more are answered OVERLOADED."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A reply as JSON, and what is to be done once it is out (`Answer.then`)."""
+
+    text: str
+    then: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,9 +55,11 @@ class Bus:
     log: Log
     report: Callable[[Exception], None]
     """Gets a defect of the bus. It must not show the exception's text, which may hold a value."""
+    served: Collection[str] = SERVED
+    """The types of requests that this bus serves (`bus.served`); each has its handler."""
     _flights: dict[object, Flight] = field(default_factory=dict)
     _hidden: bool = False
-    _held: list[tuple[int, str]] = field(default_factory=list)
+    _held: list[tuple[int, Reply]] = field(default_factory=list)
     """What is to be posted when the page is back, by message number."""
 
     async def receive(self, inbound: Inbound) -> None:
@@ -69,19 +80,19 @@ class Bus:
             return
         key: object = object() if envelope.id is None else envelope.id
         try:
-            require(envelope)
+            require(envelope, self.served)
             if key in self._flights:
                 self._ignore(inbound.number, "a second delivery")
                 return
             if len(self._flights) >= MAX_IN_FLIGHT:
                 raise BusError("OVERLOADED", f"{MAX_IN_FLIGHT} requests are in flight already.")
         except BusError as error:
-            self._post(inbound.number, rejected(envelope, error))
+            self._post(inbound.number, Reply(rejected(envelope, error)))
             return
         task = cast("asyncio.Task[object]", asyncio.current_task())
         flight = self._flights[key] = Flight(inbound.number, envelope, task)
         try:
-            reply = await self._answer(envelope)
+            reply = await self._answer(envelope, inbound)
         except asyncio.CancelledError:
             if self._end(key, flight):
                 raise
@@ -90,18 +101,18 @@ class Bus:
             return  # given up meanwhile, and answered then
         self._post(inbound.number, reply)
 
-    async def _answer(self, envelope: Envelope) -> str:
+    async def _answer(self, envelope: Envelope, inbound: Inbound) -> Reply:
         try:
             try:
                 request = parse_payload(envelope)
-                return fulfilled(envelope, await self.handlers[type(request)](request))
+                answer = await self.handlers[type(request)](request, inbound)
+                return Reply(fulfilled(envelope, answer), answer.then)
             except (BusError, Rejected) as error:
-                return rejected(envelope, error)
+                return Reply(rejected(envelope, error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the host gets its one reply
             self.report(error)
-            return rejected(
-                envelope, BusError("INTERNAL", "The bus has a defect; see its console.")
-            )
+            defect = BusError("INTERNAL", "The bus has a defect; see its console.")
+            return Reply(rejected(envelope, defect))
 
     def _end(self, key: object, flight: Flight) -> bool:
         """Free the slot and the id of `flight`; False if it was given up, which has done so."""
@@ -121,7 +132,7 @@ class Bus:
         self._hidden = False
         held, self._held = self._held, []
         for number, reply in held:
-            self.window.post(number, reply)
+            self._post(number, reply)
 
     def _cancel(self, envelope: Envelope) -> None:
         try:
@@ -141,13 +152,16 @@ class Bus:
         """
         flight = self._flights.pop(key)
         flight.task.cancel()
-        self._post(flight.number, rejected(flight.envelope, error))
+        self._post(flight.number, Reply(rejected(flight.envelope, error)))
 
-    def _post(self, number: int, reply: str) -> None:
+    def _post(self, number: int, reply: Reply) -> None:
         if self._hidden:
             self._held.append((number, reply))
+        elif reply.then is None:
+            self.window.post(number, reply.text)
         else:
-            self.window.post(number, reply)
+            self.window.keep(number, reply.text)
+            reply.then()
 
     def _ignore(self, number: int, why: str) -> None:
         self.log(f"ignored: {why}")

@@ -5,6 +5,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from functools import partial
+from os import urandom
 from traceback import extract_tb
 from typing import Any
 
@@ -12,11 +15,17 @@ from pydantic_core import to_json
 
 from .app import Bus
 from .debug import Debug, current
-from .exchange.choice import exchange_for
+from .exchange.choice import backend_for, exchange_for
+from .exchange.json_backend import JsonPost
 from .gate import Gate
-from .messages import Sso, ready
-from .ports import Fetch, FetchFailed, Inbound, NoSuchAlgorithm, UnusableKey
-from .services.auth import Auth
+from .messages import ready
+from .ports import Fetch, FetchFailed, Inbound, Log, NoSuchAlgorithm, UnusableKey
+from .served import served
+from .services.choice import services_for
+from .services.session import Session
+from .session.around import Around
+from .session.ports import NoLocks, StoreFailed
+from .session.shelf import Shelf
 from .settings import Settings
 
 
@@ -33,27 +42,35 @@ def start() -> None:
     settings = Settings.model_validate_json(early.settings)
 
     asks: Fetch = fetch
+    refreshes: Fetch = partial(fetch, outlives_page=True)
     debug = Debug(early.tell, time.time) if early.debug else None
     if debug:
-        asks = debug.fetch(asks)
-    exchange = exchange_for(settings, fetch=asks, verify=verify, now=time.time, log=_log)
+        asks, refreshes = debug.fetch(asks), debug.fetch(refreshes)
+    window = EarlyWindow(early)
+    around = _around(settings, early, window, refreshes, _log)
+    services = services_for(
+        settings,
+        exchange=exchange_for(settings, fetch=asks, verify=verify, now=time.time, log=_log),
+        post=JsonPost(settings.request_timeout_seconds, fetch=asks, now=time.time),
+        around=around,
+    )
+    session = services.session
     bus = Bus(
         gate=Gate(frozenset(settings.allowed_origins)),
-        handlers={Sso: Auth(exchange).sso},
-        window=EarlyWindow(early),
+        handlers=services.handlers,
+        window=window,
         log=_log,
         report=report,
+        served=served(settings),
     )
     loop = asyncio.get_event_loop()
     tasks: set[asyncio.Task[None]] = set()
     eager: Any = vars(asyncio)["eager_task_factory"]  # Python 3.12 has it; the browser has 3.14
 
-    def receive(number: int, trusted: bool, from_parent: bool, origin: str, text: str) -> None:  # noqa: FBT001
-        inbound = Inbound(
-            number=number, trusted=trusted, from_parent=from_parent, origin=origin, text=text
-        )
+    def receive(*facts: Any) -> None:
+        inbound = Inbound(*facts)  # in the early listener's order
         if debug:
-            current.set(number)  # the task's context is a copy of this one
+            current.set(inbound.number)  # the task's context is a copy of this one
         # Started at once: order is kept, and what Python refuses is answered without a detour
         # through the event loop.
         task = eager(loop, bus.receive(inbound))
@@ -68,20 +85,92 @@ def start() -> None:
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             report(error)
 
-    def shown(event: Any) -> None:
-        if event.persisted:
-            bus.show()
+    _follow_the_page(bus, session)
+    if session and around:
+        # Before anything else is asked of session.mjs, which answers in order.
+        early.session("listen", create_proxy(session.heard))
+        around.spawn(session.start())
+    early.serve(create_proxy(receive), create_proxy(lambda: True), ready(served(settings)))
+
+
+def _around(
+    settings: Settings, early: Any, window: "EarlyWindow", refreshes: Fetch, log: Log
+) -> Around | None:
+    """Return what stands around the sessions; None without `[bus.session]`.
+
+    `refreshes` is a fetch that outlives the page.
+    """
+    if not settings.session:
+        return None
+    lasting = settings.session.persist == "partition"
+    return Around(
+        settings=settings.session,
+        timeout_seconds=settings.request_timeout_seconds,
+        shelf=Shelf(BrowserStore(early) if lasting else None, log, _new_id),
+        locks=BrowserLocks(early),
+        channel=BrowserChannel(early),
+        window=window,
+        backend=backend_for(settings, fetch=refreshes, now=time.time),
+        now=time.time,
+        monotonic=time.monotonic,
+        jitter=_jitter,
+        new_id=_new_id,
+        log=log,
+        report=report,
+    )
+
+
+def _follow_the_page(bus: Bus, session: Session | None) -> None:
+    """Tell the bus and its sessions what becomes of the page.
+
+    HTML Standard, "Page visibility" and "Page transitions"; Page Lifecycle, "freeze" and "resume".
+    """
+    import js
+    from pyodide.ffi import create_proxy
+
+    def listen(target: Any, event: str, do: Callable[[Any], None]) -> None:
+        # Proxies of these live as long as the page: the browser holds on to them.
+        target.addEventListener(event, create_proxy(do))
 
     def hidden(_: Any) -> None:
         bus.hide()
         # Not left to the cancelled tasks: the page is frozen before their turn comes.
         for controller in tuple(_under_way.values()):
             controller.abort()
+        if session:
+            session.hide()
 
-    # Proxies of these live as long as the page: the browser holds on to them.
-    js.window.addEventListener("pagehide", create_proxy(hidden))
-    js.window.addEventListener("pageshow", create_proxy(shown))
-    early.serve(create_proxy(receive), create_proxy(lambda: True), ready())
+    def shown(event: Any) -> None:
+        if event.persisted:
+            bus.show()
+            if session:
+                session.show()
+
+    listen(js.window, "pagehide", hidden)
+    listen(js.window, "pageshow", shown)
+    if session is None:
+        return
+
+    def seen(_: Any) -> None:
+        if js.document.visibilityState == "visible":
+            session.wake()
+
+    listen(js.document, "visibilitychange", seen)
+    listen(js.document, "freeze", lambda _: session.hide())
+    listen(js.document, "resume", lambda _: session.show())
+    listen(js.window, "focus", lambda _: session.wake())
+    listen(js.window, "online", lambda _: session.wake(online=True))
+
+
+# Not Python's `random`: that one's state is in the memory snapshot, the same for everybody.
+
+
+def _new_id() -> str:
+    return urandom(12).hex()
+
+
+def _jitter() -> float:
+    return int.from_bytes(urandom(4)) / 2**32
 
 
 def _log(line: str) -> None:
@@ -103,6 +192,81 @@ class EarlyWindow:
     def drop(self, number: int, reason: str = "") -> None:
         """Forget message `number`; a debug build tells the host the reason, if there is one."""
         self._early.drop(number, reason)
+
+    def keep(self, number: int, text: str) -> None:
+        """Send the reply to message `number`, and keep where it went."""
+        self._early.keep(number, text)
+
+    def push(self, number: int, text: str) -> None:
+        """Send `text` to where the reply to message `number` went."""
+        self._early.push(number, text)
+
+
+class BrowserStore:
+    """IndexedDB, in session.mjs; see `bus.session.ports.Store`."""
+
+    def __init__(self, early: Any) -> None:
+        self._early = early
+
+    async def origins(self) -> list[str]:
+        """Return the keys of all texts."""
+        return list(await self._do("origins"))
+
+    async def read(self, origin: str) -> str | None:
+        """Return the text filed under `origin`, or None."""
+        text: str | None = await self._do("read", origin)
+        return text
+
+    async def swap(self, origin: str, old: str | None, new: str | None) -> bool:
+        """Put `new` in the place of `old`; return whether that was done."""
+        return bool(await self._do("swap", origin, old, new))
+
+    async def erase(self, origin: str) -> None:
+        """Delete the text filed under `origin`."""
+        await self._do("erase", origin)
+
+    async def _do(self, method: str, *args: str | None) -> Any:
+        # None becomes `undefined`, and comes back from it.
+        end = await self._early.session(method, *args)
+        if end.failed:
+            raise StoreFailed
+        return end.value
+
+
+class BrowserLocks:
+    """Web Locks, in session.mjs; see `bus.session.ports.Locks`."""
+
+    def __init__(self, early: Any) -> None:
+        self._early = early
+
+    async def acquire(self, name: str) -> Callable[[], None]:
+        """Wait until this tab holds the lock; return what releases it."""
+        import js
+
+        held = js.AbortController.new()
+        try:
+            end = await self._early.session("lock", name, held.signal)
+        except BaseException:
+            held.abort()  # gives up the request, and the lock where it is granted by now
+            raise
+        if end.failed:
+            raise NoLocks
+
+        def release() -> None:
+            held.abort()
+
+        return release
+
+
+class BrowserChannel:
+    """BroadcastChannel, in session.mjs; see `bus.session.ports.Channel`."""
+
+    def __init__(self, early: Any) -> None:
+        self._early = early
+
+    def post(self, text: str) -> None:
+        """Send `text` to every other tab that can hear it."""
+        self._early.session("say", text)
 
 
 _under_way: dict[int, Any] = {}  # proxies have no hash: by their `id`
@@ -162,6 +326,7 @@ class BrowserBody:
 
     def __init__(self, response: Any, controller: Any) -> None:
         self.status: int = response.status
+        self.retry_after: str | None = response.headers.get("Retry-After") or None
         self._response = response
         self._controller = controller
 

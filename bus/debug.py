@@ -58,6 +58,7 @@ class _Told:
 
     def __init__(self, body: Body, end: Callable[..., None]) -> None:
         self.status = body.status
+        self.retry_after = body.retry_after
         self._body = body
         self._end = end
 

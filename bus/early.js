@@ -9,6 +9,7 @@
 
 (() => {
   const { read, queue } = globalThis.ssoRequests;
+  const { src: address } = /** @type {any} */ (document.currentScript);
   const block = JSON.parse(/** @type {any} */ (document.getElementById("bus-settings")).textContent);
   const { settings, types, fromBus, debug = false } = block;
   const allowed = new Set(settings.allowed_origins);
@@ -29,6 +30,17 @@
     );
     return;
   }
+
+  // The browser's own, before PyScript gets its stand-ins; where it is refused, some browsers throw
+  // already here.
+  const own = (what) => {
+    try {
+      return window[what];
+    } catch {
+      return undefined;
+    }
+  };
+  const originals = { indexedDB: own("indexedDB"), BroadcastChannel: own("BroadcastChannel") };
 
   // ---- the gate, first time ----------------------------------------------------------------
 
@@ -82,30 +94,77 @@
   /** @type {any} */
   let python = null; // {receive, alive}
   let count = 0;
-  const open = new Map(); // number -> {source, origin, port, type, id}; until its reply
+  const open = new Map(); // number -> {source, origin, port, type, id, signsOut}; until its reply
+  const kept = new Map(); // number -> {source, origin, port}; where pushes go, until `drop`
   const waiting = queue(types); // until Python serves
 
   // Without a reply. A debug build tells the host the reason, if there is one.
   const drop = (number, reason) => {
     if (reason) tell({ event: "dropped", number, reason });
-    open.get(number)?.port?.close();
-    open.delete(number);
+    for (const map of [open, kept]) {
+      map.get(number)?.port?.close();
+      map.delete(number);
+    }
     waiting.forget(number);
   };
 
-  const post = (number, reply) => {
+  const send = (to, message) => {
+    if (to.port) to.port.postMessage(message);
+    else to.source.postMessage(message, to.origin);
+  };
+
+  const post = (number, reply, { keeps = false } = {}) => {
     const to = open.get(number);
     if (!to) return;
     if (debug) tellReply(number, to, reply);
-    if (to.port) to.port.postMessage(reply);
-    else to.source.postMessage(reply, to.origin);
-    drop(number);
+    send(to, reply);
+    if (keeps) {
+      open.delete(number); // its id and its slot are free, and nobody answers it again
+      kept.set(number, to);
+    } else drop(number);
+  };
+
+  const push = (number, message) => {
+    const to = kept.get(number);
+    if (to) send(to, message);
   };
 
   const reject = (number, code, message) => {
     const { type, id } = open.get(number);
     const reply = { type: `${type}_REJECTED`, payload: { error: { code, message } }, meta: { source: "bus" } };
     post(number, id === undefined ? reply : { ...reply, id });
+  };
+
+  // ---- what a session needs of the browser -------------------------------------------------
+
+  // Nobody awaits session.mjs but who calls one of its methods. That it is there is told below.
+  const session = settings.session
+    ? import(new URL("session.mjs", address).href).then(({ open }) => open(originals))
+    : null;
+  const inSession = async (method, ...args) => (await session)[method](...args);
+
+  const SIGNING_OUT_SECONDS = 2;
+
+  // Where Python cannot serve, a sign-out ends what is stored, and what other tabs have, before it is
+  // rejected: a host that does not ask again has signed its user out here all the same.
+  const rejectSignOut = async (number, code, message) => {
+    const { origin } = open.get(number);
+    const late = new Promise((resolve) => setTimeout(resolve, SIGNING_OUT_SECONDS * 1000));
+    const stored = settings.session.persist === "partition";
+    const erased = Promise.resolve(stored && inSession("erase", origin)).then(() =>
+      inSession("say", JSON.stringify({ kind: "OUT", origin, generation: "" })),
+    );
+    try {
+      await Promise.race([erased, late]);
+    } catch (error) {
+      console.error(`sso-bus: what is stored could not be erased: ${error?.name}`);
+    }
+    if (open.has(number)) reject(number, code, message);
+  };
+
+  const rejectDown = (number) => {
+    if (open.get(number).signsOut) rejectSignOut(number, ...down);
+    else reject(number, ...down);
   };
 
   // What the queue says of a message that does not wait.
@@ -115,7 +174,8 @@
     try {
       // What Python's gate judges, read again. Facts cross, and text; never a window: a proxy of one
       // takes half a millisecond to make.
-      python.receive(number, event.isTrusted, event.source === parent, event.origin, text);
+      const { port } = open.get(number);
+      python.receive(number, event.isTrusted, event.source === parent, event.origin, text, Boolean(port));
     } catch (error) {
       died(error);
     }
@@ -135,13 +195,14 @@
       const number = ++count;
       if (event.ports.length > 1) for (const port of event.ports) port.close();
       const port = event.ports.length === 1 ? event.ports[0] : null;
-      const { type, id, bytes } = message;
-      open.set(number, { source: event.source, origin: event.origin, port, type, id });
+      const { type, id, bytes, problem } = message;
+      const signsOut = type === "AUTH.SIGN_OUT" && types.includes(type) && !problem;
+      open.set(number, { source: event.source, origin: event.origin, port, type, id, signsOut });
       tell({ event: "accepted", number, type, id, origin: event.origin, port: Boolean(port), bytes, state });
       if (state === "serving") deliver(number, event, message.text);
       else if (state === "booting") waiting.add(number, message, event).forEach(settle);
       else if (message.type === "BUS.CANCEL") drop(number);
-      else reject(number, ...down);
+      else rejectDown(number);
     },
     true,
   );
@@ -152,7 +213,8 @@
     state = "down";
     down = [code, message];
     console.error(`sso-bus: ${message} ${reason}`);
-    for (const number of [...open.keys()]) reject(number, code, message);
+    for (const number of [...kept.keys()]) drop(number);
+    for (const number of [...open.keys()]) rejectDown(number);
   };
 
   // All that the host hears of why; the console has the rest. docs/errors.md lists them.
@@ -187,6 +249,7 @@
       }
     }
   };
+  session?.catch(() => fail("file", "session.mjs could not be loaded."));
   setInterval(look, 1000);
   addEventListener("pageshow", ({ persisted }) => {
     // Back from the back-forward cache: a boot that was frozen gets its time again.
@@ -216,6 +279,8 @@
   //     serve(receive, alive, ready)  Python is there: functions that take a message and that prove it
   //                           alive, and BUS.READY as JSON
   //     reply(number, text)   the reply to a message, as JSON; drop(number, reason): it gets none
+  //     keep(number, text)    as reply, but where it went is kept for push(number, text), until drop(number)
+  //     session(method, ...args)  a method of session.mjs, where the settings have [bus.session]
   //     tell(text)            a report for the host, as JSON, if this is a debug build
   //     died(error)           the runtime has suffered a fatal error
   //     settled(object, method, ...args)  see there
@@ -237,6 +302,16 @@
     async settled(object, method, ...args) {
       try {
         return { failed: false, value: await object[method](...args) };
+      } catch {
+        return { failed: true };
+      }
+    },
+    keep: (number, text) => post(number, JSON.parse(text), { keeps: true }),
+    push: (number, text) => push(number, JSON.parse(text)),
+    // A method of session.mjs, by its name.
+    async session(method, ...args) {
+      try {
+        return { failed: false, value: await inSession(method, ...args) };
       } catch {
         return { failed: true };
       }

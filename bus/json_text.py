@@ -16,7 +16,8 @@ def parse_json(body: bytes) -> JsonValue:
     Raises ValueError for anything else: NaN, Infinity, numbers beyond double precision's range,
     lone surrogates, invalid UTF-8, nothing at all.
     """
-    value: JsonValue = from_json(body.removeprefix(_BOM), allow_inf_nan=False)
+    # Values are not cached: tokens would stay in memory for thousands of refreshes.
+    value: JsonValue = from_json(body.removeprefix(_BOM), allow_inf_nan=False, cache_strings="keys")
     if not _is_finite(value):
         raise ValueError("a number is out of range")
     return value

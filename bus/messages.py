@@ -6,6 +6,7 @@ these in host/tools/types/messages.py, which does not ship: they would make the 
 
 import json
 import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -62,7 +63,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
     """What comes from a backend: unknown keys are dropped."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -145,11 +146,118 @@ class Cancel(_Strict):
     payload: CancelPayload
 
 
-Request = Annotated[Sso | Cancel, Field(discriminator="type")]
-REQUEST: Final[TypeAdapter[Sso | Cancel]] = TypeAdapter(Request)
+# What the session asks with (protocol.md, "The session").
+
+
+_EMAIL = re.compile(  # the HTML standard's grammar (4.10.5.1.5, "valid email address")
+    r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+"
+    r"@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+    r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*"
+)
+
+
+def _email(value: str) -> str:
+    if not _EMAIL.fullmatch(value):
+        raise PydanticCustomError("email", "must be an e-mail address as the HTML standard has it")
+    return value
+
+
+class EmailAndPasswordPayload(_Strict):
+    """What `AUTH.EMAIL_AND_PASSWORD` asks with. Neither is ever stored, logged or repeated."""
+
+    email: Annotated[
+        str, StringConstraints(max_length=254), AfterValidator(_email), Field(repr=False)
+    ]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=1024), Field(repr=False)]
+
+
+class EmailAndPassword(_Strict):
+    """`AUTH.EMAIL_AND_PASSWORD`: sign in with an e-mail address and a password."""
+
+    type: Literal["AUTH.EMAIL_AND_PASSWORD"]
+    id: Id | None = None
+    payload: EmailAndPasswordPayload
+
+
+class GetCredentialsPayload(_Strict):
+    """What `AUTH.CREDENTIALS` asks with; a field that was not sent is -1."""
+
+    minValiditySeconds: Annotated[float, Field(ge=0, le=600)] = -1
+    """The ID token must be good for so many seconds; the settings' margin where it was not sent."""
+
+
+class GetCredentials(_Strict):
+    """`AUTH.CREDENTIALS`: credentials that are good now, refreshed first if need be."""
+
+    type: Literal["AUTH.CREDENTIALS"]
+    id: Id | None = None
+    payload: GetCredentialsPayload
+
+
+class SignOutPayload(_Strict):
+    """`AUTH.SIGN_OUT` asks with nothing."""
+
+
+class SignOut(_Strict):
+    """`AUTH.SIGN_OUT`: end the session, here and in all tabs."""
+
+    type: Literal["AUTH.SIGN_OUT"]
+    id: Id | None = None
+    payload: SignOutPayload
+
+
+Label = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class RegisterPayload(_Strict):
+    """What `BUS.REGISTER` asks with. `appName` and `release` are for debug lines only."""
+
+    origin: str
+    """The host's own origin; the bus compares it with the sender's."""
+    appName: Label
+    release: Label
+
+
+class Register(_Strict):
+    """`BUS.REGISTER`: say who the host is, and hear whose session is there."""
+
+    type: Literal["BUS.REGISTER"]
+    id: Id | None = None
+    payload: RegisterPayload
+
+
+class ServicesPayload(_Strict):
+    """What `BUS.INIT` and `BUS.DESTROY` ask with: services by name; unknown ones are passed over."""
+
+    services: Annotated[tuple[str, ...], Field(max_length=64, strict=False)]
+
+
+class Init(_Strict):
+    """`BUS.INIT`: start services; that of AUTH starts the refresh and the pushes."""
+
+    type: Literal["BUS.INIT"]
+    id: Id | None = None
+    payload: ServicesPayload
+
+
+class Destroy(_Strict):
+    """`BUS.DESTROY`: stop services. It does not sign out."""
+
+    type: Literal["BUS.DESTROY"]
+    id: Id | None = None
+    payload: ServicesPayload
+
+
+AnyRequest = Sso | Cancel | EmailAndPassword | GetCredentials | SignOut | Register | Init | Destroy
+Request = Annotated[AnyRequest, Field(discriminator="type")]
+REQUEST: Final[TypeAdapter[AnyRequest]] = TypeAdapter(Request)
 
 SERVED: Final = ("AUTH.SSO", "BUS.CANCEL")
-"""The types in `Request`; the early listener gets them with the settings."""
+"""The types in `Request` that every build serves. `bus.served` adds those that settings ask for."""
+SERVED_WITH_SESSION: Final = (
+    "AUTH.CREDENTIALS", "AUTH.SIGN_OUT", "BUS.DESTROY", "BUS.INIT", "BUS.REGISTER",
+)  # fmt: skip
+SERVED_WITH_PASSWORD: Final = ("AUTH.EMAIL_AND_PASSWORD",)
 
 FROM_BUS: Final = frozenset(
     {
@@ -201,12 +309,12 @@ def _usable_id(text: str | None) -> str | None:
         return None
 
 
-def require(envelope: Envelope) -> None:
-    """Check what must hold before a request takes a slot.
+def require(envelope: Envelope, served: Collection[str] = SERVED) -> None:
+    """Check what must hold before a request takes a slot; `served` are the types of this build.
 
     Raises BusError UNKNOWN_TYPE or INVALID_MESSAGE, whichever comes first.
     """
-    if envelope.type not in SERVED:
+    if envelope.type not in served:
         raise BusError("UNKNOWN_TYPE", "This bus does not serve messages of this type.")
     if envelope.problem is not None:
         raise BusError("INVALID_MESSAGE", envelope.problem)
@@ -214,7 +322,7 @@ def require(envelope: Envelope) -> None:
         raise BusError("INVALID_MESSAGE", "The message has no payload object.")
 
 
-def parse_payload(envelope: Envelope) -> Sso | Cancel:
+def parse_payload(envelope: Envelope) -> AnyRequest:
     """Return the request in an envelope of a served type. Raises BusError INVALID_PAYLOAD."""
     try:
         return REQUEST.validate_python(
@@ -251,14 +359,14 @@ _MESSAGES: Final = {
 Token = Annotated[str, StringConstraints(min_length=1), Field(repr=False)]
 
 
-class MigratedCredentials(_Wire):
+class MigratedCredentials(Wire):
     """The vast majority: the ID token lives 15 minutes, the refresh token 90 days."""
 
     idToken: Token
     refreshToken: Token
 
 
-class LegacyCredentials(_Wire):
+class LegacyCredentials(Wire):
     """Some users: a token that never expires, spelled as its backend spells it."""
 
     legacy_token: Token
@@ -281,7 +389,7 @@ JsonObject = dict[str, Any]
 where it is compiled to WebAssembly, and the parser has seen to it that all of this is JSON."""
 
 
-class SignedIn(_Wire):
+class SignedIn(Wire):
     """What a backend answers a good code with, and what the host gets."""
 
     credentials: Credentials
@@ -289,40 +397,108 @@ class SignedIn(_Wire):
     company: JsonObject
 
 
+class Holding(Wire):
+    """What `AUTH.CREDENTIALS` is answered with."""
+
+    credentials: Credentials
+    currentUser: JsonObject
+    company: JsonObject
+    expiresAt: int = 0
+    """When the ID token expires, in milliseconds since the epoch by this browser's clock. 0 and not
+    sent for legacy credentials."""
+
+
+class Restored(Wire):
+    """What `BUS.REGISTER` is answered with where there is a session."""
+
+    user: JsonObject
+
+
+class SignedOut(Wire):
+    """What `AUTH.SIGN_OUT` is answered with."""
+
+    logoutUrl: str = ""
+    """Where the host may send the browser to end the provider's own session; not sent if empty."""
+
+
+def _absent(value: object) -> object:
+    return "" if value is None else value
+
+
+class RefreshedTokens(Wire):
+    """The credentials in a `json` backend's answer to a refresh; a token that is not there is ""."""
+
+    idToken: Token
+    refreshToken: Annotated[str, BeforeValidator(_absent), Field(repr=False)] = ""
+    legacy_token: None = None
+
+
+class Refreshed(Wire):
+    """What a `json` backend answers a refresh with; what is not there stays as it was."""
+
+    credentials: RefreshedTokens
+    currentUser: JsonObject | None = None
+    company: JsonObject | None = None
+
+
 @dataclass(frozen=True)
 class Answer:
-    """What meets a request, and the HTTP status that it came with."""
+    """What meets a request."""
 
-    payload: BaseModel
-    status: int
+    payload: BaseModel | None
+    """None: the reply has no payload. Fields that are not set are not sent."""
+    status: int | None = None
+    """The backend's HTTP status, where the payload came from there."""
+    then: Callable[[], None] | None = None
+    """Set: the reply's port or window is kept for pushes, and this runs when the reply is out."""
 
 
 # -- bus to host ---------------------------------------------------------------------------------
 
 
-def ready() -> str:
-    """`BUS.READY`, as JSON."""
+def ready(served: Collection[str] = SERVED) -> str:
+    """`BUS.READY` of a bus that serves these types, as JSON."""
     payload = {
         "version": VERSION,
         "protocol": PROTOCOL,
-        "services": sorted(_services()),
-        "types": SERVED,
+        "services": sorted({type_.split(".")[0] for type_ in served} - {"BUS"}),
+        "types": sorted(served),
     }
     return _text({"type": "BUS.READY", "payload": payload})
 
 
-def _services() -> set[str]:
-    return {type_.split(".")[0] for type_ in SERVED} - {"BUS"}
+def token_refreshed(credentials: MigratedCredentials) -> str:
+    """`AUTH.TOKEN_REFRESHED`, as JSON."""
+    return _text({"type": "AUTH.TOKEN_REFRESHED", "payload": credentials.model_dump()})
+
+
+def refresh_token_expired() -> str:
+    """`AUTH.REFRESH_TOKEN_EXPIRED`, as JSON."""
+    return _text({"type": "AUTH.REFRESH_TOKEN_EXPIRED"})
+
+
+def session_changed(user: JsonObject | None) -> str:
+    """`AUTH.SESSION_CHANGED`, as JSON; None: signed out."""
+    return _text({"type": "AUTH.SESSION_CHANGED", "payload": {"user": user}})
 
 
 def fulfilled(envelope: Envelope, answer: Answer) -> str:
     """The reply to a request that was met, as JSON."""
-    meta: JsonObject = {"source": "backend", "status": answer.status}
-    payload = {
+    meta: JsonObject = {"source": "bus"}
+    if answer.status is not None:
+        meta = {"source": "backend", "status": answer.status}
+    return _reply(envelope, "_FULFILLED", plain(answer.payload), meta)
+
+
+def plain(model: BaseModel | None) -> JsonObject | None:
+    """Return what is set in a model, ready to be written as JSON."""
+    if model is None:
+        return None
+    return {
         name: value.model_dump() if isinstance(value, BaseModel) else value
-        for name, value in answer.payload  # not dumped as a whole: see _text
+        for name, value in model  # not dumped as a whole: see _text
+        if name in model.model_fields_set
     }
-    return _reply(envelope, "_FULFILLED", payload, meta)
 
 
 def rejected(envelope: Envelope, error: BusError | Rejected) -> str:
@@ -344,7 +520,9 @@ def _error(error: BusError) -> dict[str, object]:
 
 
 def _reply(envelope: Envelope, ending: str, payload: object, meta: JsonObject) -> str:
-    reply: dict[str, object] = {"type": envelope.type + ending, "payload": payload}
+    reply: dict[str, object] = {"type": envelope.type + ending}
+    if payload is not None:
+        reply["payload"] = payload
     if envelope.id is not None:
         reply["id"] = envelope.id
     return _text(reply | {"meta": meta})

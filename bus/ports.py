@@ -22,6 +22,8 @@ class Inbound:
     """Whether `event.source` is the window that embeds the bus."""
     origin: str
     text: str
+    port: bool = False
+    """Whether a reply port came with it."""
 
 
 class Window(Protocol):
@@ -37,11 +39,27 @@ class Window(Protocol):
         the host (protocol.md, "Debug builds"). A cancellation has none: it was obeyed.
         """
 
+    def keep(self, number: int, text: str) -> None:
+        """Send the reply `text` (JSON) to message `number`, as `post` does, and keep where it went.
+
+        From then on it is no request in flight any more: it takes no slot, its id is free, and no
+        watchdog answers it again. `push` sends to it until `drop`. Nothing that arrives on its port
+        is read.
+        """
+
+    def push(self, number: int, text: str) -> None:
+        """Send `text` (JSON) to where the reply to the kept message `number` went.
+
+        That is its port, else its window with its exact origin. Nothing if it is not kept.
+        """
+
 
 class Body(Protocol):
     """A response whose head has arrived."""
 
     status: int
+    retry_after: str | None
+    """The header of that name (RFC 9110, 10.2.3), where there is one that CORS lets be read."""
 
     async def read(self, limit: int) -> bytes | None:
         """Return the whole body, or None if it is larger than `limit` bytes.

@@ -1,10 +1,12 @@
 """Makes the exchange that the settings ask for."""
 
 from ..ports import Fetch, Log, Now, Verify
+from ..session.backend import Backend
 from ..settings import Settings
 from ..settings.oidc import OidcSso
 from . import Exchange
-from .json_backend import JsonExchange
+from .json_backend import JsonExchange, JsonPost
+from .json_session import JsonSession
 from .oidc import OidcExchange
 
 
@@ -16,3 +18,15 @@ def exchange_for(
     if isinstance(settings.sso, OidcSso):
         return OidcExchange(settings.sso, seconds, fetch=fetch, verify=verify, now=now, log=log)
     return JsonExchange(settings.sso.exchange_url, seconds, fetch=fetch, now=now)
+
+
+def backend_for(settings: Settings, *, fetch: Fetch, now: Now) -> Backend:
+    """Return what refreshes and revokes the sessions of a bus with `[bus.session]`.
+
+    Raises ValueError for settings that have none.
+    """
+    session = settings.session
+    if session is None or session.refresh_url is None:
+        raise ValueError("no session that the bus knows how to refresh")
+    post = JsonPost(settings.request_timeout_seconds, fetch=fetch, now=now)
+    return JsonSession(session.refresh_url, session.revoke_url, post, now)

@@ -33,12 +33,27 @@ class JsonExchange:
         sent = {"code": asked.code, "redirectUrl": asked.redirectUrl}
         if asked.codeVerifier:
             sent["codeVerifier"] = asked.codeVerifier
+        post = JsonPost(self.timeout_seconds, fetch=self.fetch, now=self.now)
+        return signed_in(await post(self.url, sent))
+
+
+@dataclass(frozen=True)
+class JsonPost:
+    """POSTs JSON to a backend, once, and reads its whole answer within the time limit."""
+
+    timeout_seconds: float
+    fetch: Fetch
+    now: Now
+
+    async def __call__(self, url: str, sent: dict[str, str]) -> Reply:
+        """Return the answer, whatever its status.
+
+        Raises BusError BACKEND_UNREACHABLE or BACKEND_TIMEOUT.
+        """
         heads: list[Body] = []  # for the status in errors that come after it
-        asking = ask(
-            self.fetch, self.url, headers=_HEADERS, body=to_json(sent).decode(), heads=heads
-        )
+        asking = ask(self.fetch, url, headers=_HEADERS, body=to_json(sent).decode(), heads=heads)
         try:
-            reply = await within(self.timeout_seconds, asking, now=self.now)
+            return await within(self.timeout_seconds, asking, now=self.now)
         except FetchFailed:
             raise BusError(
                 "BACKEND_UNREACHABLE",
@@ -48,12 +63,15 @@ class JsonExchange:
         except BusError as error:
             error.status = status_of(heads)
             raise
-        if not reply.good:
-            refused(reply)
-        return _signed_in(reply)
 
 
-def _signed_in(reply: Reply) -> Answer:
+def signed_in(reply: Reply) -> Answer:
+    """Return what an answer to a sign-in holds.
+
+    Raises BusError BACKEND_ERROR or BACKEND_INVALID, or Rejected with the backend's own JSON.
+    """
+    if not reply.good:
+        refused(reply)
     try:
         return Answer(SignedIn.model_validate(reply.json()), reply.status)
     except ValidationError as error:

@@ -17,6 +17,8 @@ class Reply:
 
     status: int
     body: bytes | None
+    retry_after: str | None = None
+    """The header of that name, where it can be read."""
 
     @property
     def good(self) -> bool:
@@ -46,7 +48,7 @@ async def ask(
     """
     response = await fetch(url, headers=headers, body=body)
     heads.append(response)
-    return Reply(response.status, await response.read(MAX_BODY_BYTES))
+    return Reply(response.status, await response.read(MAX_BODY_BYTES), response.retry_after)
 
 
 def status_of(heads: list[Body]) -> int | None:

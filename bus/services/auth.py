@@ -1,13 +1,27 @@
 """AUTH: signing a user in."""
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import invalid_field
 from ..exchange import Exchange
 from ..messages import Answer, Sso
+from ..ports import Inbound
 from ..single_flight import SingleFlight
 
-_Key = tuple[str, str, str, str]
+_Key = tuple[str, str, str, str, str]
+
+Signing = Coroutine[Any, Any, Answer]
+"""A sign-in under way."""
+
+Keep = Callable[[str, Signing], Signing]
+"""Makes the session of a host's origin of the sign-in; or just hands it back."""
+
+
+def forget(_origin: str, signing: Signing) -> Signing:
+    """Keep nothing: what happens without `[bus.session]`."""
+    return signing
 
 
 @dataclass
@@ -15,9 +29,10 @@ class Auth:
     """Signs users in with what the configured exchange makes of a code."""
 
     exchange: Exchange
+    keep: Keep = forget
     _flights: SingleFlight[_Key, Answer] = field(default_factory=SingleFlight)
 
-    async def sso(self, request: Sso) -> Answer:
+    async def sso(self, request: Sso, inbound: Inbound) -> Answer:
         """Exchange the code; a code in flight is not sent twice (protocol.md, "Timing").
 
         Raises BusError, or Rejected with the backend's own error.
@@ -25,7 +40,9 @@ class Auth:
         asked = request.payload
         if asked.nonce and not self.exchange.uses_nonce:
             raise invalid_field("nonce", "has no use with the provider of this bus")
-        key = (asked.code, asked.redirectUrl, asked.codeVerifier, asked.nonce)
+        key = (asked.code, asked.redirectUrl, asked.codeVerifier, asked.nonce, inbound.origin)
         if any(other[0] == asked.code and other != key for other in self._flights):
             raise invalid_field("code", "is being exchanged already, with other fields")
-        return await self._flights.join(key, lambda: self.exchange(asked))
+        return await self._flights.join(
+            key, lambda: self.keep(inbound.origin, self.exchange(asked))
+        )

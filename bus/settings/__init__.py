@@ -1,11 +1,13 @@
 """The settings of a bus (protocol.md, "Settings"), checked before anything starts."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ..urls import origin_of
 from .oidc import OidcSso
+from .session import PasswordSettings, SessionSettings
 from .types import FetchedUrl, Origin, Table, distinct
 
 
@@ -42,18 +44,50 @@ class Settings(Table):
     sso: Annotated[
         JsonSso | OidcSso, Field(discriminator="provider"), BeforeValidator(_with_provider)
     ]
+    session: SessionSettings | None = None
+    """`[bus.session]`; without it, the bus keeps nothing."""
+    password: PasswordSettings | None = None
+    """`[bus.password]`; without it, there is no `AUTH.EMAIL_AND_PASSWORD`."""
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins that the bus fetches from, each once."""
+        tables = (self.sso, self.session, self.password)
+        return tuple(dict.fromkeys(origin for table in tables if table for origin in table.origins))
+
+    @model_validator(mode="after")
+    def _fit_the_provider(self) -> Self:
+        if self.sso.provider == "json":
+            if self.session and not self.session.refresh_url:
+                raise _unfit("session.refresh_url", "is missing")
+            return self
+        if self.session and self.session.refresh_url:
+            raise _unfit("session.refresh_url", "has no use here: the token endpoint refreshes")
+        if self.session and self.session.revoke_url:
+            raise _unfit(
+                "session.revoke_url", "has no use here: the provider names where to revoke"
+            )
+        if self.password:
+            raise _unfit("password", "is for provider = 'json' alone")
+        if self.session:
+            raise _unfit("session", "is for provider = 'json' alone so far")
+        return self
+
+
+def _unfit(key: str, problem: str) -> PydanticCustomError:
+    return PydanticCustomError("unfit", "{problem}", {"problem": problem, "key": key})
 
 
 def settings_problems(error: ValidationError) -> list[str]:
     """Say in one line for each wrong setting which key it is and what is wrong with it."""
-    return [
-        f"{_key(item['loc'], item['type'])} {_reason(item['type'], item['msg'])}"
-        for item in error.errors()
-    ]
+    return [f"{_key(item)} {_reason(item['type'], item['msg'])}" for item in error.errors()]
 
 
-def _key(loc: tuple[str | int, ...], kind: str) -> str:
-    if kind == "union_tag_invalid":
+def _key(item: ErrorDetails) -> str:
+    loc, kind = item["loc"], item["type"]
+    if kind == "unfit":  # found by looking at several tables
+        loc = (item["ctx"]["key"],)
+    elif kind == "union_tag_invalid":
         loc = (*loc, "provider")
     elif loc[:1] == ("sso",):
         loc = loc[:1] + loc[2:]  # the second part is which table of the union it is

@@ -6,7 +6,7 @@ from typing import Final
 
 from .integrity import import_map, script_source
 from .policy import content_security_policy
-from .shared import FROM_BUS, SERVED, Settings
+from .shared import FROM_BUS, Settings, served
 
 SETTINGS_BLOCK: Final = '<script type="application/json" id="bus-settings">{}</script>'
 PARTS_MARK: Final = 'data-parts=""'
@@ -22,7 +22,7 @@ def settings_block(settings: Settings, *, debug: bool = False) -> str:
     """
     data: dict[str, object] = {
         "settings": settings.model_dump(mode="json"),
-        "types": SERVED,
+        "types": served(settings),
         "fromBus": sorted(FROM_BUS),
     }
     if debug:

@@ -33,7 +33,7 @@ def content_security_policy(
     directives = {
         "default-src": ["'none'"],
         "script-src": ["'self'", *([inline] if inline else []), "'wasm-unsafe-eval'"],
-        "connect-src": ["'self'", *settings.sso.origins],
+        "connect-src": ["'self'", *settings.origins],
         "base-uri": ["'none'"],
         "form-action": ["'none'"],
         # No script of this page turns text into script or markup, so there is no way to do it.

@@ -36,20 +36,33 @@ SIGNED_IN: dict[str, Any] = {
 
 
 class FakeWindow:
-    """Remembers what was posted and what was dropped, by message number."""
+    """Remembers what was posted, pushed and dropped, by message number."""
 
     def __init__(self) -> None:
         self.posts: dict[int, list[str]] = {}
+        self.pushes: list[tuple[int, str]] = []
         self.drops: list[int] = []
         self.reasons: list[str] = []
+        self.kept: set[int] = set()
 
     def post(self, number: int, text: str) -> None:
         self.posts.setdefault(number, []).append(text)
 
+    def keep(self, number: int, text: str) -> None:
+        self.post(number, text)
+        self.kept.add(number)
+
+    def push(self, number: int, text: str) -> None:
+        if number in self.kept:
+            self.pushes.append((number, text))
+
     def drop(self, number: int, reason: str = "") -> None:
-        self.drops.append(number)
         if reason:
             self.reasons.append(reason)
+        if number in self.kept:
+            self.kept.remove(number)
+        else:
+            self.drops.append(number)
 
 
 class FakeClock:
@@ -73,6 +86,7 @@ class Call:
         self.headers = headers
         self.body = body
         self.status = 0
+        self.retry_after: str | None = None
         self.limit: int | None = None
         self.reading = asyncio.Event()
         """Set when the body is being read."""
@@ -85,8 +99,9 @@ class Call:
     def sent(self) -> dict[str, Any]:
         return json.loads(self.body or "")
 
-    def send_head(self, status: int) -> None:
+    def send_head(self, status: int, retry_after: str | None = None) -> None:
         self.status = status
+        self.retry_after = retry_after
         self._head.set_result(None)
 
     def send_body(self, body: bytes | None) -> None:

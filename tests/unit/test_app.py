@@ -620,7 +620,7 @@ async def test_what_was_cancelled_before_the_page_hid_stays_cancelled(world: Wor
     [RuntimeError("MARK"), KeyError("MARK"), RecursionError(), MemoryError(), OSError(5, "MARK")],
 )
 async def test_a_defect_is_answered_and_reported(worlds: Callable[..., World], error: Any) -> None:
-    async def broken(_request: Sso) -> None:
+    async def broken(_request: Sso, _inbound: Any) -> None:
         raise error
 
     world = worlds(handlers={Sso: broken})
@@ -642,7 +642,7 @@ async def test_a_type_without_handler_is_a_defect(worlds: Callable[..., World]) 
 
 
 async def test_a_reply_that_cannot_be_written_is_a_defect(worlds: Callable[..., World]) -> None:
-    async def odd(_request: Sso) -> None:
+    async def odd(_request: Sso, _inbound: Any) -> None:
         raise Rejected(object(), status=400)
 
     world = worlds(handlers={Sso: odd})
@@ -652,7 +652,7 @@ async def test_a_reply_that_cannot_be_written_is_a_defect(worlds: Callable[..., 
 
 
 async def test_a_handlers_own_error_keeps_its_status(worlds: Callable[..., World]) -> None:
-    async def refusing(_request: Sso) -> None:
+    async def refusing(_request: Sso, _inbound: Any) -> None:
         raise BusError("ID_TOKEN_INVALID", "The signature does not match.", status=200)
 
     world = worlds(handlers={Sso: refusing})

@@ -15,7 +15,13 @@ from packaging.requirements import Requirement
 
 import bus
 from bus.errors import CODES
-from bus.messages import REQUEST, SERVED, is_request_type
+from bus.messages import (
+    REQUEST,
+    SERVED,
+    SERVED_WITH_PASSWORD,
+    SERVED_WITH_SESSION,
+    is_request_type,
+)
 from host.tools.paths import ROOT
 from host.tools.site import PLUGINS_OFF, bus_modules
 
@@ -248,5 +254,6 @@ def test_the_early_listener_answers_with_codes_of_the_protocol() -> None:
 
 def test_the_types_that_are_served_are_those_that_are_parsed() -> None:
     tags = REQUEST.json_schema()["discriminator"]["mapping"]
-    assert sorted(tags) == sorted(SERVED)
-    assert all(is_request_type(type_) for type_ in SERVED)
+    types = SERVED + SERVED_WITH_SESSION + SERVED_WITH_PASSWORD
+    assert sorted(tags) == sorted(types)
+    assert all(is_request_type(type_) for type_ in types)

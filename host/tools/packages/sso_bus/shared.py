@@ -1,7 +1,8 @@
 """What servers and bus share, where the bus is a part of the package."""
 
-from .bus.messages import FROM_BUS, SERVED
+from .bus.messages import FROM_BUS
+from .bus.served import served
 from .bus.settings import Settings, settings_problems
 from .bus.settings.oidc import OidcSso
 
-__all__ = ["FROM_BUS", "SERVED", "OidcSso", "Settings", "settings_problems"]
+__all__ = ["FROM_BUS", "OidcSso", "Settings", "served", "settings_problems"]

@@ -1,0 +1,132 @@
+// What a session needs of the browser (`bus.session.ports`): storage, locks, and a word to the other
+// tabs. early.js loads this file where the settings have [bus.session], and nobody else does.
+//
+// It is JavaScript because a transaction ends when no JavaScript has asked for more in its turn, and
+// because the early listener signs users out where Python cannot. It decides nothing: only early.js
+// and Python know whose text is written, and when.
+
+const DATABASE = "sso-bus";
+const STORE = "sessions"; // key: the host's origin; value: text
+const CHANNEL = "sso-bus";
+
+// Makes the methods.
+//   indexedDB, BroadcastChannel   the browser's own; undefined where it has none for this page
+// What fails throws, or its promise is rejected; none has a time limit.
+export function open({ indexedDB, BroadcastChannel }) {
+  /** @type {any} */
+  let opening = null; // promise of the database
+
+  const forget = () => {
+    opening = null; // the next call opens it again
+  };
+
+  const database = () =>
+    (opening ??= new Promise((resolve, reject) => {
+      const request = indexedDB.open(DATABASE, 1);
+      request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+      request.onsuccess = () => {
+        const opened = request.result;
+        opened.onclose = forget;
+        opened.onversionchange = () => {
+          forget();
+          opened.close();
+        };
+        resolve(opened);
+      };
+      request.onerror = () => reject(request.error);
+    }).catch((error) => {
+      forget();
+      throw error;
+    }));
+
+  const begin = async (mode) => {
+    try {
+      return (await database()).transaction(STORE, mode);
+    } catch (error) {
+      // It was closed, and this page not told, as WebKit does; or it is closing at this moment.
+      if (error?.name !== "InvalidStateError") throw error;
+      forget();
+      return (await database()).transaction(STORE, mode);
+    }
+  };
+
+  // One transaction: `work` asks the object store, and gives its result to `is`. Resolves to that when
+  // the transaction is complete.
+  const transact = async (mode, work) => {
+    const transaction = await begin(mode);
+    return new Promise((resolve, reject) => {
+      let result;
+      transaction.oncomplete = () => resolve(result);
+      transaction.onabort = () => reject(transaction.error);
+      work(transaction.objectStore(STORE), (value) => {
+        result = value;
+      });
+    });
+  };
+
+  /** @type {any} */
+  let channel = null;
+  /** @type {any} */
+  let listener = null;
+  try {
+    channel = new BroadcastChannel(CHANNEL);
+    channel.onmessage = ({ data }) => {
+      if (typeof data === "string") listener?.(data);
+    };
+  } catch {} // then nobody hears, and nobody is heard
+
+  const say = (text) => {
+    try {
+      channel?.postMessage(text);
+    } catch {} // closed, as the page is
+  };
+
+  return {
+    origins: () =>
+      transact("readonly", (store, is) => {
+        store.getAllKeys().onsuccess = ({ target }) => is(target.result);
+      }),
+
+    read: (origin) =>
+      transact("readonly", (store, is) => {
+        store.get(origin).onsuccess = ({ target }) => is(target.result);
+      }),
+
+    // Puts `text` in the place of `old`; undefined is no text. Resolves to whether that was done.
+    swap: (origin, old, text) =>
+      transact("readwrite", (store, is) => {
+        store.get(origin).onsuccess = ({ target }) => {
+          const same = target.result === old;
+          is(same);
+          if (!same) return;
+          if (text === undefined) store.delete(origin);
+          else store.put(text, origin);
+        };
+      }),
+
+    erase: (origin) => transact("readwrite", (store) => store.delete(origin)),
+
+    // Resolves when this page holds the lock, until `signal` is aborted: that gives up the lock, or
+    // the request for it. Rejected where there are no locks, or none for this page.
+    lock: (name, signal) =>
+      /** @type {Promise<void>} */ (
+        new Promise((resolve, reject) => {
+          const hold = () =>
+            /** @type {Promise<void>} */ (
+              new Promise((release) => {
+                if (signal.aborted) return release(); // in this very moment
+                signal.addEventListener("abort", release);
+                resolve();
+              })
+            );
+          navigator.locks.request(name, { signal }, hold).catch(reject);
+        })
+      ),
+
+    say,
+
+    listen: (heard) => {
+      listener = heard;
+    },
+  };
+}

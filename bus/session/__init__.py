@@ -1,0 +1,1 @@
+"""The session: kept, refreshed, restored, ended, in all tabs (protocol.md, "The session")."""

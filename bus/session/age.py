@@ -1,0 +1,165 @@
+"""How old everything in a record is, by a wall clock that may be wrong, and may be set.
+
+All times are milliseconds since the epoch by this browser's clock, all spans milliseconds, but for
+what has `seconds` in its name.
+"""
+
+from typing import Any, Final
+
+from .around import Around
+from .claims import claims_in
+from .record import LIFE_SECONDS, Record
+
+SET_BACK_SECONDS: Final = 1.0
+"""If the wall clock falls so far behind the one that nobody sets, it was set back. That it gets ahead
+means nothing: the other one may stand still while a machine sleeps."""
+REST_MS: Final = 5_000
+"""Tokens that live for seconds are not refreshed more often than so, but on request."""
+WARN_MS: Final = 60_000
+LOOK_SECONDS: Final = 30.0
+"""No timer is longer (protocol.md, "The session")."""
+SOON_SECONDS: Final = 0.05
+DAY_MS: Final = 86_400_000
+MINUTE_MS: Final = 60_000
+ACTIVE_MS: Final = 1_000
+"""The last request is written down so exactly, not more often."""
+
+
+class Age:
+    """Judges the times of one host's record."""
+
+    def __init__(self, around: Around) -> None:
+        self._around = around
+        self._anchor: tuple[float, float] | None = None
+        self._lost = 0.0
+        """By how much the clock was set back since the record was seen last."""
+        self._set_back = 0.0
+        """By how much it was set back since this pair of tokens arrived."""
+        self._pair: tuple[str, int] | None = None
+        self._online = False
+        self._defied: int | None = None
+
+    def ms(self) -> int:
+        """Return the time now."""
+        wall, mono = self._around.now(), self._around.monotonic()
+        if self._anchor is not None:
+            behind = (mono - self._anchor[1]) - (wall - self._anchor[0])
+            if behind > SET_BACK_SECONDS:
+                self._lost += behind * 1000
+        self._anchor = (wall, mono)
+        return round(wall * 1000)
+
+    def see(self, record: Record) -> None:
+        """Take note of the record that holds now."""
+        self.ms()
+        pair = (record.generation, record.turn)
+        self._set_back = self._lost + (self._set_back if pair == self._pair else 0)
+        self._pair, self._lost = pair, 0
+        if self._online and record.pause:
+            self._defied = record.pause.at
+        self._online = False
+
+    def online(self) -> None:
+        """The browser is online again: the pause that holds now is over, unless it was asked for."""
+        self._online = True
+
+    # -- the session ---------------------------------------------------------------------------------
+
+    def over(self, record: Record) -> bool:
+        """Whether the session has ended by age or by idleness."""
+        now, settings = self.ms(), self._around.settings
+        oldest = min(record.expires, record.signed_in + round(settings.max_age_days * DAY_MS))
+        return now >= oldest or (0 < self._idle() <= now - record.active)
+
+    def worth_noting(self, record: Record) -> bool:
+        """Whether a request now makes the session idle later."""
+        return bool(self._idle()) and abs(self.ms() - record.active) >= ACTIVE_MS
+
+    def _idle(self) -> float:
+        return self._around.settings.idle_minutes * MINUTE_MS
+
+    # -- the tokens ----------------------------------------------------------------------------------
+
+    def times(self, id_token: str, arrival: int) -> dict[str, Any]:
+        """Return what a record holds of the times of an ID token that has arrived just now."""
+        claims = claims_in(id_token)
+        life, skew = LIFE_SECONDS * 1000, 0
+        if claims.iat is not None:
+            skew = _bounded(claims.iat * 1000 - arrival)
+            if claims.exp is not None and claims.exp > claims.iat:
+                life = _bounded((claims.exp - claims.iat) * 1000)
+        if abs(skew) > WARN_MS:
+            self._around.log("session: this machine's clock and the backend's differ by minutes")
+        return {"arrival": arrival, "life": max(life, 1), "skew": skew}
+
+    def left(self, record: Record) -> float:
+        """Return how long the ID token is still good; not positive if it is not, or may not be."""
+        now = self.ms()
+        if now < record.arrival - SET_BACK_SECONDS * 1000:
+            return -1  # the clock was set back by who knows how much
+        return self.expires_at(record) - now
+
+    def expires_at(self, record: Record) -> int:
+        """Return when the ID token expires."""
+        return round(record.arrival + record.life - self._set_back - self._lost)
+
+    def good(self, record: Record, seconds: float) -> bool:
+        """Whether the ID token is good for so long, or for half its life where that is less."""
+        left = self.left(record)
+        return left > 0 and left >= min(seconds * 1000, record.life / 2)
+
+    def wants(self, record: Record) -> bool:
+        """Whether the tokens are to be refreshed: they expire soon, or an answer may be lost."""
+        if record.tokens is None:
+            return False
+        margin = self._around.settings.refresh_margin_seconds
+        return self.lost(record) or record.pause is not None or not self.good(record, margin)
+
+    def rested(self, record: Record) -> bool:
+        """Whether it is a while since the last refresh."""
+        return not 0 <= self.ms() - record.arrival < REST_MS
+
+    def lost(self, record: Record) -> bool:
+        """Whether a refresh was marked and never came to an end: its answer may be lost."""
+        return record.mark is not None and not self.under_way(record)
+
+    def under_way(self, record: Record) -> bool:
+        """Whether somebody marked a refresh that may still end."""
+        limit = self._around.timeout_seconds * 1000
+        return record.mark is not None and abs(self.ms() - record.mark.at) < limit
+
+    def pausing(self, record: Record) -> bool:
+        """Whether a refresh has failed and the next one has to wait."""
+        return self._pause_left(record) > 0
+
+    def _pause_left(self, record: Record) -> float:
+        pause = record.pause
+        if pause is None or (pause.at == self._defied and not pause.asked):
+            return 0
+        gone = self.ms() - pause.at
+        # A pause from the future was made before the clock was set back.
+        return pause.seconds * 1000 - gone if gone > -SET_BACK_SECONDS * 1000 else 0
+
+    # -- the next look -------------------------------------------------------------------------------
+
+    def next_look_seconds(self, record: Record | None) -> float:
+        """Return after how long the record is to be looked at again."""
+        waits = [LOOK_SECONDS]
+        if record:
+            now, margin = self.ms(), self._around.settings.refresh_margin_seconds
+            waits.append((record.expires - now) / 1000)
+            if idle := self._idle():
+                waits.append((record.active + idle - now) / 1000)
+            if record.mark:
+                waits.append((record.mark.at - now) / 1000 + self._around.timeout_seconds)
+            if record.tokens and record.pause:
+                waits.append(self._pause_left(record) / 1000)
+            elif record.tokens:
+                due = self.left(record) - min(margin * 1000, record.life / 2)
+                waits.append(max(due, record.arrival + REST_MS - now) / 1000)
+        return min(wait for wait in waits if wait > 0) + SOON_SECONDS
+
+
+def _bounded(value: float) -> int:
+    """Return a time that no date of an odd token makes too large to be written."""
+    return round(max(min(value, 1e14), -1e14))

@@ -1,0 +1,56 @@
+"""All that a session gets as arguments."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ..ports import Log, Now, Window
+from ..settings.session import SessionSettings
+from .backend import Backend
+from .ports import Channel, Locks
+from .schedule import Jitter
+from .shelf import Shelf
+
+T = TypeVar("T")
+
+
+@dataclass
+class Around:
+    """What stands around the sessions of a frame, and the tasks that they have started."""
+
+    settings: SessionSettings
+    timeout_seconds: float
+    """The time limit of one refresh, and of one request (`request_timeout_seconds`)."""
+    shelf: Shelf
+    locks: Locks
+    channel: Channel
+    window: Window
+    backend: Backend
+    now: Now
+    monotonic: Now
+    """A clock that nobody sets, in seconds: it shows by how much the wall clock was set back."""
+    jitter: Jitter
+    new_id: Callable[[], str]
+    """Returns an unguessable string, another one each time."""
+    log: Log
+    report: Callable[[Exception], None]
+    """Gets a defect of the bus (`bus.app.Bus.report`)."""
+    _tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Start work that nobody need wait for; what it raises is reported."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def revoke(self, refresh_token: str) -> None:
+        """Revoke as best one can."""
+        if not await self.backend.revoke(refresh_token):
+            self.log("session: a refresh token could not be revoked")
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self.report(error)

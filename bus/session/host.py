@@ -1,0 +1,178 @@
+"""The session of one host origin in one frame: what is stored, and what the host is told of it.
+
+Everything is decided from the record, which is read before every answer and every push. Expiry is a
+state that is looked at, not a timer.
+"""
+
+import asyncio
+
+from ..errors import BusError, Rejected
+from ..messages import refresh_token_expired, session_changed, token_refreshed
+from .age import Age
+from .around import Around
+from .record import Record, Unusable, read_record
+from .signal import Signal
+from .words import END, LOOK, OUT, Kind, Word, word
+
+
+class HostSession:
+    """The session of one host, and what that host's page has been told of it."""
+
+    def __init__(self, origin: str, around: Around) -> None:
+        self.origin = origin
+        self.around = around
+        self.age = Age(around)
+        self.order = asyncio.Lock()
+        """Held by whoever reads the record and then writes it or tells of it."""
+        self.changed = Signal()
+        """Set when there may be something new in the record."""
+        self.last_error: BusError | Rejected | None = None
+        """Of the last refresh in this frame, if that failed."""
+        self._target: int | None = None  # the message whose port or window gets pushes
+        self._target_is_port = False
+        self._met = False  # whether the host knows whose session it is, or that there is none
+        self._known: str | None = None  # that session's generation
+        self._told: tuple[str, int] | None = None  # the last pair of tokens that this tab got
+        self._last: Record | None = None  # that session, as the host heard of it last
+        self._expired = False  # whether that one ended, or is ending, but not by a sign-out
+
+    # -- the record --------------------------------------------------------------------------------
+
+    async def look(self, *, active: bool = False, met: bool = False) -> Record | None:
+        """Read the record, end what is over, and tell the host what is new.
+
+        `active`: a request was accepted, which counts only if nothing was over by then. `met`: the
+        host gets the record as an answer.
+        """
+        async with self.order:
+            while True:
+                text, record = await self.read()
+                if record and active and self.age.worth_noting(record):
+                    active = not await self.swap(text, record.but(active=self.age.ms()))
+                    continue
+                self.tell(record)
+                if met:
+                    self.met(record)
+                return record
+
+    async def read(self) -> tuple[str | None, Record | None]:
+        """Return what is stored, and the session in it; what is none, or is over, is deleted.
+
+        Only for who holds `order`.
+        """
+        while True:
+            text = await self.around.shelf.read(self.origin)
+            found = self.parse(text)
+            if found is Unusable.FOREIGN:
+                await self.swap(text, None)
+                self.around.log("session: a record that is none here is deleted")
+            elif not isinstance(found, Record):
+                return text, None
+            else:
+                self.age.see(found)
+                if not self.age.over(found):
+                    return text, found
+                await self.end(text, found)
+
+    def parse(self, text: str | None) -> Record | Unusable | None:
+        """Return the session in a stored text, or why there is none. It may be over."""
+        if text is None:
+            return None
+        return read_record(text, origin=self.origin, maker=self.around.backend.maker)
+
+    async def swap(self, text: str | None, record: Record | None) -> bool:
+        """Put `record` in the place of `text`; whether that was done. Only for who holds `order`."""
+        return await self.around.shelf.swap(self.origin, text, record.text() if record else None)
+
+    async def end(self, text: str | None, record: Record) -> bool:
+        """End a session otherwise than by a sign-out; whether that was done.
+
+        Only for who holds `order`.
+        """
+        # Said before it is done: who finds the record gone knows why by then.
+        self.say(END, record.generation)
+        if not await self.swap(text, None):
+            return False
+        self._note_end(record.generation)
+        self.say(LOOK)
+        return True
+
+    # -- the host ----------------------------------------------------------------------------------
+
+    def tell(self, record: Record | None) -> None:
+        """Push what this tab has not been told, once. `record` has just been read."""
+        if self._target is None:
+            return
+        push, target = self.around.window.push, self._target
+        generation = record.generation if record else None
+        if self._met and generation != self._known:
+            # Who finds it gone may not have heard why yet, but sees what it had come to.
+            if self._expired or (self._last and self.age.over(self._last)):
+                push(target, refresh_token_expired())
+                self._known = None
+            if generation != self._known:
+                push(target, session_changed(record.user if record else None))
+        self.met(record)
+        if record is None or record.tokens is None:
+            return
+        pair = (record.generation, record.turn)
+        # What is about to be refreshed is not worth telling, unless that has failed.
+        stays = not self.age.wants(record) or (record.pause and self.age.left(record) > 0)
+        if pair != self._told and stays:
+            self._told = pair
+            push(target, token_refreshed(record.tokens))
+
+    def met(self, record: Record | None) -> None:
+        """Note that the host knows by now whose session `record` is, or that there is none."""
+        generation = record.generation if record else None
+        self._expired = self._expired and generation == self._known
+        self._met, self._known, self._last = True, generation, record
+
+    def _note_end(self, generation: str) -> None:
+        self._expired = self._expired or generation == self._known
+
+    def has(self, record: Record | None) -> None:
+        """Note that the host gets these tokens, or none, as the answer to a request of its own."""
+        self.met(record)
+        self._told = (record.generation, record.turn) if record else None
+
+    def start(self, number: int, *, port: bool) -> None:
+        """Push to where the reply to message `number` went; an earlier place is closed."""
+        before, self._target = self._target, number
+        if before is not None:
+            self.around.window.drop(before)
+            if port or self._target_is_port:
+                self._told = None  # somebody else listens from now on
+        self._target_is_port = port
+
+    def stop(self) -> None:
+        """Push nothing any more."""
+        if self._target is not None:
+            self.around.window.drop(self._target)
+            self._target = None
+            self._told = None
+
+    # -- the other tabs ----------------------------------------------------------------------------
+
+    def say(self, kind: Kind, generation: str = "") -> None:
+        """Say a word to them."""
+        self.around.channel.post(word(kind, self.origin, generation))
+
+    def heard(self, said: Word) -> None:
+        """Take a word from one of them."""
+        if said.kind == END:
+            self._note_end(said.generation)
+        if said.kind != LOOK and not self.around.shelf.lasting:
+            self.around.spawn(self._forget(said))
+        self.changed.set()
+
+    async def _forget(self, said: Word) -> None:
+        """End a session that is in memory alone, because another tab's has ended."""
+        async with self.order:
+            text, record = await self.read()
+            if record and (said.kind == OUT or said.generation == record.generation):
+                await self.swap(text, None)
+                self.tell(None)
+                if said.kind == OUT and record.tokens:
+                    self.around.spawn(self.around.revoke(record.tokens.refreshToken))
+        self.changed.set()

@@ -1,0 +1,175 @@
+"""The store with a time limit, and memory in its place where it fails."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from ..ports import Log
+from .ports import Store, StoreFailed
+
+T = TypeVar("T")
+
+LIMIT_SECONDS: Final = 2.0
+"""Whatever takes the store longer is taken for a failure."""
+TRY: Final = "try"
+"""Filed under this, for a moment, is what shows that the store keeps what is written."""
+SLICES: Final = 4
+"""The limit is kept in so many steps: when a machine wakes, one is over at once, and what has arrived
+gets in before the next."""
+
+
+class StoreHangs(StoreFailed):
+    """The storage did not answer in time."""
+
+
+class MemoryStore:
+    """A `Store` that ends with its page."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+
+    async def origins(self) -> list[str]:
+        """Return the keys of all texts."""
+        return list(self.texts)
+
+    async def read(self, origin: str) -> str | None:
+        """Return the text filed under `origin`, if any."""
+        return self.texts.get(origin)
+
+    async def swap(self, origin: str, old: str | None, new: str | None) -> bool:
+        """Put `new` in the place of `old`."""
+        if self.texts.get(origin) != old:
+            return False
+        if new is None:
+            self.texts.pop(origin, None)
+        else:
+            self.texts[origin] = new
+        return True
+
+    async def erase(self, origin: str) -> None:
+        """Delete the text filed under `origin`."""
+        self.texts.pop(origin, None)
+
+
+class Shelf:
+    """Where the records stand: in the store, or in memory once that has failed.
+
+    It never goes back: memory and store would each have a session.
+    """
+
+    def __init__(self, store: Store | None, log: Log, new_id: Callable[[], str]) -> None:
+        self._store = store
+        self._log = log
+        self._new_id = new_id
+        self._memory = MemoryStore()
+        self._opening: asyncio.Task[None] | None = None
+        self._hung = False
+        self._stale: set[str] = set()  # what is stored under these has gone on in memory
+        self.lasting = store is not None
+        """Whether records stand in the store, where other tabs find them."""
+
+    async def open(self) -> None:
+        """Find out once whether the store keeps what is written (protocol.md, "The session")."""
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._try())
+        await asyncio.wait({self._opening})
+        self._opening.result()
+
+    async def _try(self) -> None:
+        if self._store is None:
+            return
+        text = self._new_id()
+        try:
+            wrote = await _limited(self._store.swap(TRY, None, text))
+            # Where another tab is trying it at this moment, what that one wrote shows it as well.
+            kept = not wrote or await _limited(self._store.read(TRY)) == text
+            await _limited(self._store.swap(TRY, text, None))
+        except StoreFailed as error:
+            self._hung = isinstance(error, StoreHangs)
+            self._fall("fails")
+        else:
+            if not kept:
+                self._fall("does not keep what is written")
+
+    async def origins(self) -> list[str]:
+        """Return the keys of all texts."""
+        keys = await self._do(lambda store: store.origins())
+        return [key for key in keys if key != TRY]
+
+    async def read(self, origin: str) -> str | None:
+        """Return the text filed under `origin`, if any."""
+        text = await self._do(lambda store: store.read(origin))
+        await self._copy(origin, text)
+        return text
+
+    async def swap(self, origin: str, old: str | None, new: str | None) -> bool:
+        """Put `new` in the place of `old`; whether that was done.
+
+        Where the store cannot do it, memory does, and the stored text is deleted if it can be: what
+        it holds is not to be used again.
+        """
+        done = await self._do(lambda store: store.swap(origin, old, new))
+        if done:
+            await self._copy(origin, new)
+        if self._store is not None and origin in self._stale:
+            self._stale.discard(origin)
+            await self._delete(self._store, origin)
+        return done
+
+    async def erase(self, origin: str) -> None:
+        """Delete the text filed under `origin`, everywhere.
+
+        Raises `StoreFailed` where a stored one may be left.
+        """
+        await self.open()
+        await self._memory.erase(origin)
+        if self._store is None:
+            return
+        try:
+            await _limited(self._store.erase(origin))
+        except StoreFailed:
+            if self.lasting or self._hung:
+                raise
+
+    def leave(self) -> None:
+        """Turn to memory, and leave alone what is stored."""
+        self.lasting = False
+        self._memory = MemoryStore()
+
+    async def _delete(self, store: Store, origin: str) -> None:
+        try:
+            await _limited(store.erase(origin))
+        except StoreFailed:
+            self._log("session: what is stored cannot be deleted")
+
+    async def _do(self, work: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
+        await self.open()
+        if self._store is not None and self.lasting:
+            try:
+                return await _limited(work(self._store))
+            except StoreFailed as error:
+                self._hung = isinstance(error, StoreHangs)
+                self._fall("fails")
+        return await work(self._memory)
+
+    async def _copy(self, origin: str, text: str | None) -> None:
+        """Keep the last text in memory, which goes on with it if the store fails."""
+        if self.lasting:
+            await self._memory.swap(origin, await self._memory.read(origin), text)
+
+    def _fall(self, why: str) -> None:
+        self.lasting = False
+        self._stale = set(self._memory.texts)
+        self._log(f"session: kept in memory, the browser's storage {why}")
+
+
+async def _limited(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.ensure_future(work)
+    try:
+        for _ in range(SLICES):
+            done, _ = await asyncio.wait({task}, timeout=LIMIT_SECONDS / SLICES)
+            if done:
+                return task.result()
+        raise StoreHangs
+    finally:
+        task.cancel()

@@ -1,0 +1,133 @@
+"""Signing in, which makes a session, and signing out, which ends it in all tabs."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from ..errors import BusError
+from ..messages import Answer, SignedIn
+from .age import DAY_MS
+from .host import HostSession
+from .record import Record, Unusable
+from .words import LOOK, OUT
+
+_Filed = tuple[str | None, Record]
+
+
+class Signing:
+    """The sign-ins and sign-outs of one host in one frame."""
+
+    def __init__(self, host: HostSession) -> None:
+        self._host = host
+        self._around = host.around
+        self._outs = 0  # a sign-in that began before the last of them makes no session
+        self._sign_ins: set[asyncio.Task[Answer]] = set()
+
+    async def sign_in(self, signing: Coroutine[Any, Any, Answer]) -> Answer:
+        """Return what a sign-in answers, once it has made a session.
+
+        Raises what the sign-in raises, or BusError CANCELLED where a sign-out came between.
+        """
+        began = self._outs
+        task = asyncio.ensure_future(signing)
+        self._sign_ins.add(task)
+        try:
+            await asyncio.wait({task})
+            if began != self._outs:
+                if not task.cancelled() and task.exception() is None:
+                    self._revoke(task.result())
+                raise _called_off()
+            answer = task.result()
+            # It is done whole in any case: cancelled meanwhile, it is undone.
+            filing = self._around.spawn(self._file(answer, began))
+            try:
+                await asyncio.wait({filing})
+            except asyncio.CancelledError:
+                self._around.spawn(self._unfile(filing))
+                raise
+            if filing.result() is None:
+                self._revoke(answer)
+                raise _called_off()
+            return answer
+        finally:
+            self._sign_ins.discard(task)
+            task.cancel()
+
+    async def _file(self, answer: Answer, began: int) -> _Filed | None:
+        """Make the session; return what it replaced, and it. None: a sign-out came between."""
+        host, record = self._host, self._record(answer)
+        async with host.order:
+            while began == self._outs:
+                text = await self._around.shelf.read(host.origin)
+                if host.parse(text) is Unusable.NEWER:
+                    self._around.shelf.leave()  # a newer bus goes on with it
+                elif await host.swap(text, record):
+                    break
+            # Where a sign-out came between, it waits for its turn, and erases what was written.
+            if began != self._outs:
+                return None
+            host.age.see(record)
+            host.has(record)
+            host.last_error = None
+        host.say(LOOK)
+        host.changed.set()
+        return text, record
+
+    def _record(self, answer: Answer) -> Record:
+        signed_in = answer.payload
+        assert isinstance(signed_in, SignedIn)  # noqa: S101 - that is what sign-ins answer
+        now = self._host.age.ms()
+        record = Record(
+            origin=self._host.origin,
+            generation=self._around.new_id(),
+            maker=self._around.backend.maker,
+            signed_in=now,
+            expires=now + round(self._around.settings.max_age_days * DAY_MS),
+            active=now,
+            credentials=signed_in.credentials,
+            user=signed_in.currentUser,
+            company=signed_in.company,
+            arrival=now,
+            life=0,
+            asked=now,
+        )
+        tokens = record.tokens
+        return record.but(**self._host.age.times(tokens.idToken, now)) if tokens else record
+
+    async def _unfile(self, filing: "asyncio.Task[_Filed | None]") -> None:
+        """Take back a session whose sign-in was given up while it was being written."""
+        await asyncio.wait({filing})
+        if (filed := filing.result()) is None:
+            return
+        host, (text, record) = self._host, filed
+        async with host.order:
+            await self._around.shelf.swap(host.origin, record.text(), text)
+            host.has(None if text is None else (await host.read())[1])
+        host.say(LOOK)
+        host.changed.set()
+
+    async def sign_out(self) -> str:
+        """Erase the session, here and in all tabs; sign-ins in flight are called off.
+
+        Returns the refresh token that is to be revoked, or "". Raises `StoreFailed`.
+        """
+        host = self._host
+        self._outs += 1
+        for task in self._sign_ins:
+            task.cancel()
+        async with host.order:
+            found = host.parse(await self._around.shelf.read(host.origin))
+            await self._around.shelf.erase(host.origin)
+            host.has(None)
+            host.last_error = None
+        host.say(OUT)
+        host.changed.set()
+        return found.tokens.refreshToken if isinstance(found, Record) and found.tokens else ""
+
+    def _revoke(self, answer: Answer) -> None:
+        if tokens := self._record(answer).tokens:
+            self._around.spawn(self._around.revoke(tokens.refreshToken))
+
+
+def _called_off() -> BusError:
+    return BusError("CANCELLED", "The user signed out meanwhile.")

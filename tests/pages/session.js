@@ -1,0 +1,36 @@
+// What the tests of sessions call in a host page, and in a tab that it has opened.
+import "/pages/host.js";
+
+// Each request comes with a port; resolves to the reply.
+window.request = (type, payload = {}) => rawBus.overPort({ type, payload });
+
+// What was pushed to the ports of INIT, the latest last.
+window.pushed = [];
+let look = () => {};
+
+window.init = () =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => {
+      if (data.type.startsWith("BUS.INIT_")) resolve(data);
+      else pushed.push(data);
+      look();
+    };
+    rawBus.post({ type: "BUS.INIT", payload: { services: ["AUTH"] } }, [port2]);
+  });
+
+// Resolves to what was pushed once it is so many, and forgets it.
+window.pushes = (count) =>
+  new Promise((resolve) => {
+    look = () => {
+      if (pushed.length >= count) resolve(pushed.splice(0));
+    };
+    look();
+  });
+
+// Opens a page in a new tab, with a bus in it.
+window.openTab = async (page, src) => {
+  window.other = open(page);
+  while (!other.init) await new Promise((resolve) => setTimeout(resolve, 20));
+  await other.raw(src).ready;
+};

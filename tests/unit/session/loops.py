@@ -1,0 +1,116 @@
+"""Time that only the world moves, and a loop of its own for each tab: one that is frozen stands still."""
+
+import asyncio
+import heapq
+import logging
+from itertools import count
+
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+
+class TabLoop(asyncio.BaseEventLoop):
+    """An event loop that runs one step when it is told to, by a clock that is not its own."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self._clock = clock
+        self._selector = self
+
+    def select(self, timeout):
+        return []
+
+    def _process_events(self, events):
+        pass
+
+    def _write_to_self(self):
+        pass
+
+    def time(self):
+        return self._clock.time
+
+    @property
+    def next_timer(self):
+        """When the next timer is due, or None."""
+        while self._scheduled and self._scheduled[0]._cancelled:
+            self._timer_cancelled_count -= 1
+            heapq.heappop(self._scheduled)._scheduled = False
+        return self._scheduled[0].when() if self._scheduled else None
+
+    @property
+    def can_run(self):
+        return bool(self._ready) or (
+            (timer := self.next_timer) is not None and timer <= self._clock.time
+        )
+
+    def step(self):
+        """Run whatever is ready, once."""
+        asyncio._set_running_loop(self)
+        try:
+            self._run_once()
+        finally:
+            asyncio._set_running_loop(None)
+
+    def run(self, coroutine):
+        """Start a task in this loop, from outside."""
+        asyncio._set_running_loop(self)
+        try:
+            return self.create_task(coroutine)
+        finally:
+            asyncio._set_running_loop(None)
+
+    def drain(self):
+        """Cancel everything, and let it end."""
+        for task in asyncio.all_tasks(self):
+            task.cancel()
+        while asyncio.all_tasks(self):
+            self.step()
+        while self._ready:
+            self.step()
+        self.close()
+
+
+class Clock:
+    """The time of the world in seconds, and what is to happen in it."""
+
+    def __init__(self):
+        self.time = 0.0
+        self.loops = []
+        """Those that run; a frozen tab's is not among them."""
+        self.halted = False
+        """Set by an event: time stops right after it, before any loop runs."""
+        self._events = []
+        self._numbers = count()
+
+    def at(self, seconds, event):
+        """Let something happen so many seconds from now."""
+        heapq.heappush(self._events, (self.time + seconds, next(self._numbers), event))
+
+    def run(self, seconds=0.0, until=None):
+        """Let time go by: so long, or until something holds. Returns whether it does."""
+        end = self.time + seconds
+        while True:
+            self._run_ready()
+            if until is not None and until():
+                return True
+            times = [timer for loop in self.loops if (timer := loop.next_timer) is not None]
+            if self._events:
+                times.append(self._events[0][0])
+            next_time = min(times, default=end)
+            if next_time > end:
+                self.time = end
+                return until is None
+            if next_time == end and not times:
+                self.time = end
+                return until is None
+            self.time = max(self.time, next_time)
+            while self._events and self._events[0][0] <= self.time:
+                heapq.heappop(self._events)[2]()
+            if self.halted:
+                self.halted = False
+                return False
+
+    def _run_ready(self):
+        while ready := [loop for loop in self.loops if loop.can_run]:
+            for loop in ready:
+                if loop in self.loops:
+                    loop.step()

@@ -23,7 +23,9 @@ window.init = () =>
 window.pushes = (count) =>
   new Promise((resolve) => {
     look = () => {
-      if (pushed.length >= count) resolve(pushed.splice(0));
+      if (pushed.length < count) return;
+      look = () => {};
+      resolve(pushed.splice(0));
     };
     look();
   });

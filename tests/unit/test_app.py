@@ -418,7 +418,7 @@ async def test_what_a_handler_says_after_it_was_given_up_is_not_heard(
     """One that ends as it likes: with an answer, an error, or a defect, which is reported."""
     ends = iter([BusError("ID_TOKEN_INVALID", "Too late."), KeyError("MARK")])
 
-    async def stubborn(_request: Sso) -> None:
+    async def stubborn(_request: Sso, _inbound: Any) -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:

@@ -10,6 +10,7 @@ from bus.errors import CODES
 from bus.messages import FROM_BUS, SERVED
 from bus.settings import JsonSso, Settings
 from bus.settings.oidc import OidcSso
+from bus.settings.session import PasswordSettings, SessionSettings
 from host.tools.paths import ROOT
 
 PROTOCOL = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
@@ -49,7 +50,8 @@ def settings_rows(text: str) -> list[tuple[str, str]]:
 
 
 def test_the_settings_table_has_every_setting_with_its_default() -> None:
-    fields = {name: field for name, field in Settings.model_fields.items() if name != "sso"}
+    tables = ("sso", "session", "password")
+    fields = {name: field for name, field in Settings.model_fields.items() if name not in tables}
     fields |= {f"sso.{name}": field for name, field in JsonSso.model_fields.items()}
     found = settings_rows(section("Settings"))
     assert [name for name, _ in found] == list(fields)
@@ -57,6 +59,16 @@ def test_the_settings_table_has_every_setting_with_its_default() -> None:
         field = fields[name]
         expected = "required" if field.is_required() else str(field.default)
         assert default.strip('`"') == expected
+
+
+def test_the_settings_of_a_session_are_listed() -> None:
+    rows_ = re.findall(
+        r"^\| `(session|password)\.([^`]+)` \|", section("The session"), re.MULTILINE
+    )
+    assert rows_ == [
+        *(("session", name) for name in SessionSettings.model_fields),
+        *(("password", name) for name in PasswordSettings.model_fields),
+    ]
 
 
 def test_the_table_for_openid_connect_has_every_setting_with_its_default() -> None:

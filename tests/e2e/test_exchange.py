@@ -25,7 +25,7 @@ def test_signs_in_a_legacy_user(embedded: Tab, world: World) -> None:
     [
         "https://app.example.com",
         "https://app.example.com/a%2Fb/../c?x=%E4%B8%AD&y=a+b#".rstrip("#"),
-        "HTTPS://App.Example.com:443/Über?q=\u4e2d",
+        "HTTPS://app.example.com:443/%C3%9Cber/../x?q=%e4%b8%ad",
         "http://localhost:8000/login?state=1",
         "http://127.0.0.1/x",
         "http://[::1]:9/x",

@@ -2,7 +2,7 @@
 // {"rotate": true} replaces all keys; {"advance": seconds} moves its clock, 0 sets it right again.
 import { createInterface } from "node:readline";
 
-import { serve } from "../../host/demo/oidc_provider.mjs";
+import { serve } from "../../../host/demo/oidc_provider.mjs";
 
 const clock = Date.now;
 let ahead = 0;

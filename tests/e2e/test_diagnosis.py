@@ -339,7 +339,7 @@ def test_python_that_cannot_start_fails_ready_though_nobody_asked(
 
     tab = open_tab().goto(world.page)
     tab.expect("404", "Failed to fetch", "WebAssembly", "pyodide")
-    src = world.bus("without python", change=without_python)
+    src = world.bus("without-python", change=without_python)
     got = tab.run(
         "(src) => embed({ src }).ready.catch(({ code, meta, help }) => ({ code, meta, help }))", src
     )

@@ -406,8 +406,8 @@ function aborted({ reason }) {
 
 // An invalid time limit would make a loop without a pause.
 function mustBeTime(limit) {
-  if (typeof limit !== "number" || Number.isNaN(limit))
-    throw new TypeError("timeout must be a number of milliseconds.");
+  // biome-ignore lint/suspicious/noGlobalIsNan: it is a number by then, and this file must stay small
+  if (typeof limit !== "number" || isNaN(limit)) throw new TypeError("timeout must be a number of milliseconds.");
 }
 
 // Calls back when what has arrived by now has been heard: an answer that is there wins.

@@ -67,7 +67,10 @@ const count: number = await bus.request("CRM.COUNT");
 bus.on("CRM.CHANGED", ({ id }) => console.log(id + found + count));
 
 // A function of the host's own that takes any request knows what belongs to each.
-export function ask<T extends keyof Requests>(type: T, payload: Requests[T]["payload"]): Promise<Requests[T]["result"]> {
+export function ask<T extends keyof Requests>(
+  type: T,
+  payload: Requests[T]["payload"],
+): Promise<Requests[T]["result"]> {
   return bus.request(type, payload);
 }
 

@@ -410,7 +410,8 @@ export type Report =
   | ReportAccepted
   | ReportDropped
   | ReportReplied
-  | ReportBackend;
+  | ReportBackend
+  | ReportSession;
 
 /** The gate let a request in. */
 export interface ReportAccepted {
@@ -436,8 +437,8 @@ export interface ReportBackend {
   /** When, in milliseconds since the epoch. */
   at: number;
   event: "backend";
-  /** Of the message that it is for. */
-  number: number;
+  /** Of the message that it is for, or that began what it is for; not there where none did. */
+  number?: number;
   /** The bus's count of calls. */
   call: number;
   method: "GET" | "POST";
@@ -484,6 +485,16 @@ export interface ReportReplied {
   status?: number;
   /** Of an error that is the bus's own. */
   code?: BusCode;
+}
+
+/** Sessions are kept in memory: they end with the page, and no other tab shares them. */
+export interface ReportSession {
+  /** When, in milliseconds since the epoch. */
+  at: number;
+  event: "session";
+  kept: "memory";
+  /** A sentence of the bus's own: the settings say so, or what the browser's storage does. */
+  reason: string;
 }
 
 /** `BUS.DEBUG`: what a debug build decides and does. Facts alone: no code, no token, no payload. */

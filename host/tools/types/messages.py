@@ -484,8 +484,8 @@ class ReportBackend(_Report):
     """A call to the backend begins; and again, with how it ended, when it is over."""
 
     event: Literal["backend"]
-    number: Count
-    """Of the message that it is for."""
+    number: Count = 0
+    """Of the message that it is for, or that began what it is for; not there where none did."""
     call: Count
     """The bus's count of calls."""
     method: Literal["GET", "POST"]
@@ -499,7 +499,18 @@ class ReportBackend(_Report):
     """The HTTP status, where a response was received."""
 
 
-Report = TypeAliasType("Report", ReportAccepted | ReportDropped | ReportReplied | ReportBackend)
+class ReportSession(_Report):
+    """Sessions are kept in memory: they end with the page, and no other tab shares them."""
+
+    event: Literal["session"]
+    kept: Literal["memory"]
+    reason: str
+    """A sentence of the bus's own: the settings say so, or what the browser's storage does."""
+
+
+Report = TypeAliasType(
+    "Report", ReportAccepted | ReportDropped | ReportReplied | ReportBackend | ReportSession
+)
 
 
 class Debug(_Wire):

@@ -321,6 +321,8 @@ class Tab:
         self.locks = TabLocks(self)
         self.channel = TabChannel(self)
         self.lines = []
+        self.in_memory = []
+        """Why a debug build says that sessions are kept in memory."""
         self.reports = []
         self._numbers = count(1)
         self._ids = count(1)
@@ -339,7 +341,12 @@ class Tab:
             around = Around(
                 settings=table.session,
                 timeout_seconds=timeout,
-                shelf=Shelf(None if memory else self.store, self.lines.append, self.new_id),
+                shelf=Shelf(
+                    None if memory else self.store,
+                    self.lines.append,
+                    self.new_id,
+                    tell=self.in_memory.append,
+                ),
                 locks=self.locks,
                 channel=self.channel,
                 window=self.window,

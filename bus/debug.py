@@ -48,6 +48,10 @@ class Debug:
 
         return told
 
+    def kept(self, where: str) -> None:
+        """Tell the host where its session is kept: "partition" or "memory"."""
+        self.tell(json.dumps({"event": "session", "kept": where}))
+
     def report(self, event: str, **facts: object) -> None:
         """Tell the host."""
         self.tell(json.dumps({"event": event, "number": current.get(), **facts}))

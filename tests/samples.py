@@ -303,6 +303,7 @@ _DEBUG = Samples(
         _with(_BACKEND, method="POST", ms=0, outcome="answered", status=200),
         *(_with(_BACKEND, ms=9, outcome=outcome) for outcome in ("failed", "aborted")),
         _with(_BACKEND, more=[1]),
+        *(_report("session", kept=kept) for kept in ("partition", "memory")),
     ),
     refused=_texts(
         {"type": "BUS.DEBUG"},

@@ -57,10 +57,18 @@ class Shelf:
     It never goes back: memory and store would each have a session.
     """
 
-    def __init__(self, store: Store | None, log: Log, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        store: Store | None,
+        log: Log,
+        new_id: Callable[[], str],
+        told: Callable[[str], None] | None = None,
+    ) -> None:
+        """`told` gets "partition" or "memory", each time that is settled."""
         self._store = store
         self._log = log
         self._new_id = new_id
+        self._told = told
         self._memory = MemoryStore()
         self._opening: asyncio.Task[None] | None = None
         self._hung = False
@@ -77,6 +85,7 @@ class Shelf:
 
     async def _try(self) -> None:
         if self._store is None:
+            self._tell()
             return
         text = self._new_id()
         try:
@@ -88,7 +97,9 @@ class Shelf:
             self._hung = isinstance(error, StoreHangs)
             self._fall("fails")
         else:
-            if not kept:
+            if kept:
+                self._tell()
+            else:
                 self._fall("does not keep what is written")
 
     async def origins(self) -> list[str]:
@@ -135,6 +146,7 @@ class Shelf:
         """Turn to memory, and leave alone what is stored."""
         self.lasting = False
         self._memory = MemoryStore()
+        self._tell()
 
     async def _delete(self, store: Store, origin: str) -> None:
         try:
@@ -161,6 +173,11 @@ class Shelf:
         self.lasting = False
         self._stale = set(self._memory.texts)
         self._log(f"session: kept in memory, the browser's storage {why}")
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._told is not None:
+            self._told("partition" if self.lasting else "memory")
 
 
 async def _limited(work: Coroutine[Any, Any, T]) -> T:

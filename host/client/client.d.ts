@@ -154,7 +154,8 @@ export type Report =
   | ReportAccepted
   | ReportDropped
   | ReportReplied
-  | ReportBackend;
+  | ReportBackend
+  | ReportSession;
 
 /** The gate let a request in. */
 export interface ReportAccepted {
@@ -228,6 +229,15 @@ export interface ReportReplied {
   status?: number;
   /** Of an error that is the bus's own. */
   code?: BusCode;
+}
+
+/** It is settled where the session of this tab is kept; again if that changes. */
+export interface ReportSession {
+  /** When, in milliseconds since the epoch. */
+  at: number;
+  event: "session";
+  /** In the browser's partition for this bus under the host's site, or in memory, until the page ends. */
+  kept: "partition" | "memory";
 }
 
 /** `BUS.DEBUG`: what a debug build decides and does. Facts alone: no code, no token, no payload. */

@@ -119,6 +119,13 @@ async def test_a_call_that_is_given_up() -> None:
     assert told.reports[1:] == [CALL | {"ms": 0, "outcome": "aborted"}]
 
 
+@pytest.mark.parametrize("where", ["partition", "memory"])
+async def test_where_the_session_is_kept_is_told(where: str) -> None:
+    told = Told()
+    told.debug.kept(where)
+    assert told.reports == [{"event": "session", "kept": where}]
+
+
 async def test_the_whole_bus_tells_no_value() -> None:
     """The bus as the debug build wires it: every text it is given or gets holds a mark."""
     told = Told((200, SIGNED_IN))

@@ -273,7 +273,17 @@ class ReportBackend(_Report):
     """The HTTP status, where a response was received."""
 
 
-Report = TypeAliasType("Report", ReportAccepted | ReportDropped | ReportReplied | ReportBackend)
+class ReportSession(_Report):
+    """It is settled where the session of this tab is kept; again if that changes."""
+
+    event: Literal["session"]
+    kept: Literal["partition", "memory"]
+    """In the browser's partition for this bus under the host's site, or in memory, until the page ends."""
+
+
+Report = TypeAliasType(
+    "Report", ReportAccepted | ReportDropped | ReportReplied | ReportBackend | ReportSession
+)
 
 
 class Debug(_Wire):

@@ -137,6 +137,7 @@ def test_where_storage_cannot_be_had_memory_serves(sim, fault):
     assert tab.pushed() == ["TOKEN_REFRESHED"] * 4
     assert name_of(tab.credentials()) == "ann"
     assert [line for line in tab.lines if "kept in memory" in line]
+    assert tab.kept == ["memory"]
     assert sim.tab().register() == NOBODY
     if "store_hangs" not in fault:
         assert tab.sign_out()["type"] == "AUTH.SIGN_OUT_FULFILLED"
@@ -158,6 +159,7 @@ def test_in_memory_each_tab_has_a_session_that_ends_with_its_page(sims):
     one, two = sim.tab(), sim.tab()
     one.sign_in("ann")
     two.sign_in("bob")
+    assert one.kept == ["memory"]
     assert name_of(one.credentials()) == "ann"
     assert sim.partitions["example.com"].texts == {}
     one.close()
@@ -168,8 +170,10 @@ def test_storage_that_fails_while_a_session_is_there_leaves_it_in_memory(sim):
     tab = sim.tab()
     tab.sign_in("ann")
     tab.init()
+    assert tab.kept == ["partition"]
     tab.store.fails = {"read", "swap", "erase", "origins"}
     assert name_of(tab.credentials()) == "ann"
+    assert tab.kept == ["partition", "memory"]
     sim.run(HOURS)
     assert tab.pushed() == ["TOKEN_REFRESHED"] * 4
     assert "session: what is stored cannot be deleted" in tab.lines
@@ -215,6 +219,7 @@ def test_a_record_of_a_newer_version_is_left_alone_and_no_session(sim):
     assert texts[HOST] == before
     assert name_of(tab.sign_in("bob")) == "bob"
     assert name_of(tab.credentials()) == "bob"
+    assert tab.kept == ["partition", "memory"]
     assert texts[HOST] == before
     tab.sign_out()
     assert texts == {}

@@ -318,6 +318,7 @@ class Tab:
         self.locks = TabLocks(self)
         self.channel = TabChannel(self)
         self.lines = []
+        self.kept = []
         self.reports = []
         self._numbers = count(1)
         self._ids = count(1)
@@ -336,7 +337,12 @@ class Tab:
             around = Around(
                 settings=table.session,
                 timeout_seconds=timeout,
-                shelf=Shelf(None if memory else self.store, self.lines.append, self.new_id),
+                shelf=Shelf(
+                    None if memory else self.store,
+                    self.lines.append,
+                    self.new_id,
+                    self.kept.append,
+                ),
                 locks=self.locks,
                 channel=self.channel,
                 window=self.window,

@@ -94,11 +94,7 @@ def start() -> None:
 
 
 def _around(
-    settings: Settings,
-    early: Any,
-    window: "EarlyWindow",
-    refreshes: Fetch,
-    debug: Debug | None,
+    settings: Settings, early: Any, window: "EarlyWindow", refreshes: Fetch, debug: Debug | None
 ) -> Around | None:
     """Return what stands around the sessions; None without `[bus.session]`.
 
@@ -107,7 +103,7 @@ def _around(
     if not settings.session:
         return None
     store = BrowserStore(early) if settings.session.persist == "partition" else None
-    tell = debug.in_memory if debug else lambda _: None
+    tell = debug.session if debug else lambda _: None
     return Around(
         settings=settings.session,
         timeout_seconds=settings.request_timeout_seconds,

@@ -54,7 +54,8 @@ class MemoryStore:
 class Shelf:
     """Where the records stand: in the store, or in memory once that has failed.
 
-    It never goes back: memory and store would each have a session. `tell` gets the reason, once.
+    It never goes back: memory and store would each have a session. `tell` gets the
+    reason, or "" once the store has kept what was written.
     """
 
     def __init__(
@@ -96,7 +97,9 @@ class Shelf:
         except StoreFailed as error:
             self._failed(error)
         else:
-            if not kept:
+            if kept:
+                self._tell("")
+            else:
                 self._fall("the browser's storage does not keep what is written")
 
     async def origins(self) -> list[str]:

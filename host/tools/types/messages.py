@@ -500,12 +500,14 @@ class ReportBackend(_Report):
 
 
 class ReportSession(_Report):
-    """Sessions are kept in memory: they end with the page, and no other tab shares them."""
+    """Where sessions are kept is settled; again if that changes."""
 
     event: Literal["session"]
-    kept: Literal["memory"]
-    reason: str
-    """A sentence of the bus's own: the settings say so, or what the browser's storage does."""
+    kept: Literal["partition", "memory"]
+    """In the browser's partition for this bus under the host's site. Or in memory: then a session
+    ends with its page, and no other tab shares it."""
+    reason: str = ""
+    """Why in memory, as a sentence: the settings say so, or what the browser's storage does."""
 
 
 Report = TypeAliasType(

@@ -321,8 +321,8 @@ class Tab:
         self.locks = TabLocks(self)
         self.channel = TabChannel(self)
         self.lines = []
-        self.in_memory = []
-        """Why a debug build says that sessions are kept in memory."""
+        self.kept = []
+        """What a debug build says of where sessions are kept: "" in the partition, else why not."""
         self.reports = []
         self._numbers = count(1)
         self._ids = count(1)
@@ -345,7 +345,7 @@ class Tab:
                     None if memory else self.store,
                     self.lines.append,
                     self.new_id,
-                    tell=self.in_memory.append,
+                    tell=self.kept.append,
                 ),
                 locks=self.locks,
                 channel=self.channel,

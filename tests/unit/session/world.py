@@ -350,7 +350,9 @@ class Tab:
                 locks=self.locks,
                 channel=self.channel,
                 window=self.window,
-                backend=backend_for(table, fetch=fetch, now=world.now),
+                backend=backend_for(
+                    table, fetch=fetch, verify=None, now=world.now, log=self.lines.append
+                ),
                 now=world.now,
                 monotonic=self.loop.time,
                 jitter=self.rng.random,

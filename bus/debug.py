@@ -49,8 +49,15 @@ class Debug:
         return told
 
     def report(self, event: str, **facts: object) -> None:
-        """Tell the host."""
-        self.tell(json.dumps({"event": event, "number": current.get(), **facts}))
+        """Tell the host; where it belongs to a message, with that one's number."""
+        number = current.get()
+        numbered = {} if number is None else {"number": number}
+        self.tell(json.dumps({"event": event, **numbered, **facts}))
+
+    def in_memory(self, reason: str) -> None:
+        """Tell the host that the session ends with its page, and why (`bus.session.shelf.Shelf`)."""
+        # Of no message: that it is so was found out when one came along, and holds for all.
+        self.tell(json.dumps({"event": "session", "kept": "memory", "reason": reason}))
 
 
 class _Told:

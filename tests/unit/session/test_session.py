@@ -122,24 +122,27 @@ def test_nothing_else_is_stored(sim: Sim) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "why"),
     [
-        {"store_fails": {"origins", "read", "swap", "erase"}},
-        {"store_fails": {"swap"}},
-        {"store_fails": {"read"}},
-        {"store_hangs": True},
-        {"store_forgets": True},
+        ({"store_fails": {"origins", "read", "swap", "erase"}}, "fails"),
+        ({"store_fails": {"swap"}}, "fails"),
+        ({"store_fails": {"read"}}, "fails"),
+        ({"store_hangs": True}, "does not answer"),
+        ({"store_forgets": True}, "does not keep what is written"),
     ],
     ids=str,
 )
-def test_where_storage_cannot_be_had_memory_serves(sim: Sim, fault: dict[str, Any]) -> None:
+def test_where_storage_cannot_be_had_memory_serves(
+    sim: Sim, fault: dict[str, Any], why: str
+) -> None:
     tab = sim.tab(**fault)
     tab.init()
     assert name_of(tab.sign_in("ann")) == "ann"
     sim.run(HOURS)
     assert tab.pushed() == ["TOKEN_REFRESHED"] * 4
     assert name_of(tab.credentials()) == "ann"
-    assert [line for line in tab.lines if "kept in memory" in line]
+    assert tab.in_memory == [f"the browser's storage {why}"]
+    assert f"session: kept in memory, {tab.in_memory[0]}" in tab.lines
     assert sim.tab().register() == NOBODY
     if "store_hangs" not in fault:
         assert tab.sign_out()["type"] == "AUTH.SIGN_OUT_FULFILLED"
@@ -162,6 +165,7 @@ def test_in_memory_each_tab_has_a_session_that_ends_with_its_page(sims: Sims) ->
     one.sign_in("ann")
     two.sign_in("bob")
     assert name_of(one.credentials()) == "ann"
+    assert one.in_memory == ["the settings say so"]
     assert sim.partitions["example.com"].texts == {}
     one.close()
     assert sim.tab().register() == NOBODY
@@ -171,9 +175,11 @@ def test_storage_that_fails_while_a_session_is_there_leaves_it_in_memory(sim: Si
     tab = sim.tab()
     tab.sign_in("ann")
     tab.init()
+    assert tab.in_memory == []
     tab.store.fails = {"read", "swap", "erase", "origins"}
     assert name_of(tab.credentials()) == "ann"
     sim.run(HOURS)
+    assert tab.in_memory == ["the browser's storage fails"]
     assert tab.pushed() == ["TOKEN_REFRESHED"] * 4
     assert "session: what is stored cannot be deleted" in tab.lines
 
@@ -216,7 +222,9 @@ def test_a_record_of_a_newer_version_is_left_alone_and_no_session(sim: Sim) -> N
     assert code_of(tab.credentials()) == "NO_SESSION"
     sim.run(HOURS)
     assert texts[HOST] == before
+    assert tab.in_memory == []
     assert name_of(tab.sign_in("bob")) == "bob"
+    assert tab.in_memory == ["a newer version of the bus has stored a session"]
     assert name_of(tab.credentials()) == "bob"
     assert texts[HOST] == before
     tab.sign_out()

@@ -24,6 +24,7 @@ from bus.settings import JsonSso, Settings
 from tests.unit.session.loops import Clock, TabLoop
 from tests.unit.session.server import API, EPOCH, Answered, Server
 from tests.unit.session.tokens import Message
+from tests.wire import assert_from_bus
 
 HOST = "https://app.example.com"
 OTHER_HOST = "https://admin.example.com"
@@ -71,7 +72,7 @@ class Reply:
 
 
 class TabWindow:
-    """Keeps what was posted. One that is gone takes nothing."""
+    """Keeps what was posted, which must be of its model. One that is gone takes nothing."""
 
     def __init__(self, tab: "Tab") -> None:
         self.tab = tab
@@ -83,6 +84,7 @@ class TabWindow:
     def post(self, number: int, text: str) -> None:
         if not self.tab.gone:
             assert number not in self.replies
+            assert_from_bus(text)
             self.replies[number] = json.loads(text)
 
     def drop(self, number: int, reason: str = "") -> None:
@@ -95,6 +97,7 @@ class TabWindow:
 
     def push(self, number: int, text: str) -> None:
         if not self.tab.gone and number in self.kept:
+            assert_from_bus(text)
             self.pushes.append((number, json.loads(text)))
 
 
@@ -331,6 +334,8 @@ class Tab:
         self.locks = TabLocks(self)
         self.channel = TabChannel(self)
         self.lines: list[str] = []
+        self.in_memory: list[str] = []
+        """Why a debug build says that sessions are kept in memory."""
         self.reports: list[Exception] = []
         self._numbers = count(1)
         self._ids = count(1)
@@ -351,7 +356,12 @@ class Tab:
             around = Around(
                 settings=table.session,
                 timeout_seconds=timeout,
-                shelf=Shelf(None if memory else self.store, self.lines.append, self.new_id),
+                shelf=Shelf(
+                    None if memory else self.store,
+                    self.lines.append,
+                    self.new_id,
+                    tell=self.in_memory.append,
+                ),
                 locks=self.locks,
                 channel=self.channel,
                 window=self.window,

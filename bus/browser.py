@@ -102,17 +102,16 @@ def _around(
     """
     if not settings.session:
         return None
-    lasting = settings.session.persist == "partition"
+    store = BrowserStore(early) if settings.session.persist == "partition" else None
+    tell = debug.session if debug else lambda _: None
     return Around(
         settings=settings.session,
         timeout_seconds=settings.request_timeout_seconds,
-        shelf=Shelf(
-            BrowserStore(early) if lasting else None, _log, _new_id, debug.kept if debug else None
-        ),
+        shelf=Shelf(store, _log, _new_id, tell=tell),
         locks=BrowserLocks(early),
         channel=BrowserChannel(early),
         window=window,
-        backend=backend_for(settings, fetch=refreshes, now=time.time),
+        backend=backend_for(settings, fetch=refreshes, verify=verify, now=time.time, log=log),
         now=time.time,
         monotonic=time.monotonic,
         jitter=_jitter,

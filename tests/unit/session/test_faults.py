@@ -865,6 +865,16 @@ def test_a_second_session_after_a_refusal(sim):
     assert tab.ask("AUTH.SSO", SSO)["type"] == "AUTH.SSO_FULFILLED"
 
 
+def test_the_end_of_a_session_is_told_once_also_where_another_tab_begins_the_next(sim):
+    tab, other = signed_in(sim, 2)
+    sim.server.families[0].over = "theft"
+    sim.run(LATE)
+    assert tab.pushed() == other.pushed() == ["REFRESH_TOKEN_EXPIRED"]
+    tab.sign_in("eve")
+    sim.run(1)
+    assert other.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]
+
+
 def test_an_end_and_a_new_session_while_this_tab_was_frozen(sim):
     tab, other = signed_in(sim, 2)
     sim.server.families[0].over = "theft"

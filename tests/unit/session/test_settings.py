@@ -19,7 +19,8 @@ PLAIN = {
     "allowed_origins": ["https://app.example.com"],
     "sso": {"exchange_url": "https://api.example.com/exchange"},
 }
-OIDC = PLAIN | {"sso": {"provider": "oidc", "issuer": "https://idp.example.com", "client_id": "x"}}
+OIDC_SSO = {"provider": "oidc", "issuer": "https://idp.example.com", "client_id": "x"}
+OIDC = PLAIN | {"sso": OIDC_SSO}
 REFRESH = {"refresh_url": "https://refresh.example.com/"}
 
 
@@ -37,6 +38,7 @@ def test_what_holds_where_nothing_is_said():
         "refresh_margin_seconds": 90,
         "max_age_days": 90,
         "idle_minutes": 0,
+        "post_logout_redirect_uri": None,
     }
 
 
@@ -67,7 +69,24 @@ def test_ranges(name, low, high):
             {"password": {"sign_in_url": "https://a.example/"}},
             "bus.password: is for provider",
         ),
-        (OIDC, {"session": {}}, "bus.session: is for provider = 'json' alone so far"),
+        (
+            PLAIN,
+            {"session": REFRESH | {"post_logout_redirect_uri": "https://a.example/"}},
+            "bus.session.post_logout_redirect_uri: has no use here",
+        ),
+        (
+            OIDC,
+            {"session": {"post_logout_redirect_uri": "https://a.example/#x"}},
+            "bus.session.post_logout_redirect_uri: ",
+        ),
+        *(
+            (
+                PLAIN | {"sso": OIDC_SSO | {name: "https://idp.example.com/x"}},
+                {},
+                f"bus.sso.{name}: has no use without [bus.session]",
+            )
+            for name in ("revocation_endpoint", "end_session_endpoint")
+        ),
         (PLAIN, {"password": {}}, "bus.password.sign_in_url: is missing"),
         (PLAIN, {"session": REFRESH | {"persist": "cookie"}}, "bus.session.persist: "),
         (PLAIN, {"session": {"refresh_url": "http://a.example/"}}, "bus.session.refresh_url: "),
@@ -80,6 +99,18 @@ def test_each_problem_names_the_key(table, more, problem):
         made(table, **more)
     [line] = settings_problems(caught.value)
     assert line.startswith(problem)
+
+
+def test_a_session_with_a_provider_needs_no_address():
+    assert made(OIDC, session={}).session.refresh_url is None
+    back = "https://app.example.com/" + "x" * 2024
+    settings = made(OIDC, session={"post_logout_redirect_uri": back})
+    assert settings.session.post_logout_redirect_uri == back
+    assert settings.origins == ("https://idp.example.com",)
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+    for wrong in (back + "x", "https://\u00e4.example/", "/bye", "http://app.example.com/"):
+        with pytest.raises(ValidationError, match="post_logout_redirect_uri"):
+            made(OIDC, session={"post_logout_redirect_uri": wrong})
 
 
 def test_the_bus_may_fetch_from_each_of_them_once():
@@ -131,7 +162,7 @@ def test_what_the_page_holds_is_read_back_as_it_was():
 
 def test_no_backend_without_a_session():
     with pytest.raises(ValueError, match="no session"):
-        backend_for(made(), fetch=None, now=None)
+        backend_for(made(), fetch=None, verify=None, now=None, log=None)
 
 
 def test_the_guide_has_every_setting_with_its_default():

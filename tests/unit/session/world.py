@@ -19,6 +19,7 @@ from bus.session.shelf import Shelf
 from bus.settings import Settings
 from tests.unit.session.loops import Clock, TabLoop
 from tests.unit.session.server import API, EPOCH, Server
+from tests.wire import assert_from_bus
 
 HOST = "https://app.example.com"
 OTHER_HOST = "https://admin.example.com"
@@ -60,7 +61,7 @@ class Reply:
 
 
 class TabWindow:
-    """Keeps what was posted. One that is gone takes nothing."""
+    """Keeps what was posted, which must be of its model. One that is gone takes nothing."""
 
     def __init__(self, tab):
         self.tab = tab
@@ -72,6 +73,7 @@ class TabWindow:
     def post(self, number, text):
         if not self.tab.gone:
             assert number not in self.replies
+            assert_from_bus(text)
             self.replies[number] = json.loads(text)
 
     def drop(self, number):
@@ -84,6 +86,7 @@ class TabWindow:
 
     def push(self, number, text):
         if not self.tab.gone and number in self.kept:
+            assert_from_bus(text)
             self.pushes.append((number, json.loads(text)))
 
 
@@ -319,6 +322,7 @@ class Tab:
         self.channel = TabChannel(self)
         self.lines = []
         self.kept = []
+        """What a debug build says of where sessions are kept: "" in the partition, else why not."""
         self.reports = []
         self._numbers = count(1)
         self._ids = count(1)
@@ -341,12 +345,14 @@ class Tab:
                     None if memory else self.store,
                     self.lines.append,
                     self.new_id,
-                    self.kept.append,
+                    tell=self.kept.append,
                 ),
                 locks=self.locks,
                 channel=self.channel,
                 window=self.window,
-                backend=backend_for(table, fetch=fetch, now=world.now),
+                backend=backend_for(
+                    table, fetch=fetch, verify=None, now=world.now, log=self.lines.append
+                ),
                 now=world.now,
                 monotonic=self.loop.time,
                 jitter=self.rng.random,

@@ -111,7 +111,7 @@ def _around(
         locks=BrowserLocks(early),
         channel=BrowserChannel(early),
         window=window,
-        backend=backend_for(settings, fetch=refreshes, verify=verify, now=time.time, log=log),
+        backend=backend_for(settings, fetch=refreshes, verify=verify, now=time.time, log=_log),
         now=time.time,
         monotonic=time.monotonic,
         jitter=_jitter,

@@ -40,12 +40,15 @@ class Address:
             return None
         return found
 
-    def readable(self, answer: Answer, kind: str) -> None:
-        """Add a row about whether the bus may read an answer; `kind` names it."""
+    def readable(self, answer: Answer, kind: str, cost: str = "") -> None:
+        """Add a row about whether the bus may read an answer.
+
+        `kind` names it, `cost` says in a sentence what happens where the bus may not.
+        """
         if self.bus_origin is None:
             return
         if problem := cors.hidden(answer, self.bus_origin):
-            self.part.add(self.severity, "CORS", f"{kind} {problem}", self._allow())
+            self.part.add(self.severity, "CORS", f"{kind} {problem}", self._allow(cost))
         else:
             self.part.add("ok", "CORS", f"the bus may read {kind}")
 
@@ -60,7 +63,11 @@ class Address:
             self._unanswered("preflight", found)
         elif problem := cors.refused(found, self.bus_origin, headers):
             self.part.add(
-                self.severity, "preflight", f"the answer to OPTIONS {problem}", self._allow(headers)
+                self.severity,
+                "preflight",
+                f"the answer to OPTIONS {problem}",
+                f"Answer OPTIONS with status 204, Access-Control-Allow-Origin: {self.bus_origin} and "
+                f"Access-Control-Allow-Headers: {', '.join(headers)}.",
             )
         else:
             self.part.add("ok", "preflight", f"{method} is allowed, with {', '.join(headers)}")
@@ -71,7 +78,6 @@ class Address:
         else:
             self.part.add(self.severity, what, failure.problem, failure.change)
 
-    def _allow(self, headers: list[str] | None = None) -> str:
-        names = f" and Access-Control-Allow-Headers: {', '.join(headers)}" if headers else ""
-        also = "" if headers else ", whatever the status"
-        return f"Send Access-Control-Allow-Origin: {self.bus_origin}{names} there{also}."
+    def _allow(self, cost: str) -> str:
+        allow = f"Send Access-Control-Allow-Origin: {self.bus_origin} there, whatever the status."
+        return f"{allow} {cost}".rstrip()

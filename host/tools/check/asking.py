@@ -80,6 +80,8 @@ class Asker:
         self._time_limit = time_limit
         self._now = now
         self._context = httpx.create_ssl_context()  # heeds SSL_CERT_FILE
+        # Newer Pythons insist on what browsers do not, such as an Authority Key Identifier.
+        self._context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         self._down: dict[str, Failure] = {}
         self.answers: dict[str, Answer] = {}
         """The first answer of each origin."""
@@ -228,8 +230,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _tls(response: httpx.Response) -> Tls | None:
     stream = response.extensions["network_stream"]
-    connection = stream.get_extra_info("ssl_object")
-    if not isinstance(connection, ssl.SSLObject | ssl.SSLSocket):
+    connection = stream.get_extra_info("socket")
+    if not isinstance(connection, ssl.SSLSocket):
+        connection = stream.get_extra_info("ssl_object")  # TLS through a proxy that speaks TLS
+    if not isinstance(connection, ssl.SSLSocket | ssl.SSLObject):
         return None
     certificate = connection.getpeercert() or {}
     ends_at = ssl.cert_time_to_seconds(str(certificate["notAfter"]))

@@ -12,6 +12,7 @@ from .report import Part
 _HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 _EMPTY: Final = "{}"
 """What is sent: no code, no token, no password."""
+_COST: Final = "Without it, a host hears BACKEND_UNREACHABLE in place of the reason."
 _REVOKES: Final = "bus.session.revoke_url"
 
 
@@ -25,7 +26,7 @@ def check_backend(settings: Settings, ask: Asker, bus_origin: str | None) -> lis
         address.preflight("POST", ["content-type"])
         if (answer := address.answer("POST", _HEADERS, _EMPTY)) is not None:
             _judge(part, answer, revokes=name == _REVOKES)
-            address.readable(answer, "an error" if answer.status >= 400 else "an answer")
+            address.readable(answer, "this answer", _COST)
     return parts
 
 

@@ -28,6 +28,10 @@ _FORM: Final = {**_JSON, "Content-Type": "application/x-www-form-urlencoded"}
 _PKCE: Final = "code_challenge_methods_supported"
 _SIGNED: Final = "id_token_signing_alg_values_supported"
 _ALGORITHMS: Final = ", ".join(ALGORITHMS)
+_COST: Final = (
+    "Answers with tokens may have it: only a sign-in shows that. Without it here, a code that is wrong "
+    "or expired looks to hosts like a wrong set-up (PROVIDER_MISCONFIGURED)."
+)
 _ENDPOINTS: Final = ("token_endpoint", "jwks_uri", "userinfo_endpoint")
 
 
@@ -78,7 +82,7 @@ def _read(at: Address, what: str, setting: str) -> Document | None:
         at.part.add("error", "answer", error.message)
         return None
     at.part.add("ok", "answer", f"status {answer.status}, a JSON object")
-    at.readable(answer, f"the {what}")
+    at.readable(answer, "this answer")
     return document
 
 
@@ -92,7 +96,8 @@ def _check_keys(at: Address) -> None:
     except BusError as error:
         at.part.add("error", "answer", error.message)
         return
-    at.readable(answer, "the keys")
+    at.part.add("ok", "answer", f"status {answer.status}, a key set")
+    at.readable(answer, "this answer")
     fitting = {algorithm: keys.fitting(algorithm, None) for algorithm in ALGORITHMS}
     usable = [algorithm for algorithm, keys in fitting.items() if keys.usable]
     if usable:
@@ -222,7 +227,7 @@ def _check_token_endpoint(at: Address, sso: OidcSso) -> None:
             f"status {answer.status} to a request without a code, and no error in it",
             "Check bus.sso.token_endpoint: this is not how a token endpoint refuses.",
         )
-    at.readable(answer, "an error" if answer.status >= 400 else "an answer")
+    at.readable(answer, "this answer", _COST)
 
 
 def _check_userinfo(at: Address, sso: OidcSso) -> None:
@@ -240,7 +245,7 @@ def _check_userinfo(at: Address, sso: OidcSso) -> None:
             f"status {answer.status} without a token, where 401 is usual",
             "Check the address; or set bus.sso.userinfo = false, and the ID token's claims serve.",
         )
-    at.readable(answer, "an error" if answer.status >= 400 else "an answer")
+    at.readable(answer, "this answer")
 
 
 def _check_revocation(at: Address, sso: OidcSso) -> None:
@@ -259,7 +264,7 @@ def _check_revocation(at: Address, sso: OidcSso) -> None:
             f"status {answer.status} to a request without a token",
             "Check the address: signing out ends the session in the bus, but not at the provider.",
         )
-    at.readable(answer, "an error" if answer.status >= 400 else "an answer")
+    at.readable(answer, "this answer")
 
 
 def _refusal(answer: Answer, error: object) -> str:

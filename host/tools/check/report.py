@@ -5,8 +5,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
-Level = Literal["ok", "warning", "error", "skipped"]
+Level = Literal["ok", "skipped", "warning", "error"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+"""The worst last."""
 
 _LEVEL_WIDTH: Final = 9
 _LEAST_TEXT: Final = 40
@@ -59,8 +60,12 @@ def table(parts: list[Part], width: int) -> str:
 
 def summary(parts: list[Part]) -> str:
     """Return one line with the number of rows of each level."""
-    found = counts(parts)
-    return ", ".join(f"{found[level]} {level}" for level in reversed(LEVELS) if found[level])
+    found, plural = counts(parts), {"error": "errors", "warning": "warnings"}
+    return ", ".join(
+        f"{found[level]} {plural.get(level, level) if found[level] > 1 else level}"
+        for level in reversed(LEVELS)
+        if found[level]
+    )
 
 
 def _wrapped(text: str, start: str, width: int) -> list[str]:

@@ -5,7 +5,6 @@ from typing import Final
 
 from bus.settings import JsonSso, Settings
 from bus.settings.oidc import OidcSso
-from bus.urls import is_loopback
 
 from .asking import Answer, Asker
 from .report import Part
@@ -29,14 +28,8 @@ def check_servers(settings: Settings, ask: Asker) -> Part:
 
 def look_at_tls(part: Part, origin: str, answer: Answer) -> None:
     """Add a row about how an origin's answers are protected."""
-    if answer.tls is None:
-        host = origin.partition("://")[2]
-        part.add(
-            "warning",
-            "TLS",
-            f"none: {host} is on this machine" if is_loopback(host.rsplit(":", 1)[0]) else "none",
-            "Nobody else can reach it: for development only.",
-        )
+    if answer.tls is None:  # which the settings allow on this machine alone
+        part.add("warning", "TLS", f"none: {origin} is on this machine", "For development only.")
         return
     days = int((answer.tls.ends_at - answer.arrived_at) / _DAY)
     found = f"{answer.tls.version}; the certificate of {origin} ends in {days} days"

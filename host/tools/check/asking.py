@@ -74,14 +74,16 @@ class Asker:
         *,
         time_limit: float = TIME_LIMIT,
         now: Callable[[], float] = time.time,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`say` gets a line before each request. `now` is the wall clock, in seconds."""
+        """`say` gets a line before each request. `now` is the wall clock, in seconds.
+
+        `tls` says which certificates are accepted; those that browsers accept, if it is not given.
+        """
         self._say = say
         self._time_limit = time_limit
         self._now = now
-        self._context = httpx.create_ssl_context()  # heeds SSL_CERT_FILE
-        # Newer Pythons insist on what browsers do not, such as an Authority Key Identifier.
-        self._context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        self._tls = tls or browsers_like()
         self._down: dict[str, Failure] = {}
         self.answers: dict[str, Answer] = {}
         """The first answer of each origin."""
@@ -131,7 +133,7 @@ class Asker:
         try:
             with (
                 httpx.Client(
-                    verify=self._context, timeout=self._time_limit, trust_env=not own
+                    verify=self._tls, timeout=self._time_limit, trust_env=not own
                 ) as client,
                 client.stream(method, url, headers=agent | headers, content=content) as response,
             ):
@@ -145,6 +147,14 @@ class Asker:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return failure_of(error, url, self._time_limit)
         return Answer(response.status_code, response.headers, text, sent_at, arrived_at, tls)
+
+
+def browsers_like() -> ssl.SSLContext:
+    """Return a context that accepts the certificates that browsers accept, or those in SSL_CERT_FILE."""
+    context = httpx.create_ssl_context()
+    # Newer Pythons insist on what browsers do not, such as an Authority Key Identifier.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
 
 
 def failure_of(error: Exception, url: str, time_limit: float) -> Failure:

@@ -48,7 +48,7 @@ def table(parts: list[Part], width: int) -> str:
     """
     names = max((len(row.what) for part in parts for row in part.rows), default=0) + 2
     lines: list[str] = []
-    for part in parts:
+    for part in filter(lambda part: part.rows, parts):
         lines += ["", part.title]
         for row in part.rows:
             start = f"  {row.level:<{_LEVEL_WIDTH}}{row.what:<{names}}"

@@ -10,11 +10,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from host.tools.check.asking import Asker
 from host.tools.check.report import Part, Row
 from tests.e2e.support.certificate import self_signed
 
 BUS = "http://127.0.0.1:1"
 """The bus's origin; nobody is there."""
+
+
+_NO_CAS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For tests without TLS: reading all that browsers accept takes a while."""
+
+
+def asker(say: Callable[[str], None] = lambda _: None, **how: Any) -> Asker:
+    return Asker(say, **{"tls": _NO_CAS} | how)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,8 @@ from typing import Any
 
 import pytest
 
-from host.tools.check.asking import Answer, Asker, Failure
-from tests.unit.tools.check.site import Page, site
-
-
-def asker(**how: Any) -> Asker:
-    return Asker(lambda _: None, **how)
+from host.tools.check.asking import Answer, Asker, Failure, browsers_like
+from tests.unit.tools.check.site import Page, asker, site
 
 
 def failed(ask: Asker, url: str) -> Failure:
@@ -33,7 +29,7 @@ def test_an_answer_and_what_was_said_before_it() -> None:
     said: list[str] = []
     with site() as server:
         server.pages["POST /a?b=c"] = Page(418, b"tea", {"X-A": "1"})
-        found = Asker(said.append)("POST", server["/a?b=c"], {"X-B": "2"}, "body")
+        found = asker(said.append)("POST", server["/a?b=c"], {"X-B": "2"}, "body")
     assert isinstance(found, Answer)
     assert (found.status, found.body, found.headers["x-a"]) == (418, b"tea", "1")
     assert found.tls is None
@@ -62,7 +58,7 @@ def test_a_refused_connection_is_asked_for_once() -> None:
     with site() as server:
         pass
     said: list[str] = []
-    ask = Asker(said.append)
+    ask = asker(said.append)
     first, second = failed(ask, server["/"]), failed(ask, server["/other"])
     assert "nothing listens" in first.problem
     assert (first.again, second.again) == (False, True)
@@ -129,7 +125,7 @@ def test_a_certificate_that_browsers_accept(
     with site(tmp_path, days=100) as server:
         server.pages["GET /"] = Page()
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
-        found = answered(asker(), server["/"])
+        found = answered(asker(tls=browsers_like()), server["/"])
     assert found.tls is not None
     assert found.tls.version.startswith("TLSv1.")
     assert found.tls.ends_at - time.time() == pytest.approx(100 * 86_400, abs=60)
@@ -154,7 +150,7 @@ def test_certificates_that_they_refuse(
         server.pages["GET /"] = Page()
         if trusted:
             monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
-        found = failed(asker(), server["/"])
+        found = failed(asker(tls=None), server["/"])
     assert words[0] in found.problem
     assert words[1] in found.change
     assert not server.seen
@@ -170,4 +166,4 @@ def test_what_goes_wrong_in_the_thread_is_not_swallowed(monkeypatch: pytest.Monk
 
 
 def test_strictness_that_browsers_do_not_share_is_off() -> None:
-    assert not asker()._context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert not browsers_like().verify_flags & ssl.VERIFY_X509_STRICT

@@ -4,10 +4,9 @@ import socket
 
 import pytest
 
-from host.tools.check.asking import Asker
 from host.tools.check.hosts import check_hosts
 from host.tools.check.report import Part
-from tests.unit.tools.check.site import Page, Site, levels, row, site
+from tests.unit.tools.check.site import Page, Site, asker, levels, row, site
 
 BUS = "https://bus.example.com/"
 CSP = "Content-Security-Policy"
@@ -15,7 +14,7 @@ CSP = "Content-Security-Policy"
 
 def check(server: Site, *pages: str, bus: str | None = BUS) -> list[Part]:
     urls = [server[page] for page in pages]
-    return check_hosts((server.origin,), urls, Asker(lambda _: None), bus)
+    return check_hosts((server.origin,), urls, asker(), bus)
 
 
 def page(policy: str, body: bytes = b"<p>") -> Page:
@@ -119,5 +118,5 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    found = check_hosts(("https://app.exmaple.com",), [], Asker(lambda _: None), BUS)
+    found = check_hosts(("https://app.exmaple.com",), [], asker(), BUS)
     assert row(found, "answer").level == "error"

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from bus.settings import Settings
-from host.tools.check.asking import Asker
 from host.tools.check.json_backend import check_backend
 from host.tools.check.report import Part
-from tests.unit.tools.check.site import BUS, Page, Site, levels, row, site
+from tests.unit.tools.check.site import BUS, Page, Site, asker, levels, row, site
 
 PATHS = ("/exchange", "/refresh", "/revoke", "/sign-in")
 PREFLIGHT = Page(204, headers={"Access-Control-Allow-Headers": "content-type"})
@@ -30,7 +29,7 @@ def check(server: Site, bus: str | None = BUS) -> list[Part]:
             "password": {"sign_in_url": sign_in},
         }
     )
-    return check_backend(settings, Asker(lambda _: None), bus)
+    return check_backend(settings, asker(), bus)
 
 
 def test_a_backend_without_a_fault() -> None:

@@ -5,12 +5,13 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from bus.errors import misconfigured
+from bus.exchange.oidc.discovery import endpoints_in
 from bus.settings.oidc import OidcSso
-from host.tools.check.asking import Asker
 from host.tools.check.oidc import check_provider
 from host.tools.check.report import Part
 from tests.unit.fake_provider import key_of
-from tests.unit.tools.check.site import BUS, Page, Site, levels, row, rows, site
+from tests.unit.tools.check.site import BUS, Page, Site, asker, levels, row, rows, site
 
 KEY = key_of("ES256").as_dict(private=False, kid="1", use="sig", alg="ES256")
 DOCUMENT = {
@@ -39,7 +40,7 @@ PAGES = {
 
 def check(server: Site, bus: str | None = BUS, **sso: Any) -> list[Part]:
     settings = {"provider": "oidc", "issuer": server.origin, "client_id": "crm"} | sso
-    return check_provider(OidcSso.model_validate(settings), Asker(lambda _: None), bus)
+    return check_provider(OidcSso.model_validate(settings), asker(), bus)
 
 
 def checked(changes: dict[str, Any], **sso: Any) -> list[Part]:
@@ -171,15 +172,11 @@ def test_what_the_bus_refuses_for_another_reason_is_an_error_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A check that the bus gets one day, and that nobody thinks of here."""
-    from bus.errors import misconfigured
-    from host.tools.check import oidc
-
-    real = oidc.endpoints_in
 
     def stricter(document: Any, sso: OidcSso) -> Any:
         if "grant_types_supported" in document:
             raise misconfigured("The provider is too old.")
-        return real(document, sso)
+        return endpoints_in(document, sso)
 
-    monkeypatch.setattr(oidc, "endpoints_in", stricter)
+    monkeypatch.setattr("host.tools.check.oidc.endpoints_in", stricter)
     assert row(checked({}), "endpoints").found == "The provider is too old."

@@ -9,7 +9,7 @@ def test_a_table() -> None:
     part = Part("Keys: https://id.example.com/keys")
     part.add("ok", "answer", "status 200")
     part.add("error", "CORS", "this answer has none", "Send it.")
-    assert table([part], 80) == (
+    assert table([Part("Nothing was looked at"), part], 80) == (
         "Keys: https://id.example.com/keys\n"
         "  ok       answer  status 200\n"
         "  error    CORS    this answer has none\n"

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from bus.errors import BusError, Rejected
-from bus.exchange.oidc.algorithms import ALGORITHMS
+from bus.exchange.oidc.algorithms import ALGORITHMS, algorithm_named
 from bus.exchange.oidc.discovery import endpoints_in, get_json
 from bus.exchange.oidc.jwks import Keys
 from bus.exchange.oidc.token_endpoint import good_answer
@@ -51,15 +51,18 @@ def check_provider(sso: OidcSso, ask: Asker, bus_origin: str | None) -> list[Par
             return parts
         document = found
         _judge_document(at.part, document, sso)
+        _leave_nothing_out(at.part, document, sso)
+    else:
+        parts.append(Part("Discovery document: none"))
+        parts[-1].add(
+            "skipped", "answer", "the bus asks for none: its endpoints are in the settings"
+        )
     try:
-        endpoints = endpoints_in(document, sso)
-    except BusError as error:
-        if not any(row.level == "error" for part in parts for row in part.rows):
-            parts.append(Part("Endpoints"))
-            parts[-1].add("error", "endpoints", error.message)
-        return parts
+        endpoints = endpoints_in({**document, **_flawless(sso, document)}, sso)
+    except BusError:
+        return parts  # each endpoint was judged above
     _check_token_endpoint(address("Token endpoint", endpoints.token), sso)
-    _check_keys(address("Keys", endpoints.jwks))
+    _check_keys(address("Keys", endpoints.jwks), _listed(document, _SIGNED))
     if endpoints.userinfo:
         _check_userinfo(address("Userinfo endpoint", endpoints.userinfo, "warning"), sso)
     revocation = document.get("revocation_endpoint")
@@ -86,7 +89,8 @@ def _read(at: Address, what: str, setting: str) -> Document | None:
     return document
 
 
-def _check_keys(at: Address) -> None:
+def _check_keys(at: Address, announced: list[str]) -> None:
+    """Look for a key that the bus can use, for an algorithm that is `announced`, if any is."""
     answer = at.answer("GET", _JSON)
     if answer is None:
         return
@@ -98,14 +102,16 @@ def _check_keys(at: Address) -> None:
         return
     at.part.add("ok", "answer", f"status {answer.status}, a key set")
     at.readable(answer, "this answer")
-    fitting = {algorithm: keys.fitting(algorithm, None) for algorithm in ALGORITHMS}
+    wanted = [each for each in map(algorithm_named, announced) if each] or ALGORITHMS
+    fitting = {algorithm: keys.fitting(algorithm, None) for algorithm in wanted}
     usable = [algorithm for algorithm, keys in fitting.items() if keys.usable]
     if usable:
         at.part.add("ok", "keys", f"usable for {', '.join(usable)}")
     else:
         problems = sorted({keys.problem for keys in fitting.values() if keys.problem})
         why = f": {'; '.join(problems)}" if problems else ""
-        at.part.add("error", "keys", f"none can be used{why}", f"Sign with one of {_ALGORITHMS}.")
+        found = f"none can be used for {', '.join(fitting)}{why}"
+        at.part.add("error", "keys", found, "Publish the keys that ID tokens are signed with.")
 
 
 @dataclass
@@ -145,14 +151,20 @@ def _judge_document(part: Part, document: Document, sso: OidcSso) -> None:
     for name in _ENDPOINTS:
         if problem := _judged(document, sso, name):
             part.add("error", "endpoints", problem)
+    verified = ", ".join(filter(algorithm_named, _listed(document, _SIGNED)))
     for row, name, told, change in (
         ("PKCE", _PKCE, "S256 is offered", "Make sure that the client may use PKCE with S256."),
-        ("algorithms", _SIGNED, "", f"Make sure that they are signed with one of {_ALGORITHMS}."),
+        (
+            "algorithms",
+            _SIGNED,
+            f"of those for ID tokens, the bus verifies {verified}",
+            f"Make sure that ID tokens are signed with one of {_ALGORITHMS}.",
+        ),
     ):
         if problem := _judged(document, sso, name):
             part.add("error", row, problem)
-        elif listed := _listed(document, name):
-            part.add("ok", row, told or f"ID tokens are signed with one of {', '.join(listed)}")
+        elif _listed(document, name):
+            part.add("ok", row, told)
         else:
             part.add("warning", row, f"the document has no {name}", change)
     _judge_lists(part, document, sso)
@@ -188,13 +200,27 @@ def _judge_lists(part: Part, document: Document, sso: OidcSso) -> None:
 
 def _judged(document: Document, sso: OidcSso, name: str) -> str | None:
     """Return what the bus itself says against one member of a document, or None."""
-    origin = sso.connect_origins[0] if sso.connect_origins else origin_of(sso.issuer)
-    flawless = {"issuer": sso.issuer, "token_endpoint": f"{origin}/", "jwks_uri": f"{origin}/"}
     try:
-        endpoints_in({**flawless, name: document.get(name)}, sso)
+        endpoints_in({**_flawless(sso), name: document.get(name)}, sso)
     except BusError as error:
         return error.message
     return None
+
+
+def _leave_nothing_out(part: Part, document: Document, sso: OidcSso) -> None:
+    """Add what the bus says against a document as a whole, where no row says it yet."""
+    try:
+        endpoints_in(document, sso)
+    except BusError as error:
+        if not any(row.level == "error" for row in part.rows):
+            part.add("error", "document", error.message)
+
+
+def _flawless(sso: OidcSso, document: Document | None = None) -> dict[str, object]:
+    """Return members that the bus has nothing against; of a `document`, its endpoints stay."""
+    origin = sso.connect_origins[0] if sso.connect_origins else origin_of(sso.issuer)
+    endpoints = {"token_endpoint": f"{origin}/", "jwks_uri": f"{origin}/"}
+    return {"issuer": sso.issuer, _PKCE: None, _SIGNED: None, **({} if document else endpoints)}
 
 
 def _listed(document: Document, name: str) -> list[str]:

@@ -59,7 +59,7 @@ def test_a_provider_without_a_fault() -> None:
     assert [part.title.partition(":")[0] for part in parts] == [
         "Discovery document", "Token endpoint", "Keys", "Userinfo endpoint", "Revocation endpoint",
     ]  # fmt: skip
-    assert row(parts, "algorithms").found.endswith("RS256, ES256, HS256")
+    assert row(parts, "algorithms").found.endswith("the bus verifies RS256, ES256")
     assert row(parts, "keys").found == "usable for ES256"
     assert row(parts, "DPoP").found.startswith("offered, with ES256")
     assert "invalid_request, without a code" in rows(parts, "answer")[1].found
@@ -126,6 +126,7 @@ def test_headers_of_ones_own_need_a_preflight() -> None:
         ({"POST /token": Page(200, {})}, "answer", "warning", "status 200"),
         ({"GET /keys": Page(200, {"keys": []})}, "keys", "error", "none can be used"),
         ({"GET /keys": Page(200, {"keys": [KEY | {"x": "!"}]})}, "keys", "error", "x is not base64"),
+        (document(id_token_signing_alg_values_supported=["RS256"]), "keys", "error", "for RS256"),
         ({"GET /keys": Page(404)}, "answer", "error", "jwks_uri"),
         ({"GET /keys": Page(200, {"keys": [KEY]}, cors=None)}, "CORS", "error", "has no Access-"),
         ({"OPTIONS /me": Page(204)}, "preflight", "warning", "authorization"),
@@ -140,6 +141,12 @@ def test_each_fault_is_named(changes: dict[str, Any], what: str, level: str, wor
     assert levels(parts) == [f"{what}: {level}"]
     [found] = [each for each in rows(parts, what) if each.level == level]
     assert words in found.found
+
+
+def test_one_fault_in_the_document_does_not_hide_those_of_its_endpoints() -> None:
+    no_cors = {"POST /token": Page(400, {"error": "x"}, cors=None)}
+    for wrong in ({"issuer": "https://x.example"}, {"code_challenge_methods_supported": ["plain"]}):
+        assert levels(checked(document(**wrong) | no_cors))[1:] == ["CORS: error"]
 
 
 def test_what_a_provider_does_not_say_is_no_fault() -> None:
@@ -164,7 +171,7 @@ def test_a_provider_whose_discovery_is_not_asked() -> None:
         server.pages |= PAGES
         set_here = {"token_endpoint": server["/token"], "jwks_uri": server["/keys"]}
         parts = check(server, userinfo=False, **set_here)
-    assert levels(parts) == []
+    assert levels(parts) == ["answer: skipped"]
     assert [seen.path for seen in server.seen] == ["/token", "/keys"]
 
 
@@ -179,4 +186,4 @@ def test_what_the_bus_refuses_for_another_reason_is_an_error_too(
         return endpoints_in(document, sso)
 
     monkeypatch.setattr("host.tools.check.oidc.endpoints_in", stricter)
-    assert row(checked({}), "endpoints").found == "The provider is too old."
+    assert row(checked({}), "document").found == "The provider is too old."

@@ -198,7 +198,7 @@ SCENARIOS: dict[str, list[Step]] = {
         ]),
         ask("AUTH.SSO", sso("ann", redirectUrl="http://localhost:5173/cb?a=b"),
             gives=person("ann", tokens(1))),
-        ask("AUTH.SSO", sso("ann", redirectUrl="http://[::1]/"), gives=person("ann", tokens(2))),
+        ask("AUTH.SSO", sso("bob", redirectUrl="http://[::1]/"), gives=person("bob", tokens(2))),
     ],
     "payloads that are no objects": [
         ask("AUTH.SSO", value, fails=no("INVALID_MESSAGE")) for value in ("text", 1, [], True)

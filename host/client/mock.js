@@ -92,6 +92,7 @@ export function mockBus(options = {}) {
 
 // ---- the world: the backend, and the session that all tabs share ---------------------------------
 
+/** @param {MockOptions} options */
 function newWorld({
   user = { name: "Ada Lovelace" },
   company = { name: "Analytical Engines" },
@@ -112,6 +113,7 @@ function newWorld({
   let tokens = 0;
   let generations = 0;
   let timer;
+  /** @type {Promise<void> | null} */
   let refreshing = null;
 
   const after = (ms, callback) => {
@@ -168,6 +170,7 @@ function newWorld({
     /** @type {any} */
     record: null,
     tabs: new Set(),
+    /** @type {any[]} */
     backend: [],
     offline: false,
     refuses: false,
@@ -258,6 +261,7 @@ function newWorld({
   const refresh = async (tab) => {
     const seen = world.record;
     const { refreshToken } = seen.credentials;
+    /** @type {any} */
     let failure = null;
     try {
       await askBackend("refresh", "refresh", { refreshToken });
@@ -373,6 +377,7 @@ function newTab(world, options) {
       if (expired || (last && world.over(last))) {
         push("AUTH.REFRESH_TOKEN_EXPIRED");
         known = null;
+        expired = false;
       }
       if (generation !== known) push("AUTH.SESSION_CHANGED", { user: record?.user ?? null });
     }
@@ -402,8 +407,7 @@ function newTab(world, options) {
   const signOut = () => {
     const { record } = world;
     world.record = null;
-    for (const sign of [...signIns.values()])
-      sign.fail(rejection("CANCELLED", "The user signed out meanwhile."));
+    for (const sign of [...signIns.values()]) sign.fail(rejection("CANCELLED", "The user signed out meanwhile."));
     has(null);
     tab.lastError = null;
     world.changed();
@@ -644,7 +648,9 @@ function newTab(world, options) {
   };
   world.tabs.add(tab);
   const booted = turns().then(() => (bootMs ? new Promise((done) => world.after(bootMs, done)) : undefined));
-  booted.then(() => destroyed || post(announce));
+  booted.then(() => {
+    if (!destroyed) post(announce);
+  });
   if (down) goDown(down);
 
   const bus = {
@@ -725,7 +731,7 @@ function controls(world, options, { asked, reload, goDown }) {
       elsewhere().signOut();
       return settled();
     },
-    signInElsewhere({ user, company, credentials } = {}) {
+    signInElsewhere(/** @type {any} */ { user, company, credentials } = {}) {
       const given = Object.entries({ user, company, credentials }).filter(([, value]) => value !== undefined);
       elsewhere().file(Object.assign(world.newRecord("AUTH.SSO", {}), Object.fromEntries(copy(given))));
       return settled();
@@ -767,7 +773,10 @@ function failed({ code, message = "The test lets this fail.", error = null, stat
     code === "REJECTED"
       ? rejected(error, { source: "backend", status: status ?? 400 })
       : CLIENTS.test(code)
-        ? new BusError(code, message, { sent, ...(/^(BUS_U|NOT|MIS)/.test(code) && { evidence: [message], sent: false }) })
+        ? new BusError(code, message, {
+            sent,
+            ...(/^(BUS_U|NOT|MIS)/.test(code) && { evidence: [message], sent: false }),
+          })
         : rejection(code, message, { status });
   return Object.assign(made, retryAfterSeconds !== undefined && { retryAfterSeconds });
 }
@@ -805,8 +814,7 @@ function isPlain(value) {
 
 // What arrives of a payload. Throws what postMessage throws, where it can be told.
 function posted(payload) {
-  if (globalThis.structuredClone) return structuredClone(payload);
-  return payload;
+  return typeof structuredClone === "function" ? structuredClone(payload) : payload;
 }
 
 function problemIn(type, payload) {
@@ -868,7 +876,11 @@ const FIELDS = {
 };
 
 function wrongIn(type, payload) {
-  const fields = Object.entries(FIELDS[type]).map(([name, check]) => [name.replace("?", ""), check, name.endsWith("?")]);
+  const fields = Object.entries(FIELDS[type]).map(([name, check]) => [
+    name.replace("?", ""),
+    check,
+    name.endsWith("?"),
+  ]);
   const found = fields.flatMap(([name, check, optional]) => {
     if (!Object.hasOwn(payload, name)) return optional ? [] : [{ loc: [name], message: "is missing" }];
     const problem = check(payload[name]);
@@ -879,11 +891,13 @@ function wrongIn(type, payload) {
   });
   const names = fields.map(([name]) => name);
   const unknown = Object.keys(payload).filter((name) => !names.includes(name));
-  return [...found, ...unknown.map((name) => ({ loc: [name], message: "is not a field of this message" }))].slice(0, 64);
+  return [...found, ...unknown.map((name) => ({ loc: [name], message: "is not a field of this message" }))].slice(
+    0,
+    64,
+  );
 }
 
 function redirectUrlProblem(value) {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   if (/[^\x21-\x7e]|\\/.test(value)) return "must be ASCII, without spaces, control characters or backslashes";
   const written = /^https?:\/\/([^/?#]+)/i.exec(value)?.[1];
   if (!written) return "must be an absolute https URL";

@@ -10,16 +10,17 @@ const ODD = {
   map: () => new Map(),
   function: () => () => {},
   lone: () => "\ud800",
-  hole: () => [1, , 2], // biome-ignore lint/suspicious/noSparseArray: that is the oddity
+  hole: () => Array(2),
   deep: () => {
     let value = {};
     for (let i = 0; i < 70; i++) value = { value };
     return value;
   },
   large: () => "x".repeat(70_000),
-  instance: () => new (class Point {
-    x = 1;
-  })(),
+  instance: () =>
+    new (class Point {
+      x = 1;
+    })(),
 };
 const revived = (value) => {
   if (value === null || typeof value !== "object") return value;
@@ -41,13 +42,12 @@ export function seat(bus, BusError, patience) {
     if (error.error?.details) told.at = error.error.details.map(({ loc }) => loc);
     return told;
   };
-  const begin = ({ ask, with: payload = {}, timeout, aborted, minutes }, signal = undefined) => {
+  const begin = ({ ask, with: payload = {}, timeout, aborted }, signal = undefined) => {
     const options = { ...(timeout !== undefined && { timeout: revived(timeout) }), signal };
     if (aborted) options.signal = AbortSignal.abort();
-    return bus.request(ask, revived(payload), options).then(
-      (payload) => ({ fulfilled: payload === undefined ? "nothing" : payload }),
-      failure,
-    );
+    return bus
+      .request(ask, revived(payload), options)
+      .then((payload) => ({ fulfilled: payload === undefined ? "nothing" : payload }), failure);
   };
   return {
     ready: () => bus.ready.then(({ protocol, services, types }) => ({ protocol, services, types }), failure),
@@ -86,7 +86,10 @@ export function mockWorld({ mockBus, mockClock, BusError }, options) {
   let reported = 0;
   const world = {
     ...Object.fromEntries(
-      ["ready", "start", "end", "abort", "hears", "destroy"].map((verb) => [verb, (step) => tabs[step.in ?? 1][verb](step)]),
+      ["ready", "start", "end", "abort", "hears", "destroy"].map((verb) => [
+        verb,
+        (step) => tabs[step.in ?? 1][verb](step),
+      ]),
     ),
     async ask(step) {
       const answer = tabs[step.in ?? 1].ask(step);

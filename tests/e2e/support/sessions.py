@@ -1,5 +1,6 @@
 """A backend with sessions: it rotates refresh tokens, and revokes a family whose token comes again."""
 
+import asyncio
 import json
 import threading
 import time
@@ -13,6 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 GRACE_SECONDS = 30
+LEGACY = "legacy"
+"""A user whose credentials are of the old kind."""
 
 
 @dataclass
@@ -36,6 +39,10 @@ class Sessions:
         self.life_seconds = 900
         """How long the ID tokens are good that are made from now on."""
         self.families: list[Family] = []
+        self.planned: dict[str, Response] = {}
+        """By the last part of a path: what is answered there, whatever is asked."""
+        self.held: dict[str, threading.Event] = {}
+        """By the last part of a path: what answers there wait for."""
         self._lock = threading.Lock()
         paths = ("/session/exchange", "/session/sign-in", "/session/refresh", "/session/revoke")
         self.app = Starlette(
@@ -60,9 +67,15 @@ class Sessions:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=cors)
         sent = json.loads(await request.body())
+        path = request.url.path.removeprefix("/session/")
+        self.asked.append((request.url.path, sent))
+        if held := self.held.get(path):
+            await asyncio.to_thread(held.wait)
+        if planned := self.planned.get(path):
+            planned.headers.update(cors)
+            return planned
         with self._lock:
-            self.asked.append((request.url.path, sent))
-            status, body = self._decide(request.url.path.removeprefix("/session/"), sent)
+            status, body = self._decide(path, sent)
         if body is None:
             return Response(status_code=status, headers=cors)
         return JSONResponse(body, status, headers=cors)
@@ -75,8 +88,8 @@ class Sessions:
             return self._refresh(sent["refreshToken"])
         user = (sent["code"] if path == "exchange" else sent["email"]).split("/")[0].split("@")[0]
         self.families.append(Family(user))
-        credentials = {"credentials": self._issue(self.families[-1])}
-        return 200, {**credentials, "currentUser": {"name": user}, "company": {"name": "Engines"}}
+        issued = {"legacy_token": "an old token"} if user == LEGACY else self._issue(self.families[-1])
+        return 200, {"credentials": issued, "currentUser": {"name": user}, "company": {"name": "Engines"}}
 
     def _refresh(self, token: str) -> tuple[int, Any]:
         family = self.family(token)

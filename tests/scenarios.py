@@ -356,7 +356,10 @@ SCENARIOS: dict[str, list[Step]] = {
         backend("refresh"),
         ask("AUTH.CREDENTIALS", {"minValiditySeconds": 600},
             gives=person("ann", tokens(2)) | {"expiresAt": 15}),  # half of their life is enough
-        move(8 * 60),
+        move(6 * 60),
+        ask("AUTH.CREDENTIALS", {"minValiditySeconds": 600},
+            gives=person("ann", tokens(2)) | {"expiresAt": 9}),
+        move(2 * 60),
         ask("AUTH.CREDENTIALS", {"minValiditySeconds": 600},
             gives=person("ann", tokens(3)) | {"expiresAt": 15}),
         backend("refresh"),
@@ -454,6 +457,8 @@ SCENARIOS: dict[str, list[Step]] = {
             gives=person("ann", tokens(1)) | {"expiresAt": 5}),
         backend("refresh"),
         {"heal": 1},
+        {"offline": 1},
+        {"online": 1},  # which does not end that pause
         move(180),
         credentials("ann", 1, 2),
         backend(),

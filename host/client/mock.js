@@ -360,7 +360,7 @@ function newTab(world, options) {
   const push = (type, payload) => post(() => listens && hear(type, payload));
   const meet = (record) => {
     const generation = record?.generation ?? null;
-    expired &&= generation === known;
+    expired = false;
     met = true;
     known = generation;
     last = record && { ...record };
@@ -377,7 +377,6 @@ function newTab(world, options) {
       if (expired || (last && world.over(last))) {
         push("AUTH.REFRESH_TOKEN_EXPIRED");
         known = null;
-        expired = false;
       }
       if (generation !== known) push("AUTH.SESSION_CHANGED", { user: record?.user ?? null });
     }
@@ -589,7 +588,7 @@ function newTab(world, options) {
           if (!pending.has(entry)) return;
           tell("<-", `${type}_${ending}`, id, began);
           end(finish, value);
-          if (entry.replied) post(entry.replied);
+          entry.replied?.();
         });
       const onAbort = () => entry.giveUp(aborted(/** @type {AbortSignal} */ (signal), true));
       signal?.addEventListener("abort", onAbort);

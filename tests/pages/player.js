@@ -1,5 +1,6 @@
 // Plays the steps of tests/scenarios.py: against a bus, whichever it is, and the rest of the world of a mock.
 
+const PATIENCE = 2000; // milliseconds of real time, of which a mock needs none
 const PUSHES = ["AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED", "AUTH.SESSION_CHANGED"];
 
 // What JSON cannot say.
@@ -118,7 +119,10 @@ export function mockWorld({ mockBus, mockClock, BusError }, options) {
   return {
     async do(step) {
       const verb = ["start", ...Object.keys(world)].find((each) => each in step);
-      const came = await world[verb](step);
+      let late;
+      const never = new Promise((done) => (late = setTimeout(done, PATIENCE, "nothing came")));
+      const came = await Promise.race([world[verb](step), never]);
+      clearTimeout(late);
       return { came: came ?? null, now: clock.now() };
     },
   };

@@ -2,6 +2,8 @@
 // stands here under another name, since TypeScript takes the declarations for it under its own.
 import type * as client from "./modules/client.js";
 import type * as clientModule from "./modules/client-module.js";
+import type * as session from "./modules/session.js";
+import type * as sessionModule from "./modules/session-module.js";
 import type * as signin from "./modules/signin.js";
 import type * as signinModule from "./modules/signin-module.js";
 
@@ -13,9 +15,11 @@ type Names<T> = T extends unknown ? keyof T : never; // of all members of a unio
 // What is exported, but for mere types.
 true satisfies Same<keyof Declared, keyof Module>;
 true satisfies Same<keyof typeof signin, keyof typeof signinModule>;
+true satisfies Same<keyof typeof session, keyof typeof sessionModule>;
 
 true satisfies Same<Declared["DEFAULT_TIMEOUT"], Module["DEFAULT_TIMEOUT"]>;
 true satisfies Same<Declared["embed"], Module["embed"]>;
+true satisfies Same<typeof session.openSession, typeof sessionModule.openSession>;
 true satisfies Same<typeof signin.finishSignIn, typeof signinModule.finishSignIn>;
 
 // One function with two ways to call it: the options of both.

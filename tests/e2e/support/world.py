@@ -121,6 +121,7 @@ def _host_routes() -> list[Route | Mount]:
         Route("/isolated.html", isolated),
         Route("/client.js", module),
         Route("/signin.js", module),
+        Route("/session.js", module),
         Mount("/pages", StaticFiles(directory=PAGES)),
         Route("/favicon.ico", lambda _: Response(status_code=204)),
         *EXTRA_ROUTES,

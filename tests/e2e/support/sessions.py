@@ -110,8 +110,14 @@ class Sessions:
             return (self.fails.pop(0), None) if self.fails else self._refresh(sent["refreshToken"])
         user = (sent["code"] if path == "exchange" else sent["email"]).split("/")[0].split("@")[0]
         self.families.append(Family(user))
-        issued = {"legacy_token": "an old token"} if user == LEGACY else self._issue(self.families[-1])
-        return 200, {"credentials": issued, "currentUser": {"name": user}, "company": {"name": "Engines"}}
+        issued = (
+            {"legacy_token": "an old token"} if user == LEGACY else self._issue(self.families[-1])
+        )
+        return 200, {
+            "credentials": issued,
+            "currentUser": {"name": user},
+            "company": {"name": "Engines"},
+        }
 
     def _refresh(self, token: str) -> tuple[int, Any]:
         family = self.family(token)

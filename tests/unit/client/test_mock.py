@@ -46,12 +46,15 @@ def test_each_step_has_one_verb_and_each_look_an_expectation() -> None:
 
 
 MUTATIONS = [
-    ("if (!types.includes(type)) throw", "if (problem) throw invalid([]);\n    if (!types.includes(type)) throw"),
+    (
+        "if (!types.includes(type)) throw",
+        "if (problem) throw invalid([]);\n    if (!types.includes(type)) throw",
+    ),
     ("else if (!isPlain(value)) return", "else if (false) return"),
     ("/\\p{Surrogate}/u.test(value)", "false"),
-    ("if (url.protocol !== \"https:\" && !loopback)", "if (false)"),
+    ('if (url.protocol !== "https:" && !loopback)', "if (false)"),
     ('value.includes("#")', "url.hash"),
-    ("written.replace(/:\\d*$/, \"\") !== url.hostname", "false"),
+    ('written.replace(/:\\d*$/, "") !== url.hostname', "false"),
     ("hostOrigin !== undefined && own !== hostOrigin", "false"),
     ("if (payload.nonce) throw", "if (false) throw"),
     ("other !== key && code !== undefined", "false"),

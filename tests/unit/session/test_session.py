@@ -768,7 +768,7 @@ def test_legacy_credentials_are_kept_and_restored_and_never_refreshed_or_pushed(
     assert "/revoke" not in sim.server.paths()
 
 
-def test_that_a_session_is_over_is_told_once(sim):
+def test_that_a_session_is_over_is_told_once(sim: Sim) -> None:
     """Who signs in next in another tab has a session of their own, which has not ended."""
     tab, other = sim.tab(), sim.tab()
     for each in (tab, other):

@@ -57,5 +57,7 @@ def test_the_mock_answers_alike_in_a_page(open_tab: Opener, world: World) -> Non
     found = []
     for name in SCENARIOS:
         tab.run("() => playMock({})")  # it knows the page's origin
-        found += differences(name, lambda step: tab.run("(step) => mocked.do(step)", step), world.host)
+        found += differences(
+            name, lambda step: tab.run("(step) => mocked.do(step)", step), world.host
+        )
     assert found == []

@@ -43,7 +43,11 @@ class Sessions:
         """By the last part of a path: what is answered there, whatever is asked."""
         self.held: dict[str, threading.Event] = {}
         """By the last part of a path: what answers there wait for."""
-        self._lock = threading.Lock()
+        self.fails: list[int] = []
+        """Statuses, without a body, that the next refreshes are answered with."""
+        self._changed = threading.Condition()
+        self._free = threading.Event()
+        self._free.set()
         paths = ("/session/exchange", "/session/sign-in", "/session/refresh", "/session/revoke")
         self.app = Starlette(
             routes=[Route(path, self._answer, methods=["POST", "OPTIONS"]) for path in paths]
@@ -52,6 +56,20 @@ class Sessions:
     def sent(self, path: str) -> list[dict[str, str]]:
         """Return the bodies of the requests to `path`, such as "refresh"."""
         return [body for at, body in self.asked if at == f"/session/{path}"]
+
+    def wait_for(self, path: str, count: int = 1) -> list[dict[str, str]]:
+        """Wait until so many requests to `path` have come; return their bodies."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.sent(path)) >= count, 30), self.asked
+            return self.sent(path)
+
+    def hold(self) -> None:
+        """Decide, but let no refresh have its answer before `release`."""
+        self._free.clear()
+
+    def release(self) -> None:
+        """Send the answers that are held, and hold none any more."""
+        self._free.set()
 
     def family(self, refresh_token: str) -> Family:
         """Return the family of a token."""
@@ -68,14 +86,18 @@ class Sessions:
             return Response(status_code=204, headers=cors)
         sent = json.loads(await request.body())
         path = request.url.path.removeprefix("/session/")
-        self.asked.append((request.url.path, sent))
+        with self._changed:
+            self.asked.append((request.url.path, sent))
+            self._changed.notify_all()
         if held := self.held.get(path):
             await asyncio.to_thread(held.wait)
         if planned := self.planned.get(path):
             planned.headers.update(cors)
             return planned
-        with self._lock:
+        with self._changed:
             status, body = self._decide(path, sent)
+        if path == "refresh":
+            await asyncio.to_thread(self._free.wait)
         if body is None:
             return Response(status_code=status, headers=cors)
         return JSONResponse(body, status, headers=cors)
@@ -85,11 +107,17 @@ class Sessions:
             self.family(sent["refreshToken"]).revoked = True
             return 204, None
         if path == "refresh":
-            return self._refresh(sent["refreshToken"])
+            return (self.fails.pop(0), None) if self.fails else self._refresh(sent["refreshToken"])
         user = (sent["code"] if path == "exchange" else sent["email"]).split("/")[0].split("@")[0]
         self.families.append(Family(user))
-        issued = {"legacy_token": "an old token"} if user == LEGACY else self._issue(self.families[-1])
-        return 200, {"credentials": issued, "currentUser": {"name": user}, "company": {"name": "Engines"}}
+        issued = (
+            {"legacy_token": "an old token"} if user == LEGACY else self._issue(self.families[-1])
+        )
+        return 200, {
+            "credentials": issued,
+            "currentUser": {"name": user},
+            "company": {"name": "Engines"},
+        }
 
     def _refresh(self, token: str) -> tuple[int, Any]:
         family = self.family(token)

@@ -40,7 +40,8 @@ class Player:
 
     def do(self, step: Step) -> Any:
         """Play a step; {"world": options} begins anew."""
-        assert self._node.stdin and self._node.stdout
+        assert self._node.stdin is not None
+        assert self._node.stdout is not None
         self._node.stdin.write(json.dumps(step) + "\n")
         self._node.stdin.flush()
         return json.loads(self._node.stdout.readline())

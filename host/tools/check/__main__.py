@@ -54,7 +54,7 @@ def _own_address(settings: Settings, bus: str | None) -> Part:
             "Give the bus an origin of its own.",
         )
     else:
-        part.add("ok", "origin", "its own: no host page is there")
+        part.add("ok", "origin", "no host page shares it")
     return part
 
 

@@ -39,14 +39,14 @@ def parse(text: str) -> Policy:
     return policy
 
 
-def frame_problem(policy: Policy, page: str, bus: str) -> str | None:
-    """Return why a policy keeps the page at one URL from embedding the bus at another, or None."""
+def forbidding(policy: Policy, page: str, bus: str) -> str | None:
+    """Return the directive that keeps a page at one URL from embedding the bus at another, or None."""
     name = next((name for name in _FALLBACKS if name in policy), None)
     if name is None or any(
         _matches(source, urlsplit(page), urlsplit(bus)) for source in policy[name]
     ):
         return None
-    return f"{name} does not allow it"
+    return name
 
 
 def sandbox_problem(policy: Policy) -> str | None:

@@ -65,17 +65,17 @@ def _judge(part: Part, answer: Answer | Failure, origin: str, url: str, bus: str
 def _judge_policies(part: Part, answer: Answer, url: str, bus: str) -> None:
     headers = answer.headers.get_list("content-security-policy")
     policies = csp.policies_in(headers, (answer.body or b"").decode("utf-8", "replace"))
-    problems = [csp.frame_problem(policy, url, bus) for policy in policies]
+    forbidding = [csp.forbidding(policy, url, bus) for policy in policies]
     sandboxed = [csp.sandbox_problem(policy) for policy in policies]
     for problem in filter(None, sandboxed):
         part.add("error", "sandbox", f"the policy's {problem}", "Add it to the page's policy.")
-    if wrong := sorted({problem for problem in problems if problem}):
+    if named := sorted(filter(None, forbidding)):
         part.add(
             "error",
             "frame",
-            f"the policy forbids the bus's frame: {', '.join(wrong)}",
+            f"{', '.join(dict.fromkeys(named))} in the page's policy forbids the bus's frame",
             f"Add frame-src {origin_of(bus)} to each of the page's policies (header and meta).",
         )
     else:
-        told = "the policy allows" if policies else "no policy forbids"
+        told = "the page's policy allows" if policies else "the page has no policy against"
         part.add("ok", "frame", f"{told} the bus's frame")

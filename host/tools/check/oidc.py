@@ -157,7 +157,7 @@ def _judge_document(part: Part, document: Document, sso: OidcSso) -> None:
         (
             "algorithms",
             _SIGNED,
-            f"of those for ID tokens, the bus verifies {verified}",
+            f"ID tokens may be signed with {verified}, which the bus verifies",
             f"Make sure that ID tokens are signed with one of {_ALGORITHMS}.",
         ),
     ):
@@ -188,14 +188,16 @@ def _judge_lists(part: Part, document: Document, sso: OidcSso) -> None:
         part.add(
             "warning",
             "scopes",
-            f"{', '.join(unknown)}: not among those that are announced",
-            "Leave out of bus.sso.scope what the provider answers with invalid_scope.",
+            f"not announced: {', '.join(unknown)}",
+            "If the provider answers with invalid_scope, leave it out of bus.sso.scope.",
         )
     elif scopes:
         part.add("ok", "scopes", f"all of {sso.scope} are offered")
     proofs = _listed(document, "dpop_signing_alg_values_supported")
     told = f"offered, with {', '.join(proofs)}" if proofs else "not announced"
-    part.add("ok", "DPoP", f"{told}; the bus sends none, so this client must not require it")
+    part.add(
+        "ok", "DPoP", f"{told}; the bus sends no DPoP proofs, so the client must not require them"
+    )
 
 
 def _judged(document: Document, sso: OidcSso, name: str) -> str | None:

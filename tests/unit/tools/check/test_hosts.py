@@ -44,7 +44,7 @@ META = b"<head><meta http-equiv=Content-Security-Policy content=\"child-src 'sel
 @pytest.mark.parametrize(
     ("answer", "what", "words"),
     [
-        (page("default-src 'self'"), "frame", "default-src does not allow it"),
+        (page("default-src 'self'"), "frame", "default-src in the page's policy"),
         (page("frame-src https:, default-src 'none'"), "frame", "default-src"),
         (page("frame-src https:", META), "frame", "child-src"),
         (page("sandbox allow-scripts"), "sandbox", "allow-same-origin"),

@@ -80,7 +80,7 @@ def test_certificates(days: float, level: str) -> None:
     look_at_tls(part, ORIGIN, answer(NOON, NOON, tls=tls))
     found = row(part, "TLS")
     assert found.level == level
-    assert f"ends in {int(days)} days" in found.found
+    assert f"expires in {int(days)} days" in found.found
 
 
 def test_no_tls() -> None:

@@ -29,7 +29,7 @@ def check(settings: Settings, ask: Asker, bus: str | None, pages: list[str]) -> 
     origin = origin_of(bus) if bus else None
     parts = [_own_address(settings, bus)]
     if isinstance(settings.sso, OidcSso):
-        parts += check_provider(settings.sso, ask, origin)
+        parts += check_provider(settings.sso, ask, origin, session=settings.session is not None)
     else:
         parts += check_backend(settings, ask, origin)
     parts.append(check_servers(settings, ask))

@@ -51,6 +51,7 @@ PROVIDER = {
             "jwks_uri": f"{ID}/acme/keys",
             "userinfo_endpoint": f"{ID}/acme/userinfo",
             "revocation_endpoint": f"{ID}/acme/revoke",
+            "end_session_endpoint": f"{ID}/acme/logout",
             "code_challenge_methods_supported": ["plain", "S256"],
             "id_token_signing_alg_values_supported": ["RS256", "ES256", "HS256"],
             "grant_types_supported": ["authorization_code", "refresh_token"],
@@ -79,7 +80,8 @@ PROVIDER = {
     ],
 )
 def test_a_guide_shows_what_is_printed(guide: str, sso: Any, pages: Any) -> None:
-    settings = Settings.model_validate({"allowed_origins": [HOST], "sso": sso})
+    session: dict[str, Any] = {"session": {}} if guide == "oidc" else {}
+    settings = Settings.model_validate({"allowed_origins": [HOST], "sso": sso} | session)
     printed = table(check(settings, Scripted(pages), f"{BUS}/", []), 100)
     text = (ROOT / f"docs/{guide}.md").read_text(encoding="utf-8")
     shown = re.findall(r"^```text\n(The bus: .+?)\n```$", text, re.M | re.S)

@@ -15,7 +15,7 @@ from host.tools.check.asking import TIME_LIMIT, Asker
 from host.tools.check.hosts import check_hosts
 from host.tools.check.json_backend import check_backend
 from host.tools.check.oidc import check_provider
-from host.tools.check.report import Part, counts, summary, table
+from host.tools.check.report import Part, counts, printable, summary, table
 from host.tools.check.servers import check_servers
 from host.tools.paths import ROOT
 
@@ -92,7 +92,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     bus = _address(args.bus) if args.bus else None
     started = monotonic()
-    ask = Asker(_say, time_limit=args.time_limit)
+    try:
+        ask = Asker(_say, time_limit=args.time_limit)
+    except OSError as error:  # ssl.SSLError is one
+        print(f"check: SSL_CERT_FILE or SSL_CERT_DIR cannot be used: {error}", file=sys.stderr)
+        return 2
     try:
         parts = check(settings, ask, bus, args.page)
     except KeyboardInterrupt:
@@ -127,7 +131,7 @@ def _address(bus: str) -> str:
 
 def _say(line: str) -> None:
     # Not among what is found, so that the table can be kept alone.
-    print(f"check: {line}", file=sys.stderr, flush=True)
+    print(printable(f"check: {line}"), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Asks the pages that will embed the bus: whether they answer, and whether their policy allows it."""
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from bus.urls import is_loopback, origin_of, url_problem
 
 from . import csp
-from .asking import Answer, Asker, Failure
+from .asking import Answer, Asker, Failure, without_query
 from .report import Part
 from .servers import look_at_tls
 
@@ -32,13 +32,12 @@ def _check_page(url: str, ask: Asker, bus: str | None) -> Part:
         answer = ask("GET", url, {"Accept": "text/html"})
         if isinstance(answer, Failure) or not answer.redirects:
             break
-        url = urljoin(url, answer.headers.get("location", ""))
+        url = answer.target(url)
         if url_problem(url) or origin_of(url) != origin:
-            place = urlsplit(url)
             part.add(
                 "warning",
                 "answer",
-                f"a redirect to {place.scheme}://{place.netloc}{place.path}",
+                f"a redirect to {without_query(url) or 'no address'}",
                 "If your app is there, list that origin in allowed_origins. Else: "
                 + _NAME_IT.format(origin=origin),
             )

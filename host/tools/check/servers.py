@@ -48,7 +48,7 @@ def clock_error(answer: Answer) -> float | None:
     try:
         date = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
         date += int(answer.headers.get("age", "0"))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date > answer.arrived_at:
         return date - answer.arrived_at

@@ -58,6 +58,12 @@ def test_the_pages_own_scheme_and_port_count() -> None:
     assert forbidding(parse("frame-src bus.example.com"), PAGE, "http://bus.example.com/")
 
 
+def test_markup_that_is_none_hides_no_policy_before_it() -> None:
+    meta = "<meta http-equiv=Content-Security-Policy content=\"frame-src 'none'\">"
+    assert policies_in([], f"{meta}<![x[ {meta}")[0] == {"frame-src": ["'none'"]}
+    assert policies_in([], " " * 200_000 + meta) == []
+
+
 def test_policies_come_from_headers_and_from_the_head() -> None:
     meta = '<META HTTP-EQUIV="content-security-policy" content="{}">'
     page = f"<head>{meta.format('child-src a, b; sandbox')}</head><body>{meta.format('img-src x')}"

@@ -92,6 +92,13 @@ def test_a_redirect_that_leaves_the_origin(place: str) -> None:
     assert "allowed_origins" in found.change
 
 
+def test_a_redirect_to_what_is_no_address() -> None:
+    with site() as server:
+        server.pages["GET /"] = Page(302, headers={"Location": "https://["})
+        found = row(check(server), "answer")
+    assert (found.level, found.found) == ("warning", "a redirect to no address")
+
+
 @pytest.mark.parametrize("status", [404, 503])
 def test_a_page_that_is_not_there(status: int) -> None:
     with site() as server:

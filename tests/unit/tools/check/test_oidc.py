@@ -172,9 +172,10 @@ def test_endpoints_that_a_provider_does_not_have() -> None:
 
 def test_without_a_session_nobody_asks_how_to_sign_out() -> None:
     with site() as server:
-        server.pages |= PAGES | document(revocation_endpoint=7)
+        server.pages |= PAGES
         parts = check(server, session=False)
-    assert levels(parts) == []
+        server.pages |= document(revocation_endpoint=7, end_session_endpoint=7)
+        assert levels(check(server, session=False)) == levels(parts) == []
     assert not rows(parts, "logout")
     assert "/revoke" not in [seen.path for seen in server.seen]
 

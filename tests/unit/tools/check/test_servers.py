@@ -35,6 +35,7 @@ def answer(
         (0, 1, ("", "0"), None),
         (0, 1, ("noon", "0"), None),
         (0, 1, (DATE, "old"), None),
+        (0, 1, (DATE, "9" * 400), None),
         (0, 1, (DATE.replace("2026", "99999999"), "0"), None),
     ],
 )

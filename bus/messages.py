@@ -149,15 +149,16 @@ class Cancel(_Strict):
 # What the session asks with (protocol.md, "The session").
 
 
-_EMAIL = re.compile(  # the HTML standard's grammar (4.10.5.1.5, "valid email address")
+EMAIL: Final = re.compile(
     r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+"
     r"@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
     r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*"
 )
+"""The HTML standard's grammar (4.10.5.1.5, "valid email address")."""
 
 
 def _email(value: str) -> str:
-    if not _EMAIL.fullmatch(value):
+    if not EMAIL.fullmatch(value):
         raise PydanticCustomError("email", "must be an e-mail address as the HTML standard has it")
     return value
 
@@ -168,7 +169,11 @@ class EmailAndPasswordPayload(_Strict):
     email: Annotated[
         str, StringConstraints(max_length=254), AfterValidator(_email), Field(repr=False)
     ]
-    password: Annotated[str, StringConstraints(min_length=1, max_length=1024), Field(repr=False)]
+    """An address as the HTML standard's grammar has it."""
+    password: Annotated[
+        str, StringConstraints(min_length=1, max_length=1024), _at_most(1024), Field(repr=False)
+    ]
+    """A credential."""
 
 
 class EmailAndPassword(_Strict):
@@ -180,7 +185,10 @@ class EmailAndPassword(_Strict):
 
 
 class GetCredentialsPayload(_Strict):
-    """What `AUTH.CREDENTIALS` asks with; a field that was not sent is -1."""
+    """What `AUTH.CREDENTIALS` asks with.
+
+    A field that was not sent is -1.
+    """
 
     minValiditySeconds: Annotated[float, Field(ge=0, le=600)] = -1
     """The ID token must be good for so many seconds; the settings' margin where it was not sent."""
@@ -206,16 +214,18 @@ class SignOut(_Strict):
     payload: SignOutPayload
 
 
-Label = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=128), _at_most(128)]
 
 
 class RegisterPayload(_Strict):
-    """What `BUS.REGISTER` asks with. `appName` and `release` are for debug lines only."""
+    """What `BUS.REGISTER` asks with."""
 
     origin: str
     """The host's own origin; the bus compares it with the sender's."""
     appName: Label
+    """What the host app is called; for debug lines only."""
     release: Label
+    """Which release of it this is; likewise."""
 
 
 class Register(_Strict):
@@ -230,6 +240,7 @@ class ServicesPayload(_Strict):
     """What `BUS.INIT` and `BUS.DESTROY` ask with: services by name; unknown ones are passed over."""
 
     services: Annotated[tuple[str, ...], Field(max_length=64, strict=False)]
+    """What stands before the dot in the types of messages, such as "AUTH". May be empty."""
 
 
 class Init(_Strict):
@@ -404,8 +415,8 @@ class Holding(Wire):
     currentUser: JsonObject
     company: JsonObject
     expiresAt: int = 0
-    """When the ID token expires, in milliseconds since the epoch by this browser's clock. 0 and not
-    sent for legacy credentials."""
+    """When the ID token expires, in milliseconds since the epoch by this browser's clock. Not there
+    for legacy credentials."""
 
 
 class Restored(Wire):
@@ -418,7 +429,7 @@ class SignedOut(Wire):
     """What `AUTH.SIGN_OUT` is answered with."""
 
     logoutUrl: str = ""
-    """Where the host may send the browser to end the provider's own session; not sent if empty."""
+    """Where the host may send the browser to end the provider's own session."""
 
 
 def _absent(value: object) -> object:

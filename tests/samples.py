@@ -5,6 +5,7 @@ As JSON text, by the message's name: some of them no parsed value could hold.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,15 +142,15 @@ _CANCEL = Samples(
 
 _OTHER = Samples(
     accepted=_texts(
-        *({"type": type_} for type_ in ("BUS.INIT", "A.B", "A1_.B2_", "A." + "B" * 62, "A.FULFILLED")),
-        {"type": "BUS.REGISTER", "id": "1", "payload": [1, 2]},
+        *({"type": type_} for type_ in ("BUS.PROBE", "A.B", "A1_.B2_", "A." + "B" * 62, "A.FULFILLED")),
+        {"type": "CRM.FIND", "id": "1", "payload": [1, 2]},
     ),
     refused=_texts(
         "{}",
         *(
             {"type": type_}
             for type_ in (
-                "AUTH.SSO", "BUS.CANCEL", "BUS.READY", "BUS.LISTENING", "AUTH.TOKEN_REFRESHED", "A.B_FULFILLED",
+                "AUTH.SSO", "BUS.CANCEL", "AUTH.CREDENTIALS", "BUS.INIT", "BUS.READY", "BUS.LISTENING", "AUTH.TOKEN_REFRESHED", "A.B_FULFILLED",
                 "A.B_REJECTED", "A.B_REJECTED\n", "A.B\n", "\nA.B", "", "A", "A.", ".A", "a.b", "A.b", "A.B.C", "1A.B", "A.1B",
                 "A-B.C", " A.B", "\u00c4.B", "A." + "B" * 63, 1, None,
             )
@@ -158,52 +159,161 @@ _OTHER = Samples(
     only_the_model_refuses=[],
 )  # fmt: skip
 
-# -- from the bus ---------------------------------------------------------------------------------
 
+# -- the session's requests -----------------------------------------------------------------------
+
+
+def _request(type_: str, **payload: Any) -> dict[str, Any]:
+    return {"type": type_, "payload": payload}
+
+
+def _frames(right: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    """What is right and what is wrong with the frame of a request."""
+    return (
+        [right, right | {"id": "i" * 128, "more": [{}]}],
+        [
+            "null", "{}",
+            _without(right, "payload"),
+            _without(right, "type"),
+            *(right | {"payload": payload} for payload in _any(None, [], "x", 1)),
+            *(right | {"id": id_} for id_ in ("", "i" * 129, 1, None)),
+            right | {"type": right["type"].lower()},
+            right | {"payload": right["payload"] | {"colour": "red"}},
+        ],
+    )  # fmt: skip
+
+
+def _samples(right: dict[str, Any], accepted: list[Any], refused: list[Any], *only: str) -> Samples:
+    good, bad = _frames(right)
+    return Samples(_texts(*good, *accepted), _texts(*bad, *refused), list(only))
+
+
+def _sign_in(**payload: Any) -> dict[str, Any]:
+    return _request(
+        "AUTH.EMAIL_AND_PASSWORD", **{"email": "a@b.example", "password": "p"} | payload
+    )
+
+
+def _register(**payload: Any) -> dict[str, Any]:
+    fields = {"origin": "https://app.example.com", "appName": "CRM", "release": "1"}
+    return _request("BUS.REGISTER", **fields | payload)
+
+
+def _valid_for(seconds: Any) -> dict[str, Any]:
+    return _request("AUTH.CREDENTIALS", minValiditySeconds=seconds)
+
+
+def _services(type_: str) -> Samples:
+    return _samples(
+        _request(type_, services=["AUTH"]),
+        [_request(type_, services=services) for services in ([], ["AUTH", "CRM", ""], ["A"] * 64)],
+        [
+            _request(type_),
+            *(
+                _request(type_, services=services)
+                for services in _any(None, "AUTH", {"0": "AUTH"}, [1], [None], ["A"] * 65)
+            ),
+        ],
+    )
+
+
+_EMOJI = "\U0001f600"
+_SESSION = {
+    "AUTH.EMAIL_AND_PASSWORD": _samples(
+        _sign_in(),
+        [
+            *(_sign_in(email=email) for email in ("a@b", ".!#$%&'*+/=?^_`{|}~-@a-1.b", "a@" + "b" * 63, "a" * 252 + "@b")),
+            *(_sign_in(password=password) for password in (" ", "\n", "\0", "p" * 1024, _EMOJI * 512)),
+        ],
+        [
+            *(
+                _sign_in(email=email)
+                for email in ("", "a", "@b", "a@", "a b@c", "a@b c", "a@b\n", "\na@b", "a@@b", "a@b.", "a@-b", "a@b-", "a@b..c",
+                              "a@" + "b" * 64, "a" * 253 + "@b", "\u00e4@b", "a@\u00fc.example", 1, None, ["a@b"])
+            ),
+            *(_sign_in(password=password) for password in ("", "p" * 1025, 1, None, ["p"])),
+            _request("AUTH.EMAIL_AND_PASSWORD", email="a@b"),
+            _request("AUTH.EMAIL_AND_PASSWORD", password="p"),
+        ],
+        json.dumps(_sign_in(password=_EMOJI * 513)),
+        json.dumps(_sign_in(password="MARK")).replace("MARK", "\\ud800"),
+    ),
+    "AUTH.CREDENTIALS": _samples(
+        _request("AUTH.CREDENTIALS"),
+        [_valid_for(seconds) for seconds in (0, 0.5, 600, 600.0)],
+        [_valid_for(seconds) for seconds in _any(-1, -0.1, 601, 600.5, "60", None, True, [60])],
+    ),
+    "AUTH.SIGN_OUT": _samples(_request("AUTH.SIGN_OUT"), [], []),
+    "BUS.REGISTER": _samples(
+        _register(),
+        [
+            *(_register(origin=origin) for origin in ("", "x")),  # the bus compares it
+            *(_register(appName=name, release=name) for name in (" ", "n" * 128, _EMOJI * 64)),
+        ],
+        [
+            _register(origin=None),
+            *(_register(appName=name) for name in ("", "n" * 129, 1, None)),
+            *(_register(release=name) for name in ("", "n" * 129, 1, None)),
+            _request("BUS.REGISTER", appName="CRM", release="1"),
+        ],
+        json.dumps(_register(appName=_EMOJI * 65)),
+        json.dumps(_register(release=_EMOJI * 65)),
+    ),
+    "BUS.INIT": _services("BUS.INIT"),
+    "BUS.DESTROY": _services("BUS.DESTROY"),
+}  # fmt: skip
+
+# -- from the bus ---------------------------------------------------------------------------------
 _MIGRATED = {"idToken": "a", "refreshToken": "b"}
 
 
-def _fulfilled(**payload: Any) -> dict[str, Any]:
-    signed_in = {"credentials": _MIGRATED, "currentUser": {}, "company": {}}
-    meta = {"source": "backend", "status": 200}
-    return {"type": "AUTH.SSO_FULFILLED", "payload": signed_in | payload, "meta": meta}
-
-
-_FULFILLED = Samples(
-    accepted=_texts(
-        _fulfilled(),
-        _fulfilled() | {"id": "1"},
-        _fulfilled(currentUser={"a": [None, 0.1, {"": True}]}, company={"\u2028": 1e308}),
-        *(
-            _fulfilled(credentials=credentials)
-            for credentials in _any(
-                {"legacy_token": "c"},
-                {"legacy_token": "c", "idToken": None},
-                _MIGRATED | {"legacy_token": None},
-            )
-        ),
-    ),
-    refused=_texts(
-        _without(_fulfilled(), "meta"),
-        _without(_fulfilled(), "payload"),
-        _fulfilled() | {"type": "AUTH.SSO_REJECTED"},
-        _fulfilled() | {"meta": {"source": "bus"}},
-        _fulfilled() | {"meta": {"source": "backend"}},
-        *(_fulfilled() | {"meta": {"source": "backend", "status": status}} for status in (99, 600, "200", None)),
-        *(
-            _fulfilled(credentials=credentials)
-            for credentials in _any(
-                None, "token", [], {}, {"idToken": "a"}, {"refreshToken": "b"}, {"idToken": "a", "refreshToken": ""},
-                {"idToken": 1, "refreshToken": "b"}, {"legacy_token": ""}, {"legacy_token": None}, {"legacyToken": "c"},
-                _MIGRATED | {"legacy_token": "c"}, _MIGRATED | {"legacy_token": ""},
-                {"legacy_token": "c", "idToken": "a"}, {"legacy_token": "c", "refreshToken": ""},
-            )
-        ),
-        *(_fulfilled(currentUser=value) for value in _any(None, [], "x", 1)),
-        *(_fulfilled(company=value) for value in _any(None, [], "x", 1)),
-    ),
-    only_the_model_refuses=[],
+_GOOD = _any(
+    {"legacy_token": "c"},
+    {"legacy_token": "c", "idToken": None},
+    _MIGRATED | {"legacy_token": None},
+)
+_BAD = _any(
+    None, "token", [], {}, {"idToken": "a"}, {"refreshToken": "b"}, {"idToken": "a", "refreshToken": ""},
+    {"idToken": 1, "refreshToken": "b"}, {"legacy_token": ""}, {"legacy_token": None}, {"legacyToken": "c"},
+    _MIGRATED | {"legacy_token": "c"}, _MIGRATED | {"legacy_token": ""}, {"legacy_token": "c", "idToken": "a"},
+    {"legacy_token": "c", "refreshToken": ""},
 )  # fmt: skip
+
+
+def _of(type_: str) -> Callable[..., dict[str, Any]]:
+    def made(**payload: Any) -> dict[str, Any]:
+        signed_in = {"credentials": _MIGRATED, "currentUser": {}, "company": {}}
+        meta = {"source": "backend", "status": 200}
+        return {"type": type_, "payload": signed_in | payload, "meta": meta}
+
+    return made
+
+
+def _signed_in(type_: str) -> Samples:
+    fulfilled = _of(type_)
+    return Samples(
+        accepted=_texts(
+            fulfilled(),
+            fulfilled() | {"id": "1"},
+            fulfilled(currentUser={"a": [None, 0.1, {"": True}]}, company={"\u2028": 1e308}),
+            *(fulfilled(credentials=credentials) for credentials in _GOOD),
+        ),
+        refused=_texts(
+            _without(fulfilled(), "meta"),
+            _without(fulfilled(), "payload"),
+            fulfilled() | {"type": type_.replace("FULFILLED", "REJECTED")},
+            fulfilled() | {"meta": {"source": "bus"}},
+            fulfilled() | {"meta": {"source": "backend"}},
+            *(
+                fulfilled() | {"meta": {"source": "backend", "status": status}}
+                for status in (99, 600, "200", None)
+            ),
+            *(fulfilled(credentials=credentials) for credentials in _BAD),
+            *(fulfilled(currentUser=value) for value in _any(None, [], "x", 1)),
+            *(fulfilled(company=value) for value in _any(None, [], "x", 1)),
+        ),
+        only_the_model_refuses=[],
+    )
 
 
 def _rejected(type_: str, error: Any, **meta: Any) -> dict[str, Any]:
@@ -239,32 +349,133 @@ def _by_bus(type_: str) -> tuple[list[Any], list[Any]]:
     return right, wrong
 
 
-_right, _wrong = _by_bus("AUTH.SSO_REJECTED")
-_REJECTED = Samples(
-    accepted=_texts(
-        *_right,
-        *(
-            _rejected("AUTH.SSO_REJECTED", error, source="backend", status=400)
-            for error in _any(
-                None, False, 0, -1.5, "no", [], {}, {"code": "X", "nested": {"a": []}}
-            )
+def _by_either(type_: str) -> Samples:
+    right, wrong = _by_bus(type_)
+    return Samples(
+        accepted=_texts(
+            *right,
+            *(
+                _rejected(type_, error, source="backend", status=400)
+                for error in _any(
+                    None, False, 0, -1.5, "no", [], {}, {"code": "X", "nested": {"a": []}}
+                )
+            ),
+        ),
+        refused=_texts(
+            *wrong,
+            _rejected(type_, {}, source="backend"),
+            _rejected(type_, {}, source="bus", status=400),
+            _rejected("BUS.CANCEL_REJECTED", _fault(), source="bus"),
+        ),
+        only_the_model_refuses=[],
+    )
+
+
+def _by_bus_alone(type_: str) -> Samples:
+    right, wrong = _by_bus(type_)
+    by_backend = _rejected(type_, {"code": "X"}, source="backend", status=400)
+    another = _rejected("BUS.CANCEL_REJECTED", _fault(), source="bus")
+    return Samples(_texts(*right), _texts(*wrong, by_backend, another), [])
+
+
+def _from_bus(type_: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+    reply = {"type": type_, "meta": {"source": "bus"}}
+    return reply if payload is None else reply | {"payload": payload}
+
+
+def _holding(**payload: Any) -> dict[str, Any]:
+    return _of("AUTH.CREDENTIALS_FULFILLED")(**payload) | {"meta": {"source": "bus"}}
+
+
+def _told(right: list[Any], wrong: list[Any]) -> Samples:
+    """A reply that the bus makes of what it has: the first is right."""
+    bad = [
+        _without(right[0], "meta"),
+        right[0] | {"meta": {"source": "host"}},
+        right[0] | {"id": ""},
+        right[0] | {"type": "BUS.READY"},
+    ]
+    return Samples(_texts(*right, right[0] | {"id": "1"}), _texts(*bad, *wrong), [])
+
+
+def _pushed(type_: str, right: list[Any], wrong: tuple[Any, ...]) -> Samples:
+    return Samples(
+        _texts(*({"type": type_, "payload": payload} for payload in right)),
+        _texts({"type": type_}, *({"type": type_, "payload": payload} for payload in wrong)),
+        [],
+    )
+
+
+_OF_SESSION = {
+    "AUTH.EMAIL_AND_PASSWORD_FULFILLED": _signed_in("AUTH.EMAIL_AND_PASSWORD_FULFILLED"),
+    "AUTH.EMAIL_AND_PASSWORD_REJECTED": _by_either("AUTH.EMAIL_AND_PASSWORD_REJECTED"),
+    "AUTH.CREDENTIALS_FULFILLED": _told(
+        [
+            _holding(),
+            _holding(expiresAt=1_700_000_000_000),
+            *(_holding(credentials=credentials) for credentials in _GOOD),
+        ],
+        [
+            _without(_holding(), "payload"),
+            *(_holding(expiresAt=value) for value in _any(0.5, "1", None)),
+            *(_holding(credentials=credentials) for credentials in _BAD),
+            _holding(currentUser=None),
+            _holding(company=[]),
+        ],
+    ),
+    "AUTH.CREDENTIALS_REJECTED": _by_either("AUTH.CREDENTIALS_REJECTED"),
+    "AUTH.SIGN_OUT_FULFILLED": _told(
+        [
+            _from_bus("AUTH.SIGN_OUT_FULFILLED", payload)
+            for payload in ({}, {"logoutUrl": "https://login.example.com/logout"})
+        ],
+        [
+            _from_bus("AUTH.SIGN_OUT_FULFILLED"),
+            _from_bus("AUTH.SIGN_OUT_FULFILLED", {"logoutUrl": None}),
+        ],
+    ),
+    "AUTH.SIGN_OUT_REJECTED": _by_bus_alone("AUTH.SIGN_OUT_REJECTED"),
+    "BUS.REGISTER_FULFILLED": _told(
+        [
+            _from_bus("BUS.REGISTER_FULFILLED"),
+            _from_bus("BUS.REGISTER_FULFILLED", {"user": {"name": "x"}}),
+        ],
+        [
+            _from_bus("BUS.REGISTER_FULFILLED", {}),
+            _from_bus("BUS.REGISTER_FULFILLED", {"user": None}),
+            _from_bus("BUS.REGISTER_FULFILLED") | {"payload": None},
+        ],
+    ),
+    "BUS.REGISTER_REJECTED": _by_bus_alone("BUS.REGISTER_REJECTED"),
+    "BUS.INIT_FULFILLED": _told([_from_bus("BUS.INIT_FULFILLED")], []),
+    "BUS.INIT_REJECTED": _by_bus_alone("BUS.INIT_REJECTED"),
+    "BUS.DESTROY_FULFILLED": _told([_from_bus("BUS.DESTROY_FULFILLED")], []),
+    "BUS.DESTROY_REJECTED": _by_bus_alone("BUS.DESTROY_REJECTED"),
+    "AUTH.TOKEN_REFRESHED": _pushed(
+        "AUTH.TOKEN_REFRESHED",
+        [_MIGRATED],
+        _any(
+            None, {}, {"idToken": "a"}, {"idToken": "a", "refreshToken": ""}, {"legacy_token": "c"}
         ),
     ),
-    refused=_texts(
-        *_wrong,
-        _rejected("AUTH.SSO_REJECTED", {}, source="backend"),
-        _rejected("AUTH.SSO_REJECTED", {}, source="bus", status=400),
-        _rejected("BUS.CANCEL_REJECTED", _fault(), source="bus"),
+    "AUTH.REFRESH_TOKEN_EXPIRED": Samples(
+        _texts({"type": "AUTH.REFRESH_TOKEN_EXPIRED"}),
+        _texts({}, {"type": "AUTH.REFRESH_TOKEN"}),
+        [],
     ),
-    only_the_model_refuses=[],
-)
+    "AUTH.SESSION_CHANGED": _pushed(
+        "AUTH.SESSION_CHANGED",
+        [{"user": None}, {"user": {"name": "x"}}],
+        _any(None, {}, {"user": []}),
+    ),
+}
 
-_right, _wrong = _by_bus("BUS.INIT_REJECTED")
+_right, _wrong = _by_bus("CRM.FIND_REJECTED")
 _OTHER_REJECTED = Samples(
     accepted=_texts(*_right),
     refused=_texts(
         *_wrong,
-        *(_rejected(type_, _fault(), source="bus") for type_ in ("BUS.INIT", "BUS.INIT_REJECTED\n", "_REJECTED")),
+        *(_rejected(type_, _fault(), source="bus") for type_ in ("CRM.FIND", "CRM.FIND_REJECTED\n", "_REJECTED")),
     ),
     only_the_model_refuses=[],
 )  # fmt: skip
@@ -285,6 +496,7 @@ _ACCEPTED = _report("accepted", number=1, type="A.B", origin=URL, port=True, sta
 _DROPPED = _report("dropped", reason="not a request")
 _REPLIED = _report("replied", number=1, type="A.B_REJECTED", origin=URL, port=False, source="bus")
 _BACKEND = _report("backend", number=1, call=1, method="GET", url=URL)
+_MEMORY = _report("session", kept="memory", reason="the browser's storage fails")
 
 
 def _with(message: dict[str, Any], **facts: Any) -> dict[str, Any]:
@@ -303,6 +515,9 @@ _DEBUG = Samples(
         _with(_BACKEND, method="POST", ms=0, outcome="answered", status=200),
         *(_with(_BACKEND, ms=9, outcome=outcome) for outcome in ("failed", "aborted")),
         _with(_BACKEND, more=[1]),
+        _report("backend", call=1, method="GET", url=URL),
+        _MEMORY,
+        _report("session", kept="partition"),
     ),
     refused=_texts(
         {"type": "BUS.DEBUG"},
@@ -324,14 +539,18 @@ _DEBUG = Samples(
         _with(_BACKEND, method="PUT"),
         _with(_BACKEND, outcome="lost"),
         _with(_BACKEND, ms=-1),
+        _with(_MEMORY, kept="cookies"),
+        _with(_MEMORY, reason=None),
     ),
     only_the_model_refuses=[],
 )
 
 SAMPLES = {
     "AUTH.SSO": _SSO,
-    "AUTH.SSO_FULFILLED": _FULFILLED,
-    "AUTH.SSO_REJECTED": _REJECTED,
+    "AUTH.SSO_FULFILLED": _signed_in("AUTH.SSO_FULFILLED"),
+    "AUTH.SSO_REJECTED": _by_either("AUTH.SSO_REJECTED"),
+    **_SESSION,
+    **_OF_SESSION,
     "BUS.CANCEL": _CANCEL,
     "BUS.DEBUG": _DEBUG,
     "BUS.LISTENING": Samples(

@@ -137,6 +137,262 @@ export type SsoRejected =
   | SsoRejectedByBackend
   | SsoRejectedByBus;
 
+/** What `AUTH.EMAIL_AND_PASSWORD` asks with. Neither is ever stored, logged or repeated. */
+export interface EmailAndPasswordPayload {
+  /** An address as the HTML standard's grammar has it. */
+  email: string;
+  /** A credential. */
+  password: string;
+}
+
+/** `AUTH.EMAIL_AND_PASSWORD`: sign in with an e-mail address and a password. */
+export interface EmailAndPasswordRequest {
+  type: "AUTH.EMAIL_AND_PASSWORD";
+  /** Any string of the host's own, echoed in the reply. */
+  id?: string;
+  payload: EmailAndPasswordPayload;
+}
+
+/** `AUTH.EMAIL_AND_PASSWORD_FULFILLED`: the user is signed in. */
+export interface EmailAndPasswordFulfilled {
+  type: "AUTH.EMAIL_AND_PASSWORD_FULFILLED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: SignedIn;
+  meta: BackendMeta;
+}
+
+/** `AUTH.EMAIL_AND_PASSWORD_REJECTED` with the backend's own error. */
+export interface EmailAndPasswordRejectedByBackend {
+  type: "AUTH.EMAIL_AND_PASSWORD_REJECTED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: BackendError;
+  meta: BackendMeta;
+}
+
+/** `AUTH.EMAIL_AND_PASSWORD_REJECTED` with an error of the bus's own. */
+export interface EmailAndPasswordRejectedByBus {
+  type: "AUTH.EMAIL_AND_PASSWORD_REJECTED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: BusFault;
+  meta: BusMeta;
+}
+
+export type EmailAndPasswordRejected =
+  | EmailAndPasswordRejectedByBackend
+  | EmailAndPasswordRejectedByBus;
+
+/** What `AUTH.CREDENTIALS` asks with. */
+export interface GetCredentialsPayload {
+  /** The ID token must be good for so many seconds; the settings' margin where it was not sent. */
+  minValiditySeconds?: number;
+}
+
+/** `AUTH.CREDENTIALS`: credentials that are good now, refreshed first if need be. */
+export interface GetCredentialsRequest {
+  type: "AUTH.CREDENTIALS";
+  /** Any string of the host's own, echoed in the reply. */
+  id?: string;
+  payload: GetCredentialsPayload;
+}
+
+/** What `AUTH.CREDENTIALS` is answered with. */
+export interface Holding {
+  credentials: MigratedCredentials | LegacyCredentials;
+  currentUser: JsonObject;
+  company: JsonObject;
+  /** When the ID token expires, in milliseconds since the epoch by this browser's clock. Not there for legacy credentials. */
+  expiresAt?: number;
+}
+
+/** `AUTH.CREDENTIALS_FULFILLED`: credentials that are good now. */
+export interface GetCredentialsFulfilled {
+  type: "AUTH.CREDENTIALS_FULFILLED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: Holding;
+  meta: BusMeta;
+}
+
+/** `AUTH.CREDENTIALS_REJECTED`: the old ones have expired, and the backend refused new ones. */
+export interface GetCredentialsRejectedByBackend {
+  type: "AUTH.CREDENTIALS_REJECTED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: BackendError;
+  meta: BackendMeta;
+}
+
+/** `AUTH.CREDENTIALS_REJECTED` with an error of the bus's own. */
+export interface GetCredentialsRejectedByBus {
+  type: "AUTH.CREDENTIALS_REJECTED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: BusFault;
+  meta: BusMeta;
+}
+
+export type GetCredentialsRejected =
+  | GetCredentialsRejectedByBackend
+  | GetCredentialsRejectedByBus;
+
+/** `AUTH.SIGN_OUT` asks with nothing. */
+export type SignOutPayload = Record<string, never>;
+
+/** `AUTH.SIGN_OUT`: end the session, here and in all tabs. */
+export interface SignOutRequest {
+  type: "AUTH.SIGN_OUT";
+  /** Any string of the host's own, echoed in the reply. */
+  id?: string;
+  payload: SignOutPayload;
+}
+
+/** What `AUTH.SIGN_OUT` is answered with. */
+export interface SignedOut {
+  /** Where the host may send the browser to end the provider's own session. */
+  logoutUrl?: string;
+}
+
+/** `AUTH.SIGN_OUT_FULFILLED`: the session is over. */
+export interface SignOutFulfilled {
+  type: "AUTH.SIGN_OUT_FULFILLED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: SignedOut;
+  meta: BusMeta;
+}
+
+/** `AUTH.SIGN_OUT_REJECTED`: the session may not be over; ask again. */
+export interface SignOutRejected {
+  type: "AUTH.SIGN_OUT_REJECTED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: BusFault;
+  meta: BusMeta;
+}
+
+/** `AUTH.TOKEN_REFRESHED`, pushed after `BUS.INIT` of AUTH: there are new tokens. */
+export interface TokenRefreshed {
+  type: "AUTH.TOKEN_REFRESHED";
+  payload: MigratedCredentials;
+}
+
+/** `AUTH.REFRESH_TOKEN_EXPIRED`, pushed: the session is over. It has no payload. */
+export interface RefreshTokenExpired {
+  type: "AUTH.REFRESH_TOKEN_EXPIRED";
+}
+
+/** Who is signed in now. */
+export interface SessionChangedPayload {
+  /** null: another tab has signed out. */
+  user: JsonObject | null;
+}
+
+/** `AUTH.SESSION_CHANGED`, pushed: another tab has signed in or out. */
+export interface SessionChanged {
+  type: "AUTH.SESSION_CHANGED";
+  payload: SessionChangedPayload;
+}
+
+/** What `BUS.REGISTER` asks with. */
+export interface RegisterPayload {
+  /** The host's own origin; the bus compares it with the sender's. */
+  origin: string;
+  /** What the host app is called; for debug lines only. */
+  appName: string;
+  /** Which release of it this is; likewise. */
+  release: string;
+}
+
+/** `BUS.REGISTER`: say who the host is, and hear whose session is there. */
+export interface RegisterRequest {
+  type: "BUS.REGISTER";
+  /** Any string of the host's own, echoed in the reply. */
+  id?: string;
+  payload: RegisterPayload;
+}
+
+/** What `BUS.REGISTER` is answered with where there is a session. */
+export interface Restored {
+  user: JsonObject;
+}
+
+/** `BUS.REGISTER_FULFILLED`: whose session there is; none where there is no payload. */
+export interface RegisterFulfilled {
+  type: "BUS.REGISTER_FULFILLED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload?: Restored;
+  meta: BusMeta;
+}
+
+/** `BUS.REGISTER_REJECTED`: the bus does not know this host. */
+export interface RegisterRejected {
+  type: "BUS.REGISTER_REJECTED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: BusFault;
+  meta: BusMeta;
+}
+
+/** What `BUS.INIT` and `BUS.DESTROY` ask with: services by name; unknown ones are passed over. */
+export interface ServicesPayload {
+  /** What stands before the dot in the types of messages, such as "AUTH". May be empty. */
+  services: string[];
+}
+
+/** `BUS.INIT`: start services; that of AUTH starts the refresh and the pushes. */
+export interface InitRequest {
+  type: "BUS.INIT";
+  /** Any string of the host's own, echoed in the reply. */
+  id?: string;
+  payload: ServicesPayload;
+}
+
+/** `BUS.INIT_FULFILLED`: sent even if a service fails. It has no payload. */
+export interface InitFulfilled {
+  type: "BUS.INIT_FULFILLED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  meta: BusMeta;
+}
+
+/** `BUS.INIT_REJECTED`: the message does not validate, or this build has no session. */
+export interface InitRejected {
+  type: "BUS.INIT_REJECTED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: BusFault;
+  meta: BusMeta;
+}
+
+/** `BUS.DESTROY`: stop services. It does not sign out. */
+export interface DestroyRequest {
+  type: "BUS.DESTROY";
+  /** Any string of the host's own, echoed in the reply. */
+  id?: string;
+  payload: ServicesPayload;
+}
+
+/** `BUS.DESTROY_FULFILLED`: the services have stopped. It has no payload. */
+export interface DestroyFulfilled {
+  type: "BUS.DESTROY_FULFILLED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  meta: BusMeta;
+}
+
+/** `BUS.DESTROY_REJECTED`: the message does not validate, or this build has no session. */
+export interface DestroyRejected {
+  type: "BUS.DESTROY_REJECTED";
+  /** The id of the request, where it had one. */
+  id?: string;
+  payload: BusFault;
+  meta: BusMeta;
+}
+
 /** What `BUS.CANCEL` asks with: the id of the request to give up. */
 export interface CancelPayload {
   id: string;
@@ -154,7 +410,8 @@ export type Report =
   | ReportAccepted
   | ReportDropped
   | ReportReplied
-  | ReportBackend;
+  | ReportBackend
+  | ReportSession;
 
 /** The gate let a request in. */
 export interface ReportAccepted {
@@ -180,8 +437,8 @@ export interface ReportBackend {
   /** When, in milliseconds since the epoch. */
   at: number;
   event: "backend";
-  /** Of the message that it is for. */
-  number: number;
+  /** Of the message that it is for, or that began what it is for; not there where none did. */
+  number?: number;
   /** The bus's count of calls. */
   call: number;
   method: "GET" | "POST";
@@ -230,6 +487,17 @@ export interface ReportReplied {
   code?: BusCode;
 }
 
+/** Where sessions are kept is settled; again if that changes. */
+export interface ReportSession {
+  /** When, in milliseconds since the epoch. */
+  at: number;
+  event: "session";
+  /** In the browser's partition for this bus under the host's site. Or in memory: then a session ends with its page, and no other tab shares it. */
+  kept: "partition" | "memory";
+  /** Why in memory, as a sentence: the settings say so, or what the browser's storage does. */
+  reason?: string;
+}
+
 /** `BUS.DEBUG`: what a debug build decides and does. Facts alone: no code, no token, no payload. */
 export interface Debug {
   type: "BUS.DEBUG";
@@ -264,16 +532,25 @@ export interface Ready {
   payload: ReadyPayload;
 }
 
-/** Each request that is answered, and with what. */
+/** Each request that is answered, and with what. A host adds types of its own by declaration merging. */
 export interface Requests {
   "AUTH.SSO": { payload: SsoPayload; result: SignedIn };
+  "AUTH.EMAIL_AND_PASSWORD": { payload: EmailAndPasswordPayload; result: SignedIn };
+  "AUTH.CREDENTIALS": { payload: GetCredentialsPayload; result: Holding };
+  "AUTH.SIGN_OUT": { payload: SignOutPayload; result: SignedOut };
+  "BUS.REGISTER": { payload: RegisterPayload; result: Restored | undefined };
+  "BUS.INIT": { payload: ServicesPayload; result: undefined };
+  "BUS.DESTROY": { payload: ServicesPayload; result: undefined };
 }
 
-/** What the bus says unasked. */
+/** What the bus says unasked; likewise. */
 export interface Pushes {
   "BUS.LISTENING": ListeningPayload;
   "BUS.READY": ReadyPayload;
   "BUS.DEBUG": Report;
+  "AUTH.TOKEN_REFRESHED": MigratedCredentials;
+  "AUTH.REFRESH_TOKEN_EXPIRED": undefined;
+  "AUTH.SESSION_CHANGED": SessionChangedPayload;
 }
 
 /** What a sign-in gives: an ID token and a refresh token, or the token of a legacy user. */
@@ -405,6 +682,11 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** The requests that may be made without a payload. */
+type Bare = {
+  [T in keyof Requests]: Record<string, never> extends Requests[T]["payload"] ? T : never;
+}[keyof Requests];
+
 /** The bus in its iframe. */
 export interface Bus {
   readonly iframe: HTMLIFrameElement;
@@ -414,24 +696,20 @@ export interface Bus {
   readonly timeout: number;
   /** Resolves when Python serves, or rejects with a BusError. Requests may be made before. */
   readonly ready: Promise<ReadyPayload>;
-  /** Asks the bus; rejects with a BusError. */
+  /** Asks the bus; rejects with a BusError. In place of `BUS.CANCEL`, which has no reply, abort the signal. */
   request<T extends keyof Requests>(
     type: T,
     payload: Requests[T]["payload"],
     options?: RequestOptions,
   ): Promise<Requests[T]["result"]>;
-  /** Asks for what this version does not know. `BUS.CANCEL` has no reply; abort the signal instead. */
-  request<T extends string>(
-    type: T extends keyof Requests | "BUS.CANCEL" ? never : T,
-    payload?: JsonObject,
+  /** Asks for what needs no payload. */
+  request<T extends Bare>(
+    type: T,
+    payload?: Requests[T]["payload"],
     options?: RequestOptions,
-  ): Promise<unknown>;
+  ): Promise<Requests[T]["result"]>;
   /** Calls back for each message of a type that the bus sends unasked; returns what ends that. */
   on<T extends keyof Pushes>(type: T, callback: (payload: Pushes[T]) => void): () => void;
-  on<T extends string>(
-    type: T extends keyof Pushes ? never : T,
-    callback: (payload: unknown) => void,
-  ): () => void;
   /** Removes the iframe and all listeners; what is pending is rejected with DESTROYED. */
   destroy(): void;
 }

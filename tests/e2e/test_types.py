@@ -67,6 +67,10 @@ def test_the_document_of_the_protocol_is_valid() -> None:
     assert sorted(sign_in["reply"]) == ["AUTH.SSO_FULFILLED", "AUTH.SSO_REJECTED"]
     assert sign_in["replyChannel"] == "replyPort"
     assert parsed["operations"]["signInWithoutPort"]["replyChannel"] == "hostWindow"
+    pushed = parsed["operations"]["pushTokens"]
+    assert (pushed["action"], pushed["channel"]) == ("send", "replyPort")
+    assert pushed["messages"] == ["AUTH.TOKEN_REFRESHED"]
+    assert parsed["operations"]["pushTokensWithoutPort"]["channel"] == "hostWindow"
     assert "reply" not in parsed["operations"]["cancel"]
 
 
@@ -183,6 +187,7 @@ def heard(open_tab: Opener, world: World) -> list[str]:
         {"type": "AUTH.SSO", "payload": {"code": world.backend.sends(b"", 502), "redirectUrl": REDIRECT}},
         {"type": "AUTH.SSO", "payload": 1},
         {"type": "BUS.INIT", "payload": {}},
+        {"type": "CRM.FIND", "payload": {}},
     ]  # fmt: skip
     for n, request in enumerate(requests):
         tab.run("(message) => { rawBus.post(message); }", request | {"id": str(n)})
@@ -198,6 +203,7 @@ def test_what_a_bus_says_is_what_the_models_say(heard: list[str]) -> None:
         "BUS.READY",
         "AUTH.SSO_FULFILLED",
         *["AUTH.SSO_REJECTED"] * 3,
+        "BUS.INIT_REJECTED",
         "OTHER_REJECTED",
     ]
 

@@ -5,7 +5,10 @@ import {
   type BusError,
   type Credentials,
   type ErrorCode,
+  type JsonObject,
   type JsonValue,
+  type Requests,
+  type SignedIn,
   type SsoRejected,
 } from "sso-bus-client";
 import { startSignIn } from "sso-bus-client/signin";
@@ -24,13 +27,52 @@ const one: 1 = protocol;
 console.log(bus.iframe.src, bus.origin, version.length, one, services.join(), types.includes("AUTH.SSO"));
 const stop: () => void = bus.on("BUS.READY", ({ services }) => console.log(services[0]));
 stop();
-bus.on("CRM.CHANGED", (payload) => console.log(payload));
 
 const payload = { code: "c", redirectUrl: "https://app.example.com/", codeVerifier: "v".repeat(43), nonce: "n" };
 const { credentials, currentUser } = await bus.request("AUTH.SSO", payload, { timeout: 1000, signal: aborting.signal });
 const user: JsonValue = currentUser;
-const found: unknown = await bus.request("CRM.FIND", { name: ["a", 1, null] });
-console.log(user, found);
+console.log(user);
+
+// The session, by the names of its messages.
+const registering = { origin: location.origin, appName: "CRM", release: "1" };
+const restored = await bus.request("BUS.REGISTER", registering);
+const who: JsonObject | undefined = restored?.user;
+const started: undefined = await bus.request("BUS.INIT", { services: ["AUTH"] });
+const held = await bus.request("AUTH.CREDENTIALS", { minValiditySeconds: 60 }, { timeout: 1000 });
+const until: number | undefined = held.expiresAt;
+const again: JsonObject = (await bus.request("AUTH.CREDENTIALS")).company;
+const withPassword = { email: "a@b.example", password: "p" };
+const byPassword: SignedIn = await bus.request("AUTH.EMAIL_AND_PASSWORD", withPassword);
+const logoutUrl: string | undefined = (await bus.request("AUTH.SIGN_OUT")).logoutUrl;
+await bus.request("AUTH.SIGN_OUT", {}, { signal: aborting.signal });
+const stopped: undefined = await bus.request("BUS.DESTROY", { services: [] });
+console.log(who, started, until, again, byPassword, logoutUrl, stopped);
+bus.on("AUTH.TOKEN_REFRESHED", ({ idToken, refreshToken }) => console.log(idToken.length, refreshToken.length));
+bus.on("AUTH.REFRESH_TOKEN_EXPIRED", () => console.log("expired"));
+bus.on("AUTH.SESSION_CHANGED", ({ user }) => console.log(user === null ? "signed out" : user.name));
+bus.on("BUS.DEBUG", (report) => console.log(report.event === "backend" ? report.url : report.at));
+
+// What a bus of later says: a host names the type and what belongs to it.
+declare module "sso-bus-client" {
+  interface Requests {
+    "CRM.FIND": { payload: { name: string }; result: { found: number } };
+    "CRM.COUNT": { payload: Record<string, never>; result: number };
+  }
+  interface Pushes {
+    "CRM.CHANGED": { id: number };
+  }
+}
+const { found } = await bus.request("CRM.FIND", { name: "a" });
+const count: number = await bus.request("CRM.COUNT");
+bus.on("CRM.CHANGED", ({ id }) => console.log(id + found + count));
+
+// A function of the host's own that takes any request knows what belongs to each.
+export function ask<T extends keyof Requests>(
+  type: T,
+  payload: Requests[T]["payload"],
+): Promise<Requests[T]["result"]> {
+  return bus.request(type, payload);
+}
 
 function token(credentials: Credentials): string {
   return "idToken" in credentials ? credentials.idToken : credentials.legacy_token;

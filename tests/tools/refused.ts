@@ -28,8 +28,17 @@ bus.request("AUTH.SSO", { ...right, codeVerifier: undefined });
 bus.request("AUTH.SSO", { ...right, nonce: null });
 // @ts-expect-error - it has no reply: abort the signal instead
 bus.request("BUS.CANCEL", { id: "1" });
-// @ts-expect-error - a Date is not JSON
-bus.request("CRM.FIND", { since: new Date() });
+// @ts-expect-error - no such message
+bus.request("AUTH.SSSO", right);
+// @ts-expect-error - nor one of a service that nobody has told of
+bus.request("HR.FIND", {});
+// @ts-expect-error - a reply is no request
+bus.request("AUTH.SSO_FULFILLED", {});
+// @ts-expect-error - and a push is none
+bus.request("AUTH.TOKEN_REFRESHED", {});
+declare const some: string;
+// @ts-expect-error - a type is not any string
+bus.request(some, {});
 // @ts-expect-error - a signal is not its controller
 bus.request("AUTH.SSO", right, { signal: new AbortController() });
 
@@ -38,12 +47,47 @@ const signedIn = await bus.request("AUTH.SSO", right);
 signedIn.credentials.idToken;
 // @ts-expect-error - what a company holds is for the backend to know
 signedIn.company.name.toUpperCase();
-// @ts-expect-error - nothing is known of what this version does not know
-(await bus.request("CRM.FIND", {})).found;
+
+// @ts-expect-error - in seconds
+bus.request("AUTH.CREDENTIALS", { minValidity: 60 });
+// @ts-expect-error - which are a number
+bus.request("AUTH.CREDENTIALS", { minValiditySeconds: "60" });
+// @ts-expect-error - it asks with nothing
+bus.request("AUTH.SIGN_OUT", { everywhere: true });
+// @ts-expect-error - the payload is required here
+bus.request("BUS.REGISTER");
+// @ts-expect-error - and has a release
+bus.request("BUS.REGISTER", { origin: "https://app.example.com", appName: "CRM" });
+// @ts-expect-error - a list, even of one
+bus.request("BUS.INIT", { services: "AUTH" });
+// @ts-expect-error - and is not left out
+bus.request("BUS.DESTROY", {});
+// @ts-expect-error - the field is spelled otherwise
+bus.request("AUTH.EMAIL_AND_PASSWORD", { eMail: "a@b.example", password: "p" });
+// @ts-expect-error - there may be no session
+(await bus.request("BUS.REGISTER", { origin: "", appName: "CRM", release: "1" })).user;
+// @ts-expect-error - INIT is answered with nothing
+(await bus.request("BUS.INIT", { services: [] })).user;
+// @ts-expect-error - a legacy token never expires
+(await bus.request("AUTH.CREDENTIALS")).expiresAt.toFixed();
+// @ts-expect-error - not every provider has a page for it
+(await bus.request("AUTH.SIGN_OUT")).logoutUrl.length;
 // @ts-expect-error - and of what READY says, just this
 (await bus.ready).uptime;
 // @ts-expect-error - a callback gets the payload of its type
 bus.on("BUS.READY", (payload: { protocol: 2 }) => payload);
+// @ts-expect-error - no such push
+bus.on("AUTH.TOKENS_REFRESHED", () => {});
+// @ts-expect-error - a request is none
+bus.on("AUTH.SSO", () => {});
+// @ts-expect-error - nor is a reply
+bus.on("AUTH.SSO_FULFILLED", () => {});
+// @ts-expect-error - its token has another name
+bus.on("AUTH.TOKEN_REFRESHED", ({ token }) => token);
+// @ts-expect-error - it has no payload
+bus.on("AUTH.REFRESH_TOKEN_EXPIRED", (payload) => payload.user);
+// @ts-expect-error - nobody may be signed in
+bus.on("AUTH.SESSION_CHANGED", ({ user }) => user.name);
 // @ts-expect-error - the iframe stays the same
 bus.iframe = document.createElement("iframe");
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from bus import PROTOCOL, VERSION
-from host.tools.types.messages import MESSAGES
+from host.tools.types.messages import ANNOUNCED, MESSAGES, PUSHED
 
 _INFO: Final = """\
 What travels between a host page and the bus in its iframe, by window.postMessage, as plain JSON-shaped \
@@ -12,52 +12,70 @@ objects. It needs no server: both ends are windows of one browser.
 The host posts to the iframe's own window, with the bus's exact origin as target, and never "*". The bus \
 answers the window that embeds it, at one of the origins in its settings; all others hear nothing. \
 Each request gets one reply. A request that carries one MessagePort gets it over that port, and \
-nowhere else; else it goes to the host's window.
+nowhere else; else it goes to the host's window. After BUS.INIT of AUTH, pushes go the same way. \
+Which requests a build serves, its settings say; BUS.READY lists them.
 
 A message holds nothing but what JSON has, at most 65,536 bytes and 64 levels of it. Keys beside type, id, \
 payload and meta are not looked at; unknown keys in a request's payload are refused."""
 
+_REPLIES: Final = {
+    "AUTH.SSO": ("signIn", "Sign in with a code"),
+    "AUTH.EMAIL_AND_PASSWORD": (
+        "signInWithPassword",
+        "Sign in with an e-mail address and a password",
+    ),
+    "AUTH.CREDENTIALS": (
+        "getCredentials",
+        "Get credentials that are good now, refreshed if need be",
+    ),
+    "AUTH.SIGN_OUT": ("signOut", "End the session, here and in all tabs"),
+    "BUS.REGISTER": ("register", "Say who the host is, and hear whose session is there"),
+    "BUS.INIT": ("initialise", "Start services"),
+    "BUS.DESTROY": ("stop", "Stop services; it does not sign out"),
+    "OTHER": ("refuse", "Refuse what no build serves"),
+}
+"""What is answered, with the operation's name and title."""
+
+
+def _answers(type_: str) -> tuple[str, ...]:
+    known = {message.type for message in MESSAGES}
+    return tuple(f"{type_}{end}" for end in ("_FULFILLED", "_REJECTED") if f"{type_}{end}" in known)
+
+
+_ALL_ANSWERS: Final = tuple(answer for type_ in _REPLIES for answer in _answers(type_))
 _CHANNELS: Final[dict[str, tuple[str | None, str, str, tuple[str, ...]]]] = {
     "busWindow": (
         "iframe.contentWindow",
         "The window of the bus's iframe",
         "Where the host posts requests, with the bus's origin as target. What is posted before the frame's load event is lost.",
-        ("AUTH.SSO", "BUS.CANCEL", "OTHER"),
+        ("BUS.CANCEL", *_REPLIES),
     ),
     "hostWindow": (
         "window.parent",
         "The window that embeds the bus",
         "Where the bus posts what it has to say unasked, and the replies to requests that carried no port. The host is to check source and origin of what it hears here.",
-        (
-            "BUS.LISTENING",
-            "BUS.READY",
-            "BUS.DEBUG",
-            "AUTH.SSO_FULFILLED",
-            "AUTH.SSO_REJECTED",
-            "OTHER_REJECTED",
-        ),
+        (*ANNOUNCED, *PUSHED, *_ALL_ANSWERS),
     ),
     "replyPort": (
         None,
         "The port that a request carried",
-        "A MessagePort that the host made and transferred with its request. It has no address; the bus closes it after the one reply.",
-        ("AUTH.SSO_FULFILLED", "AUTH.SSO_REJECTED", "OTHER_REJECTED"),
+        "A MessagePort that the host made and transferred with its request. It has no address; the bus closes it after the one reply, but for that of a fulfilled BUS.INIT of AUTH: pushes go there.",
+        (*PUSHED, *_ALL_ANSWERS),
     ),
 }
 
-_REPLIES: Final = {
-    "AUTH.SSO": ("signIn", "Sign in with a code", ("AUTH.SSO_FULFILLED", "AUTH.SSO_REJECTED")),
-    "OTHER": ("refuse", "Refuse what the bus does not serve", ("OTHER_REJECTED",)),
-}
 _ID: Final = ("components", "correlationIds", "id")
 _ONCE: Final = "Once to each allowed origin"
-_ANNOUNCED: Final = {
+_UNASKED: Final = {
     "BUS.LISTENING": ("announceListening", _ONCE),
     "BUS.READY": ("announceReady", _ONCE),
     "BUS.DEBUG": (
         "report",
         "A debug build alone: to each allowed origin, for each decision and call",
     ),
+    "AUTH.TOKEN_REFRESHED": ("pushTokens", "Once for each new pair of tokens, after BUS.INIT"),
+    "AUTH.REFRESH_TOKEN_EXPIRED": ("pushExpired", "Once, when the session ends; after BUS.INIT"),
+    "AUTH.SESSION_CHANGED": ("pushChanged", "When another tab signs in or out; after BUS.INIT"),
 }
 
 
@@ -87,7 +105,7 @@ def asyncapi() -> dict[str, Any]:
                 message.type: {
                     "name": message.type,
                     "title": message.summary,
-                    **({} if message.type in _ANNOUNCED else {"correlationId": _ref(*_ID)}),
+                    **({} if message.type in _UNASKED else {"correlationId": _ref(*_ID)}),
                     "payload": {"$ref": f"./schema/{message.type}.json"},
                 }
                 for message in MESSAGES
@@ -104,17 +122,23 @@ def asyncapi() -> dict[str, Any]:
 
 def _operations() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for type_, (name, title, replies) in _REPLIES.items():
+    for type_, (name, title) in _REPLIES.items():
         for channel, beside in (("replyPort", ""), ("hostWindow", "WithoutPort")):
             found[name + beside] = _operation("receive", "busWindow", type_, title) | {
                 "reply": {
                     "channel": _ref("channels", channel),
-                    "messages": [_ref("channels", channel, "messages", reply) for reply in replies],
+                    "messages": [
+                        _ref("channels", channel, "messages", reply) for reply in _answers(type_)
+                    ],
                 }
             }
     found["cancel"] = _operation("receive", "busWindow", "BUS.CANCEL", "Give up a request")
-    for type_, (name, title) in _ANNOUNCED.items():
-        found[name] = _operation("send", "hostWindow", type_, title)
+    for type_, (name, title) in _UNASKED.items():
+        if type_ in PUSHED:
+            found[name] = _operation("send", "replyPort", type_, title)
+            found[f"{name}WithoutPort"] = _operation("send", "hostWindow", type_, title)
+        else:
+            found[name] = _operation("send", "hostWindow", type_, title)
     return found
 
 

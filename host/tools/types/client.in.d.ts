@@ -139,6 +139,11 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** The requests that may be made without a payload. */
+type Bare = {
+  [T in keyof Requests]: Record<string, never> extends Requests[T]["payload"] ? T : never;
+}[keyof Requests];
+
 /** The bus in its iframe. */
 export interface Bus {
   readonly iframe: HTMLIFrameElement;
@@ -148,24 +153,20 @@ export interface Bus {
   readonly timeout: number;
   /** Resolves when Python serves, or rejects with a BusError. Requests may be made before. */
   readonly ready: Promise<ReadyPayload>;
-  /** Asks the bus; rejects with a BusError. */
+  /** Asks the bus; rejects with a BusError. In place of `BUS.CANCEL`, which has no reply, abort the signal. */
   request<T extends keyof Requests>(
     type: T,
     payload: Requests[T]["payload"],
     options?: RequestOptions,
   ): Promise<Requests[T]["result"]>;
-  /** Asks for what this version does not know. `BUS.CANCEL` has no reply; abort the signal instead. */
-  request<T extends string>(
-    type: T extends keyof Requests | "BUS.CANCEL" ? never : T,
-    payload?: JsonObject,
+  /** Asks for what needs no payload. */
+  request<T extends Bare>(
+    type: T,
+    payload?: Requests[T]["payload"],
     options?: RequestOptions,
-  ): Promise<unknown>;
+  ): Promise<Requests[T]["result"]>;
   /** Calls back for each message of a type that the bus sends unasked; returns what ends that. */
   on<T extends keyof Pushes>(type: T, callback: (payload: Pushes[T]) => void): () => void;
-  on<T extends string>(
-    type: T extends keyof Pushes ? never : T,
-    callback: (payload: unknown) => void,
-  ): () => void;
   /** Removes the iframe and all listeners; what is pending is rejected with DESTROYED. */
   destroy(): void;
 }

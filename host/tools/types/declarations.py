@@ -4,8 +4,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from bus.messages import SERVED
-from host.tools.types.messages import MESSAGES, Message
+from host.tools.types.messages import ANNOUNCED, MESSAGES, PUSHED, Message
 from host.tools.types.schema import message_schema
 
 _HERE: Final = Path(__file__).parent
@@ -31,14 +30,19 @@ def _messages() -> str:
     for name, schema in schemas.items():
         named |= schema.pop("$defs", {}) | {name: schema}
     types = {message.type: message for message in MESSAGES}
-    answered = [types[type_] for type_ in SERVED if f"{type_}_FULFILLED" in types]
-    pushed = [types[type_] for type_ in ("BUS.LISTENING", "BUS.READY", "BUS.DEBUG")]
+    answered = [message for message in MESSAGES if f"{message.type}_FULFILLED" in types]
+    pushed = [types[type_] for type_ in (*ANNOUNCED, *PUSHED)]
     return "\n".join(
         chain(
             (_declared(name, schema) for name, schema in named.items()),
             (
-                _map("Requests", "Each request that is answered, and with what.", answered, _pair),
-                _map("Pushes", "What the bus says unasked.", pushed, _payload),
+                _map(
+                    "Requests",
+                    "Each request that is answered, and with what. A host adds types of its own by declaration merging.",
+                    answered,
+                    _pair,
+                ),
+                _map("Pushes", "What the bus says unasked; likewise.", pushed, _payload),
             ),
         )
     )
@@ -55,7 +59,11 @@ def _pair(message: Message) -> str:
 
 
 def _payload(message: Message) -> str:
-    return _type(message_schema(message)["properties"]["payload"])
+    schema = message_schema(message)
+    if "payload" not in schema["properties"]:
+        return "undefined"
+    optional = "payload" not in schema["required"]
+    return _type(schema["properties"]["payload"]) + (" | undefined" if optional else "")
 
 
 def _declared(name: str, schema: dict[str, Any]) -> str:
@@ -63,9 +71,12 @@ def _declared(name: str, schema: dict[str, Any]) -> str:
     if schema.get("type") != "object":
         members = schema.get("enum") or schema["anyOf"]
         return f"{said}export type {name} =" + "".join(f"\n  | {_type(m)}" for m in members) + ";\n"
+    if not schema["properties"]:  # to an empty interface, every object would be assignable
+        return f"{said}export type {name} = Record<string, never>;\n"
+    required = schema.get("required", ())
     fields = "".join(
         _comment(field.get("description"), "  ")
-        + f"  {field_name}{'' if field_name in schema['required'] else '?'}: {_type(field)};\n"
+        + f"  {field_name}{'' if field_name in required else '?'}: {_type(field)};\n"
         for field_name, field in schema["properties"].items()
     )
     return f"{said}export interface {name} {{\n{fields}}}\n"
@@ -75,7 +86,13 @@ def _comment(said: str | None, indent: str = "") -> str:
     return f"{indent}/** {said} */\n" if said else ""
 
 
-_PLAIN: Final = {"string": "string", "integer": "number", "boolean": "boolean"}
+_PLAIN: Final = {
+    "string": "string",
+    "integer": "number",
+    "number": "number",
+    "boolean": "boolean",
+    "null": "null",
+}
 
 
 def _type(schema: dict[str, Any] | str) -> str:

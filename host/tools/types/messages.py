@@ -21,35 +21,114 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from bus.errors import Code, Detail
-from bus.messages import SERVED, Cancel, Id, SignedIn, Sso, is_request_type
+from bus.messages import (
+    SERVED,
+    SERVED_WITH_PASSWORD,
+    SERVED_WITH_SESSION,
+    Cancel,
+    Destroy,
+    EmailAndPassword,
+    GetCredentials,
+    Holding,
+    Id,
+    Init,
+    JsonObject,
+    MigratedCredentials,
+    Register,
+    Restored,
+    SignedIn,
+    SignedOut,
+    SignOut,
+    Sso,
+    is_request_type,
+)
 
 # The names of optional fields that were not sent stand for the empty string or 0, as in SsoPayload:
 # null is not a missing field.
 
+KNOWN: Final = SERVED + SERVED_WITH_PASSWORD + SERVED_WITH_SESSION
+"""The types of requests that a build may serve: which of them it does, its settings say."""
+
 # -- host to bus ---------------------------------------------------------------------------------
+
+_FRAME = ConfigDict(extra="ignore")  # keys beside type, id and payload are not looked at
 
 
 class SsoRequest(Sso):
     """`AUTH.SSO`: sign in with a code."""
 
-    model_config = ConfigDict(extra="ignore")  # keys beside type, id and payload are not looked at
+    model_config = _FRAME
 
     id: Id = ""
     """Any string of the host's own, echoed in the reply; lengths are counted as JavaScript counts."""
 
 
+class EmailAndPasswordRequest(EmailAndPassword):
+    """`AUTH.EMAIL_AND_PASSWORD`: sign in with an e-mail address and a password."""
+
+    model_config = _FRAME
+
+    id: Id = ""
+    """Any string of the host's own, echoed in the reply."""
+
+
+class GetCredentialsRequest(GetCredentials):
+    """`AUTH.CREDENTIALS`: credentials that are good now, refreshed first if need be."""
+
+    model_config = _FRAME
+
+    id: Id = ""
+    """Any string of the host's own, echoed in the reply."""
+
+
+class SignOutRequest(SignOut):
+    """`AUTH.SIGN_OUT`: end the session, here and in all tabs."""
+
+    model_config = _FRAME
+
+    id: Id = ""
+    """Any string of the host's own, echoed in the reply."""
+
+
+class RegisterRequest(Register):
+    """`BUS.REGISTER`: say who the host is, and hear whose session is there."""
+
+    model_config = _FRAME
+
+    id: Id = ""
+    """Any string of the host's own, echoed in the reply."""
+
+
+class InitRequest(Init):
+    """`BUS.INIT`: start services; that of AUTH starts the refresh and the pushes."""
+
+    model_config = _FRAME
+
+    id: Id = ""
+    """Any string of the host's own, echoed in the reply."""
+
+
+class DestroyRequest(Destroy):
+    """`BUS.DESTROY`: stop services. It does not sign out."""
+
+    model_config = _FRAME
+
+    id: Id = ""
+    """Any string of the host's own, echoed in the reply."""
+
+
 class CancelRequest(Cancel):
     """`BUS.CANCEL`: give up the request with that id. It has no reply of its own."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = _FRAME
 
     id: Id = ""
     """Of no use here: there is no reply that could echo it."""
 
 
 def _other(value: str) -> str:
-    if value in SERVED or not is_request_type(value):
-        raise PydanticCustomError("other", "is no request, or one that the bus serves")
+    if value in KNOWN or not is_request_type(value):
+        raise PydanticCustomError("other", "is no request, or one that a bus may serve")
     return value
 
 
@@ -58,7 +137,7 @@ class _Wire(BaseModel):
 
 
 class OtherRequest(_Wire):
-    """A request of a type that the bus does not serve: `UNKNOWN_TYPE`, whatever its payload."""
+    """A request of a type that no build serves: `UNKNOWN_TYPE`, whatever its payload."""
 
     type: Annotated[str, StringConstraints(max_length=64), AfterValidator(_other)]
     id: Id = ""
@@ -187,8 +266,155 @@ class SsoRejectedByBus(_Reply):
 SsoRejected = TypeAliasType("SsoRejected", SsoRejectedByBackend | SsoRejectedByBus)
 
 
+class EmailAndPasswordFulfilled(_Reply):
+    """`AUTH.EMAIL_AND_PASSWORD_FULFILLED`: the user is signed in."""
+
+    type: Literal["AUTH.EMAIL_AND_PASSWORD_FULFILLED"]
+    payload: SignedIn
+    meta: BackendMeta
+
+
+class EmailAndPasswordRejectedByBackend(_Reply):
+    """`AUTH.EMAIL_AND_PASSWORD_REJECTED` with the backend's own error."""
+
+    type: Literal["AUTH.EMAIL_AND_PASSWORD_REJECTED"]
+    payload: BackendError
+    meta: BackendMeta
+
+
+class EmailAndPasswordRejectedByBus(_Reply):
+    """`AUTH.EMAIL_AND_PASSWORD_REJECTED` with an error of the bus's own."""
+
+    type: Literal["AUTH.EMAIL_AND_PASSWORD_REJECTED"]
+    payload: BusFault
+    meta: BusMeta
+
+
+EmailAndPasswordRejected = TypeAliasType(
+    "EmailAndPasswordRejected", EmailAndPasswordRejectedByBackend | EmailAndPasswordRejectedByBus
+)
+
+
+class GetCredentialsFulfilled(_Reply):
+    """`AUTH.CREDENTIALS_FULFILLED`: credentials that are good now."""
+
+    type: Literal["AUTH.CREDENTIALS_FULFILLED"]
+    payload: Holding
+    meta: BusMeta
+
+
+class GetCredentialsRejectedByBackend(_Reply):
+    """`AUTH.CREDENTIALS_REJECTED`: the old ones have expired, and the backend refused new ones."""
+
+    type: Literal["AUTH.CREDENTIALS_REJECTED"]
+    payload: BackendError
+    meta: BackendMeta
+
+
+class GetCredentialsRejectedByBus(_Reply):
+    """`AUTH.CREDENTIALS_REJECTED` with an error of the bus's own."""
+
+    type: Literal["AUTH.CREDENTIALS_REJECTED"]
+    payload: BusFault
+    meta: BusMeta
+
+
+GetCredentialsRejected = TypeAliasType(
+    "GetCredentialsRejected", GetCredentialsRejectedByBackend | GetCredentialsRejectedByBus
+)
+
+
+class SignOutFulfilled(_Reply):
+    """`AUTH.SIGN_OUT_FULFILLED`: the session is over."""
+
+    type: Literal["AUTH.SIGN_OUT_FULFILLED"]
+    payload: SignedOut
+    meta: BusMeta
+
+
+class SignOutRejected(_Reply):
+    """`AUTH.SIGN_OUT_REJECTED`: the session may not be over; ask again."""
+
+    type: Literal["AUTH.SIGN_OUT_REJECTED"]
+    payload: BusFault
+    meta: BusMeta
+
+
+class RegisterFulfilled(_Reply):
+    """`BUS.REGISTER_FULFILLED`: whose session there is; none where there is no payload."""
+
+    type: Literal["BUS.REGISTER_FULFILLED"]
+    payload: Restored = Restored(user={})
+    meta: BusMeta
+
+
+class RegisterRejected(_Reply):
+    """`BUS.REGISTER_REJECTED`: the bus does not know this host."""
+
+    type: Literal["BUS.REGISTER_REJECTED"]
+    payload: BusFault
+    meta: BusMeta
+
+
+class InitFulfilled(_Reply):
+    """`BUS.INIT_FULFILLED`: sent even if a service fails. It has no payload."""
+
+    type: Literal["BUS.INIT_FULFILLED"]
+    meta: BusMeta
+
+
+class InitRejected(_Reply):
+    """`BUS.INIT_REJECTED`: the message does not validate, or this build has no session."""
+
+    type: Literal["BUS.INIT_REJECTED"]
+    payload: BusFault
+    meta: BusMeta
+
+
+class DestroyFulfilled(_Reply):
+    """`BUS.DESTROY_FULFILLED`: the services have stopped. It has no payload."""
+
+    type: Literal["BUS.DESTROY_FULFILLED"]
+    meta: BusMeta
+
+
+class DestroyRejected(_Reply):
+    """`BUS.DESTROY_REJECTED`: the message does not validate, or this build has no session."""
+
+    type: Literal["BUS.DESTROY_REJECTED"]
+    payload: BusFault
+    meta: BusMeta
+
+
+class TokenRefreshed(_Wire):
+    """`AUTH.TOKEN_REFRESHED`, pushed after `BUS.INIT` of AUTH: there are new tokens."""
+
+    type: Literal["AUTH.TOKEN_REFRESHED"]
+    payload: MigratedCredentials
+
+
+class RefreshTokenExpired(_Wire):
+    """`AUTH.REFRESH_TOKEN_EXPIRED`, pushed: the session is over. It has no payload."""
+
+    type: Literal["AUTH.REFRESH_TOKEN_EXPIRED"]
+
+
+class SessionChangedPayload(_Wire):
+    """Who is signed in now."""
+
+    user: JsonObject | None
+    """null: another tab has signed out."""
+
+
+class SessionChanged(_Wire):
+    """`AUTH.SESSION_CHANGED`, pushed: another tab has signed in or out."""
+
+    type: Literal["AUTH.SESSION_CHANGED"]
+    payload: SessionChangedPayload
+
+
 class OtherRejected(_Reply):
-    """The reply to a request of a type that the bus does not serve."""
+    """The reply to a request of a type that no build serves."""
 
     type: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*_REJECTED$")]
     payload: BusFault
@@ -258,8 +484,8 @@ class ReportBackend(_Report):
     """A call to the backend begins; and again, with how it ended, when it is over."""
 
     event: Literal["backend"]
-    number: Count
-    """Of the message that it is for."""
+    number: Count = 0
+    """Of the message that it is for, or that began what it is for; not there where none did."""
     call: Count
     """The bus's count of calls."""
     method: Literal["GET", "POST"]
@@ -273,7 +499,20 @@ class ReportBackend(_Report):
     """The HTTP status, where a response was received."""
 
 
-Report = TypeAliasType("Report", ReportAccepted | ReportDropped | ReportReplied | ReportBackend)
+class ReportSession(_Report):
+    """Where sessions are kept is settled; again if that changes."""
+
+    event: Literal["session"]
+    kept: Literal["partition", "memory"]
+    """In the browser's partition for this bus under the host's site. Or in memory: then a session
+    ends with its page, and no other tab shares it."""
+    reason: str = ""
+    """Why in memory, as a sentence: the settings say so, or what the browser's storage does."""
+
+
+Report = TypeAliasType(
+    "Report", ReportAccepted | ReportDropped | ReportReplied | ReportBackend | ReportSession
+)
 
 
 class Debug(_Wire):
@@ -304,11 +543,45 @@ MESSAGES: Final = (
     _message("AUTH.SSO", SsoRequest, "Sign in with a code"),
     _message("AUTH.SSO_FULFILLED", SsoFulfilled, "The user is signed in"),
     _message("AUTH.SSO_REJECTED", SsoRejected, "The user could not be signed in"),
+    _message("AUTH.EMAIL_AND_PASSWORD", EmailAndPasswordRequest, "Sign in with a password"),
+    _message(
+        "AUTH.EMAIL_AND_PASSWORD_FULFILLED", EmailAndPasswordFulfilled, "The user is signed in"
+    ),
+    _message(
+        "AUTH.EMAIL_AND_PASSWORD_REJECTED",
+        EmailAndPasswordRejected,
+        "The user could not be signed in",
+    ),
+    _message("AUTH.CREDENTIALS", GetCredentialsRequest, "Get credentials that are good now"),
+    _message(
+        "AUTH.CREDENTIALS_FULFILLED", GetCredentialsFulfilled, "Credentials that are good now"
+    ),
+    _message("AUTH.CREDENTIALS_REJECTED", GetCredentialsRejected, "There are none"),
+    _message("AUTH.SIGN_OUT", SignOutRequest, "Sign out"),
+    _message("AUTH.SIGN_OUT_FULFILLED", SignOutFulfilled, "The session is over"),
+    _message("AUTH.SIGN_OUT_REJECTED", SignOutRejected, "The session may not be over"),
+    _message("AUTH.TOKEN_REFRESHED", TokenRefreshed, "There are new tokens"),
+    _message("AUTH.REFRESH_TOKEN_EXPIRED", RefreshTokenExpired, "The session has ended"),
+    _message("AUTH.SESSION_CHANGED", SessionChanged, "Another tab has signed in or out"),
+    _message("BUS.REGISTER", RegisterRequest, "Restore the session"),
+    _message("BUS.REGISTER_FULFILLED", RegisterFulfilled, "Whose session there is"),
+    _message("BUS.REGISTER_REJECTED", RegisterRejected, "The host could not register"),
+    _message("BUS.INIT", InitRequest, "Start services"),
+    _message("BUS.INIT_FULFILLED", InitFulfilled, "The services have started"),
+    _message("BUS.INIT_REJECTED", InitRejected, "The services have not started"),
+    _message("BUS.DESTROY", DestroyRequest, "Stop services"),
+    _message("BUS.DESTROY_FULFILLED", DestroyFulfilled, "The services have stopped"),
+    _message("BUS.DESTROY_REJECTED", DestroyRejected, "The services have not stopped"),
     _message("BUS.CANCEL", CancelRequest, "Give up a request"),
     _message("BUS.DEBUG", Debug, "What a debug build decides"),
     _message("BUS.LISTENING", Listening, "Messages are kept from now on"),
     _message("BUS.READY", Ready, "Python serves"),
-    _message("OTHER", OtherRequest, "A request of a type that is not served"),
+    _message("OTHER", OtherRequest, "A request of a type that no build serves"),
     _message("OTHER_REJECTED", OtherRejected, "The reply to such a request"),
 )
 """`OTHER` and `OTHER_REJECTED` are no types, they stand for all other types of requests."""
+
+PUSHED: Final = ("AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED", "AUTH.SESSION_CHANGED")
+"""What comes after `BUS.INIT` of AUTH, over its port if it had one."""
+ANNOUNCED: Final = ("BUS.LISTENING", "BUS.READY", "BUS.DEBUG")
+"""What comes unasked, to the host's window."""

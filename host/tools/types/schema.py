@@ -9,9 +9,17 @@ from typing import Any, Final
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bus.messages import FROM_BUS, SERVED, MigratedCredentials, SignedIn, SsoPayload
+from bus.messages import (
+    EMAIL,
+    FROM_BUS,
+    EmailAndPasswordPayload,
+    Holding,
+    MigratedCredentials,
+    SignedIn,
+    SsoPayload,
+)
 from host.tools.types.docstrings import field_docs
-from host.tools.types.messages import Message, OtherRequest
+from host.tools.types.messages import KNOWN, Message, OtherRequest
 from host.tools.types.text import first_paragraph
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -21,6 +29,17 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NEITHER: Final = r"[^!-\[\]-~]"
 _FRAME: Final = ("type", "id", "payload", "meta")
 _THERE: Final = {"not": {"type": "null"}}
+_ONE_SHAPE: Final[JsonSchemaValue] = {
+    "not": {
+        "type": "object",
+        "required": ["legacy_token"],
+        "properties": {"legacy_token": _THERE},
+        "anyOf": [
+            {"required": [name], "properties": {name: _THERE}}
+            for name in MigratedCredentials.model_fields
+        ],
+    },
+}
 
 _BEYOND: Final[dict[tuple[type, str], JsonSchemaValue]] = {
     # What redirect_url_problem looks for, but for the host: only a URL parser can tell whether it is
@@ -29,22 +48,17 @@ _BEYOND: Final[dict[tuple[type, str], JsonSchemaValue]] = {
         "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?@#]+([/?][^#]*)?$",
         "not": {"type": "string", "pattern": _NEITHER},
     },
-    (SignedIn, "credentials"): {
-        "not": {
-            "type": "object",
-            "required": ["legacy_token"],
-            "properties": {"legacy_token": _THERE},
-            "anyOf": [
-                {"required": [name], "properties": {name: _THERE}}
-                for name in MigratedCredentials.model_fields
-            ],
-        },
+    (EmailAndPasswordPayload, "email"): {
+        "pattern": f"^{EMAIL.pattern}$",
+        "not": {"type": "string", "pattern": "\n"},
     },
+    (SignedIn, "credentials"): _ONE_SHAPE,
+    (Holding, "credentials"): _ONE_SHAPE,
     (OtherRequest, "type"): {
         "pattern": r"^[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*$",
         "not": {
             "anyOf": [
-                {"enum": sorted({*SERVED, *FROM_BUS})},
+                {"enum": sorted({*KNOWN, *FROM_BUS})},
                 {"type": "string", "pattern": "_(FULFILLED|REJECTED)$"},
                 {"type": "string", "pattern": "\n"},
             ]

@@ -5,7 +5,7 @@ import time
 import idtoken
 import journey
 from clock import on_page, time_of_day
-from holding import PLACES, SEEN
+from holding import SEEN, place
 from meanings import meaning
 from pyscript import document
 from redact import CREDENTIALS, masked
@@ -80,7 +80,7 @@ def tokens(credentials: dict, revealed: bool) -> None:
     id_token(credentials.get("idToken", ""))
 
 
-def life(holding, kept: str) -> None:
+def life(holding, kept: str, why: str) -> None:
     """Show how long the ID token is good, what comes next, and where the session is kept."""
     at = time.time()
     counted, lasting = holding.expires is not None, kept != ""
@@ -89,7 +89,7 @@ def life(holding, kept: str) -> None:
     by_id("last").hidden = holding.refreshed is None
     by_id("kept").hidden = not lasting
     by_id("clocks").hidden = not holding.clock()
-    _text("kept-where", PLACES.get(kept, kept))
+    _text("kept-where", place(kept, why))
     _text("clocks-differ", holding.clock())
     if holding.refreshed is not None:
         when = time_of_day(on_page(holding.refreshed * 1000))

@@ -211,4 +211,7 @@ def test_nobody_is_shut_out_in_any_state(tab: Tab) -> None:
     page.locator("#sign-in").click()
     expect(page.locator("#person-migrated")).to_contain_text("expires after 20 seconds")
     look("the login page")
+    page.locator("#person-slow").click()
+    expect(page.locator("body")).to_have_attribute("data-state", "waiting", timeout=SLACK)
+    look("waiting for the backend")
     assert not [line for lines in found.values() for line in lines], found

@@ -222,12 +222,12 @@ class Page:
             left = self.holding.left(at)
             await asyncio.sleep(left % 1 or 1)
 
-    def gone(self, why: str, text: str) -> None:
+    def gone(self, why: str, text: str, logout: str = "") -> None:
         """Nobody is signed in any more: leave no trace of who was."""
         self.turn += 1
         self.latest = ""
         self.holding.clear(why)
-        view.signed_out(text)
+        view.signed_out(text, logout)
         self.inspector.forget()
         self.look()
 
@@ -328,13 +328,15 @@ class Page:
 
     async def leave(self) -> None:
         """Have the bus end the session, if it keeps one, and forget the credentials."""
+        ended = None
         if self.session.served:
             try:
-                await self.session.ask("AUTH.SIGN_OUT", {})
+                ended = await self.session.ask("AUTH.SIGN_OUT", {})
             except JsException as error:
                 view.not_signed_out(str(error.args[0].code))
                 return
-        self.gone("signed out", "You are signed out; this page has forgotten the credentials.")
+        logout = ended.get("logoutUrl", "") if ended else ""
+        self.gone("signed out", "You are signed out; this page has forgotten the credentials.", logout)
 
     def broadcast(self, *_) -> None:
         """Do what a host must never do, with a code that is worth nothing: post it to everybody."""

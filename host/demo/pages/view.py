@@ -129,8 +129,13 @@ def not_signed_out(code: str) -> None:
     _text("sign-out-failed", f"The sign-out failed ({code}). Try again." if code else "")
 
 
-def signed_out(text: str) -> None:
-    """Nobody is signed in, and no trace is left of who was; `text` says why."""
+def signed_out(text: str, logout: str) -> None:
+    """Nobody is signed in, and no trace is left of who was; `text` says why.
+
+    `logout` is where the provider's own session can be ended; "" if that is not known.
+    """
+    by_id("logout").hidden = not logout
+    by_id("logout-link").href = logout or "/"
     within = by_id("result").contains(document.activeElement)
     for name in ("who", "email", "company", "countdown", "next-refresh", "last-refresh"):
         by_id(name).textContent = ""

@@ -9,9 +9,9 @@ export interface JsonObject {
 
 // ---- messages ------------------------------------------------------------------------------
 
-/** What `AUTH.SSO` asks with; each value is passed on as received. */
+/** The payload of `AUTH.SSO`; each value is passed on as received. */
 export interface SsoPayload {
-  /** What the identity provider gave after the redirect. A credential, good for one use. */
+  /** The code that the identity provider sent with its redirect. A credential, valid for one use. */
   code: string;
   /** The redirect URL that the code was issued for, character for character: absolute, https (http on a loopback host), ASCII, the host as the URL standard serialises it, no user info, no fragment. */
   redirectUrl: string;
@@ -47,7 +47,7 @@ export interface MigratedCredentials {
   refreshToken: string;
 }
 
-/** What a backend answers a good code with, and what the host gets. */
+/** A backend's answer to a valid code, which the host gets. */
 export interface SignedIn {
   credentials: MigratedCredentials | LegacyCredentials;
   currentUser: JsonObject;
@@ -137,9 +137,9 @@ export type SsoRejected =
   | SsoRejectedByBackend
   | SsoRejectedByBus;
 
-/** What `AUTH.EMAIL_AND_PASSWORD` asks with. Neither is ever stored, logged or repeated. */
+/** The payload of `AUTH.EMAIL_AND_PASSWORD`. Neither field is ever stored, logged or repeated. */
 export interface EmailAndPasswordPayload {
-  /** An address as the HTML standard's grammar has it. */
+  /** An e-mail address by the HTML standard's grammar. */
   email: string;
   /** A credential. */
   password: string;
@@ -184,9 +184,9 @@ export type EmailAndPasswordRejected =
   | EmailAndPasswordRejectedByBackend
   | EmailAndPasswordRejectedByBus;
 
-/** What `AUTH.CREDENTIALS` asks with. */
+/** The payload of `AUTH.CREDENTIALS`. */
 export interface GetCredentialsPayload {
-  /** The ID token must be good for so many seconds; the settings' margin where it was not sent. */
+  /** How many seconds the ID token must stay valid; if not sent, the margin in the settings. */
   minValiditySeconds?: number;
 }
 
@@ -198,12 +198,12 @@ export interface GetCredentialsRequest {
   payload: GetCredentialsPayload;
 }
 
-/** What `AUTH.CREDENTIALS` is answered with. */
+/** The answer to `AUTH.CREDENTIALS`. */
 export interface Holding {
   credentials: MigratedCredentials | LegacyCredentials;
   currentUser: JsonObject;
   company: JsonObject;
-  /** When the ID token expires, in milliseconds since the epoch by this browser's clock. Not there for legacy credentials. */
+  /** When the ID token expires, in milliseconds since the epoch by this browser's clock. Absent for legacy credentials. */
   expiresAt?: number;
 }
 
@@ -238,7 +238,7 @@ export type GetCredentialsRejected =
   | GetCredentialsRejectedByBackend
   | GetCredentialsRejectedByBus;
 
-/** `AUTH.SIGN_OUT` asks with nothing. */
+/** The payload of `AUTH.SIGN_OUT`, which is empty. */
 export type SignOutPayload = Record<string, never>;
 
 /** `AUTH.SIGN_OUT`: end the session, here and in all tabs. */
@@ -249,7 +249,7 @@ export interface SignOutRequest {
   payload: SignOutPayload;
 }
 
-/** What `AUTH.SIGN_OUT` is answered with. */
+/** The answer to `AUTH.SIGN_OUT`. */
 export interface SignedOut {
   /** Where the host may send the browser to end the provider's own session. */
   logoutUrl?: string;
@@ -296,13 +296,13 @@ export interface SessionChanged {
   payload: SessionChangedPayload;
 }
 
-/** What `BUS.REGISTER` asks with. */
+/** The payload of `BUS.REGISTER`. */
 export interface RegisterPayload {
   /** The host's own origin; the bus compares it with the sender's. */
   origin: string;
-  /** What the host app is called; for debug lines only. */
+  /** The host app's name; for debug lines only. */
   appName: string;
-  /** Which release of it this is; likewise. */
+  /** The host app's release; for debug lines only. */
   release: string;
 }
 
@@ -314,7 +314,7 @@ export interface RegisterRequest {
   payload: RegisterPayload;
 }
 
-/** What `BUS.REGISTER` is answered with where there is a session. */
+/** The answer to `BUS.REGISTER` if there is a session. */
 export interface Restored {
   user: JsonObject;
 }
@@ -337,9 +337,9 @@ export interface RegisterRejected {
   meta: BusMeta;
 }
 
-/** What `BUS.INIT` and `BUS.DESTROY` ask with: services by name; unknown ones are passed over. */
+/** The payload of `BUS.INIT` and `BUS.DESTROY`: names of services; unknown ones are skipped. */
 export interface ServicesPayload {
-  /** What stands before the dot in the types of messages, such as "AUTH". May be empty. */
+  /** The parts of message types before the dot, such as "AUTH". May be empty. */
   services: string[];
 }
 
@@ -393,7 +393,7 @@ export interface DestroyRejected {
   meta: BusMeta;
 }
 
-/** What `BUS.CANCEL` asks with: the id of the request to give up. */
+/** The payload of `BUS.CANCEL`: the id of the request to give up. */
 export interface CancelPayload {
   id: string;
 }

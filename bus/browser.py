@@ -94,11 +94,7 @@ def start() -> None:
 
 
 def _around(
-    settings: Settings,
-    early: Any,
-    window: "EarlyWindow",
-    refreshes: Fetch,
-    debug: Debug | None,
+    settings: Settings, early: Any, window: "EarlyWindow", refreshes: Fetch, debug: Debug | None
 ) -> Around | None:
     """Return what the sessions need; None without `[bus.session]`.
 
@@ -107,7 +103,7 @@ def _around(
     if not settings.session:
         return None
     store = BrowserStore(early) if settings.session.persist == "partition" else None
-    tell = debug.in_memory if debug else lambda _: None
+    tell = debug.session if debug else lambda _: None
     return Around(
         settings=settings.session,
         timeout_seconds=settings.request_timeout_seconds,
@@ -115,7 +111,7 @@ def _around(
         locks=BrowserLocks(early),
         channel=BrowserChannel(early),
         window=window,
-        backend=backend_for(settings, fetch=refreshes, now=time.time),
+        backend=backend_for(settings, fetch=refreshes, verify=verify, now=time.time, log=_log),
         now=time.time,
         monotonic=time.monotonic,
         jitter=_jitter,

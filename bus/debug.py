@@ -54,10 +54,11 @@ class Debug:
         numbered = {} if number is None else {"number": number}
         self.tell(json.dumps({"event": event, **numbered, **facts}))
 
-    def in_memory(self, reason: str) -> None:
-        """Tell the host that the session ends with its page, and why (`bus.session.shelf.Shelf`)."""
+    def session(self, reason: str) -> None:
+        """Tell the host where sessions are kept: in the partition, or in memory for `reason`."""
         # Without a message's number: it was found out during one message, but holds for all.
-        self.tell(json.dumps({"event": "session", "kept": "memory", "reason": reason}))
+        facts = {"kept": "memory", "reason": reason} if reason else {"kept": "partition"}
+        self.tell(json.dumps({"event": "session", **facts}))
 
 
 class _Told:

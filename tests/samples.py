@@ -517,6 +517,7 @@ _DEBUG = Samples(
         _with(_BACKEND, more=[1]),
         _report("backend", call=1, method="GET", url=URL),
         _MEMORY,
+        _report("session", kept="partition"),
     ),
     refused=_texts(
         {"type": "BUS.DEBUG"},

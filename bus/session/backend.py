@@ -1,6 +1,6 @@
 """What the session needs from a backend or provider; each kind has one implementation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import BusError, Rejected
@@ -15,12 +15,12 @@ class Fresh:
     Fields that the answer did not have stay as they were.
     """
 
-    refresh_token: str = ""
+    refresh_token: str = field(default="", repr=False)
     """Empty: the old one stays."""
-    id_token: str = ""
+    id_token: str = field(default="", repr=False)
     """Empty: the old one stays, and `error` says why."""
-    user: JsonObject | None = None
-    company: JsonObject | None = None
+    user: JsonObject | None = field(default=None, repr=False)
+    company: JsonObject | None = field(default=None, repr=False)
     error: BusError | None = None
     """What is wrong with the rest of the answer; waiting requests get it."""
     other_user: bool = False

@@ -55,7 +55,7 @@ class Shelf:
     """Keeps the records in the store, or in memory once the store has failed.
 
     It never goes back, because memory and store would then each have a session. `tell` gets the
-    reason, once.
+    reason, or "" once the store has kept what was written.
     """
 
     def __init__(
@@ -97,7 +97,9 @@ class Shelf:
         except StoreFailed as error:
             self._failed(error)
         else:
-            if not kept:
+            if kept:
+                self._tell("")
+            else:
                 self._fall("the browser's storage does not keep what is written")
 
     async def origins(self) -> list[str]:

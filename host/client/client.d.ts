@@ -487,14 +487,15 @@ export interface ReportReplied {
   code?: BusCode;
 }
 
-/** Sessions are kept in memory: they end with their page, and no other tab shares them. */
+/** Where sessions are kept is settled; again if that changes. */
 export interface ReportSession {
   /** When, in milliseconds since the epoch. */
   at: number;
   event: "session";
-  kept: "memory";
-  /** The bus's own sentence: the settings say so, or the browser's storage fails, and how. */
-  reason: string;
+  /** In the browser's partition for this bus under the host's site. Or in memory: then a session ends with its page, and no other tab shares it. */
+  kept: "partition" | "memory";
+  /** Why in memory, as a sentence: the settings say so, or what the browser's storage does. */
+  reason?: string;
 }
 
 /** `BUS.DEBUG`: what a debug build decides and does. Facts only: no code, no token, no payload. */

@@ -54,7 +54,9 @@ def test_the_npm_package_holds_the_modules_and_their_types(packages: Path) -> No
         packed = archive.extractfile("package/package.json")
         assert packed is not None
         assert json.load(packed) == manifest()
-    modules = {f"{name}{ending}" for name in ("client", "signin") for ending in (".js", ".d.ts")}
+    modules = {
+        f"{name}{ending}" for name in ("client", "mock", "signin") for ending in (".js", ".d.ts")
+    }
     assert names == modules | {"package.json", "README.md", "LICENSE", "docs/errors.md"}
 
 

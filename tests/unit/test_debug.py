@@ -126,11 +126,13 @@ async def test_a_call_that_belongs_to_no_message() -> None:
     assert "number" not in told.reports[0]
 
 
-async def test_that_sessions_are_kept_in_memory_is_told_with_the_reason() -> None:
+async def test_where_sessions_are_kept_is_told() -> None:
     told = Told()
-    told.debug.in_memory("the browser's storage fails")
+    told.debug.session("the browser's storage fails")
+    told.debug.session("")
     assert told.reports == [
-        {"event": "session", "kept": "memory", "reason": "the browser's storage fails"}
+        {"event": "session", "kept": "memory", "reason": "the browser's storage fails"},
+        {"event": "session", "kept": "partition"},
     ]
 
 

@@ -17,6 +17,7 @@ def documents() -> dict[Path, str]:
     return {
         CLIENT / "client.d.ts": declarations("client"),
         CLIENT / "signin.d.ts": declarations("signin"),
+        CLIENT / "mock.d.ts": declarations("mock"),
         **{docs / f"schema/{type_}.json": json_text(schema) for type_, schema in schemas.items()},
         docs / "asyncapi.json": json_text(asyncapi()),
     }

@@ -501,12 +501,14 @@ class ReportBackend(_Report):
 
 
 class ReportSession(_Report):
-    """Sessions are kept in memory: they end with their page, and no other tab shares them."""
+    """Where sessions are kept is settled; again if that changes."""
 
     event: Literal["session"]
-    kept: Literal["memory"]
-    reason: str
-    """The bus's own sentence: the settings say so, or the browser's storage fails, and how."""
+    kept: Literal["partition", "memory"]
+    """In the browser's partition for this bus under the host's site. Or in memory: then a session
+    ends with its page, and no other tab shares it."""
+    reason: str = ""
+    """Why in memory, as a sentence: the settings say so, or what the browser's storage does."""
 
 
 Report = TypeAliasType(

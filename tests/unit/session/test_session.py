@@ -141,8 +141,8 @@ def test_where_storage_cannot_be_had_memory_serves(
     sim.run(HOURS)
     assert tab.pushed() == ["TOKEN_REFRESHED"] * 4
     assert name_of(tab.credentials()) == "ann"
-    assert tab.in_memory == [f"the browser's storage {why}"]
-    assert f"session: kept in memory, {tab.in_memory[0]}" in tab.lines
+    assert tab.kept == [f"the browser's storage {why}"]
+    assert f"session: kept in memory, {tab.kept[0]}" in tab.lines
     assert sim.tab().register() == NOBODY
     if "store_hangs" not in fault:
         assert tab.sign_out()["type"] == "AUTH.SIGN_OUT_FULFILLED"
@@ -165,7 +165,7 @@ def test_in_memory_each_tab_has_a_session_that_ends_with_its_page(sims: Sims) ->
     one.sign_in("ann")
     two.sign_in("bob")
     assert name_of(one.credentials()) == "ann"
-    assert one.in_memory == ["the settings say so"]
+    assert one.kept == ["the settings say so"]
     assert sim.partitions["example.com"].texts == {}
     one.close()
     assert sim.tab().register() == NOBODY
@@ -175,11 +175,11 @@ def test_storage_that_fails_while_a_session_is_there_leaves_it_in_memory(sim: Si
     tab = sim.tab()
     tab.sign_in("ann")
     tab.init()
-    assert tab.in_memory == []
+    assert tab.kept == [""]
     tab.store.fails = {"read", "swap", "erase", "origins"}
     assert name_of(tab.credentials()) == "ann"
+    assert tab.kept == ["", "the browser's storage fails"]
     sim.run(HOURS)
-    assert tab.in_memory == ["the browser's storage fails"]
     assert tab.pushed() == ["TOKEN_REFRESHED"] * 4
     assert "session: what is stored cannot be deleted" in tab.lines
 
@@ -222,9 +222,9 @@ def test_a_record_of_a_newer_version_is_left_alone_and_no_session(sim: Sim) -> N
     assert code_of(tab.credentials()) == "NO_SESSION"
     sim.run(HOURS)
     assert texts[HOST] == before
-    assert tab.in_memory == []
+    assert tab.kept == [""]
     assert name_of(tab.sign_in("bob")) == "bob"
-    assert tab.in_memory == ["a newer version of the bus has stored a session"]
+    assert tab.kept == ["", "a newer version of the bus has stored a session"]
     assert name_of(tab.credentials()) == "bob"
     assert texts[HOST] == before
     tab.sign_out()
@@ -766,6 +766,22 @@ def test_legacy_credentials_are_kept_and_restored_and_never_refreshed_or_pushed(
     tab.sign_in("legacy")
     assert tab.sign_out()["type"] == "AUTH.SIGN_OUT_FULFILLED"
     assert "/revoke" not in sim.server.paths()
+
+
+def test_that_a_session_is_over_is_told_once(sim: Sim) -> None:
+    """A later sign-in in another tab makes a new session, which has not ended."""
+    tab, other = sim.tab(), sim.tab()
+    for each in (tab, other):
+        each.init()
+        each.register()
+    tab.sign_in("legacy")
+    sim.run(1)
+    assert other.pushed() == ["SESSION_CHANGED"]
+    sim.sleep(90 * DAYS)
+    assert other.pushed() == ["REFRESH_TOKEN_EXPIRED"]
+    tab.sign_in("bob")
+    sim.run(1)
+    assert other.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]
 
 
 # -- SIGN_OUT -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bus.exchange.choice import backend_for
 from bus.messages import SERVED, ready
-from bus.ports import Fetch
+from bus.ports import Fetch, Verify
 from bus.served import served
 from bus.settings import Settings, settings_problems
 from bus.settings.session import PasswordSettings, SessionSettings
@@ -24,7 +24,8 @@ PLAIN: Table = {
     "allowed_origins": ["https://app.example.com"],
     "sso": {"exchange_url": "https://api.example.com/exchange"},
 }
-OIDC = PLAIN | {"sso": {"provider": "oidc", "issuer": "https://idp.example.com", "client_id": "x"}}
+OIDC_SSO = {"provider": "oidc", "issuer": "https://idp.example.com", "client_id": "x"}
+OIDC = PLAIN | {"sso": OIDC_SSO}
 REFRESH = {"refresh_url": "https://refresh.example.com/"}
 
 
@@ -44,6 +45,7 @@ def test_what_holds_where_nothing_is_said() -> None:
         "refresh_margin_seconds": 90,
         "max_age_days": 90,
         "idle_minutes": 0,
+        "post_logout_redirect_uri": None,
     }
 
 
@@ -74,7 +76,24 @@ def test_ranges(name: str, low: int, high: int) -> None:
             {"password": {"sign_in_url": "https://a.example/"}},
             "bus.password: is for provider",
         ),
-        (OIDC, {"session": {}}, "bus.session: is for provider = 'json' alone so far"),
+        (
+            PLAIN,
+            {"session": REFRESH | {"post_logout_redirect_uri": "https://a.example/"}},
+            "bus.session.post_logout_redirect_uri: has no use here",
+        ),
+        (
+            OIDC,
+            {"session": {"post_logout_redirect_uri": "https://a.example/#x"}},
+            "bus.session.post_logout_redirect_uri: ",
+        ),
+        *(
+            (
+                PLAIN | {"sso": OIDC_SSO | {name: "https://idp.example.com/x"}},
+                {},
+                f"bus.sso.{name}: has no use without [bus.session]",
+            )
+            for name in ("revocation_endpoint", "end_session_endpoint")
+        ),
         (PLAIN, {"password": {}}, "bus.password.sign_in_url: is missing"),
         (PLAIN, {"session": REFRESH | {"persist": "cookie"}}, "bus.session.persist: "),
         (PLAIN, {"session": {"refresh_url": "http://a.example/"}}, "bus.session.refresh_url: "),
@@ -87,6 +106,21 @@ def test_each_problem_names_the_key(table: Table, more: Table, problem: str) -> 
         made(table, **more)
     [line] = settings_problems(caught.value)
     assert line.startswith(problem)
+
+
+def test_a_session_with_a_provider_needs_no_address() -> None:
+    plain = made(OIDC, session={}).session
+    assert plain
+    assert plain.refresh_url is None
+    back = "https://app.example.com/" + "x" * 2024
+    settings = made(OIDC, session={"post_logout_redirect_uri": back})
+    assert settings.session
+    assert settings.session.post_logout_redirect_uri == back
+    assert settings.origins == ("https://idp.example.com",)
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+    for wrong in (back + "x", "https://\u00e4.example/", "/bye", "http://app.example.com/"):
+        with pytest.raises(ValidationError, match="post_logout_redirect_uri"):
+            made(OIDC, session={"post_logout_redirect_uri": wrong})
 
 
 def test_the_bus_may_fetch_from_each_of_them_once() -> None:
@@ -139,7 +173,13 @@ def test_what_the_page_holds_is_read_back_as_it_was() -> None:
 
 def test_no_backend_without_a_session() -> None:
     with pytest.raises(ValueError, match="no session"):
-        backend_for(made(), fetch=cast("Fetch", None), now=time.time)
+        backend_for(
+            made(),
+            fetch=cast("Fetch", None),
+            verify=cast("Verify", None),
+            now=time.time,
+            log=print,
+        )
 
 
 def test_the_guide_has_every_setting_with_its_default() -> None:

@@ -13,7 +13,7 @@ from bus.app import Bus
 from bus.exchange.choice import backend_for
 from bus.exchange.json_backend import JsonExchange, JsonPost
 from bus.gate import Gate
-from bus.ports import FetchFailed, Inbound
+from bus.ports import FetchFailed, Inbound, Verify
 from bus.served import served
 from bus.services.choice import services_for
 from bus.services.session import Session
@@ -334,8 +334,8 @@ class Tab:
         self.locks = TabLocks(self)
         self.channel = TabChannel(self)
         self.lines: list[str] = []
-        self.in_memory: list[str] = []
-        """Why a debug build says that sessions are kept in memory."""
+        self.kept: list[str] = []
+        """What a debug build says of where sessions are kept: "" in the partition, else why not."""
         self.reports: list[Exception] = []
         self._numbers = count(1)
         self._ids = count(1)
@@ -360,12 +360,18 @@ class Tab:
                     None if memory else self.store,
                     self.lines.append,
                     self.new_id,
-                    tell=self.in_memory.append,
+                    tell=self.kept.append,
                 ),
                 locks=self.locks,
                 channel=self.channel,
                 window=self.window,
-                backend=backend_for(table, fetch=fetch, now=world.now),
+                backend=backend_for(
+                    table,
+                    fetch=fetch,
+                    verify=cast("Verify", None),
+                    now=world.now,
+                    log=self.lines.append,
+                ),
                 now=world.now,
                 monotonic=self.loop.time,
                 jitter=self.rng.random,

@@ -19,7 +19,7 @@ from .exchange.choice import backend_for, exchange_for
 from .exchange.json_backend import JsonPost
 from .gate import Gate
 from .messages import ready
-from .ports import Fetch, FetchFailed, Inbound, Log, NoSuchAlgorithm, UnusableKey
+from .ports import Fetch, FetchFailed, Inbound, NoSuchAlgorithm, UnusableKey
 from .served import served
 from .services.choice import services_for
 from .services.session import Session
@@ -47,7 +47,7 @@ def start() -> None:
     if debug:
         asks, refreshes = debug.fetch(asks), debug.fetch(refreshes)
     window = EarlyWindow(early)
-    around = _around(settings, early, window, refreshes, _log)
+    around = _around(settings, early, window, refreshes, debug)
     services = services_for(
         settings,
         exchange=exchange_for(settings, fetch=asks, verify=verify, now=time.time, log=_log),
@@ -94,7 +94,7 @@ def start() -> None:
 
 
 def _around(
-    settings: Settings, early: Any, window: "EarlyWindow", refreshes: Fetch, log: Log
+    settings: Settings, early: Any, window: "EarlyWindow", refreshes: Fetch, debug: Debug | None
 ) -> Around | None:
     """Return what stands around the sessions; None without `[bus.session]`.
 
@@ -102,20 +102,21 @@ def _around(
     """
     if not settings.session:
         return None
-    lasting = settings.session.persist == "partition"
+    store = BrowserStore(early) if settings.session.persist == "partition" else None
+    tell = debug.session if debug else lambda _: None
     return Around(
         settings=settings.session,
         timeout_seconds=settings.request_timeout_seconds,
-        shelf=Shelf(BrowserStore(early) if lasting else None, log, _new_id),
+        shelf=Shelf(store, _log, _new_id, tell=tell),
         locks=BrowserLocks(early),
         channel=BrowserChannel(early),
         window=window,
-        backend=backend_for(settings, fetch=refreshes, now=time.time),
+        backend=backend_for(settings, fetch=refreshes, verify=verify, now=time.time, log=_log),
         now=time.time,
         monotonic=time.monotonic,
         jitter=_jitter,
         new_id=_new_id,
-        log=log,
+        log=_log,
         report=report,
     )
 

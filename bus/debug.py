@@ -49,8 +49,16 @@ class Debug:
         return told
 
     def report(self, event: str, **facts: object) -> None:
-        """Tell the host."""
-        self.tell(json.dumps({"event": event, "number": current.get(), **facts}))
+        """Tell the host; where it belongs to a message, with that one's number."""
+        number = current.get()
+        numbered = {} if number is None else {"number": number}
+        self.tell(json.dumps({"event": event, **numbered, **facts}))
+
+    def session(self, reason: str) -> None:
+        """Tell the host where sessions are kept: in the partition, or in memory for `reason`."""
+        # Of no message: that it is so was found out when one came along, and holds for all.
+        facts = {"kept": "memory", "reason": reason} if reason else {"kept": "partition"}
+        self.tell(json.dumps({"event": "session", **facts}))
 
 
 class _Told:

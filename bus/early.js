@@ -76,7 +76,7 @@
     else untold.set(reason, (untold.get(reason) ?? 0) + 1);
   };
   const tellReply = (number, { origin, port }, { type, id, meta, payload }) => {
-    const code = meta.source === "bus" ? payload.error.code : undefined; // a backend's error is its own
+    const code = meta.source === "bus" ? payload?.error?.code : undefined; // a backend's error is its own
     tell({ event: "replied", number, type, id, origin, port: Boolean(port), ...meta, code });
   };
   const tellRest = () => {

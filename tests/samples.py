@@ -496,6 +496,7 @@ _ACCEPTED = _report("accepted", number=1, type="A.B", origin=URL, port=True, sta
 _DROPPED = _report("dropped", reason="not a request")
 _REPLIED = _report("replied", number=1, type="A.B_REJECTED", origin=URL, port=False, source="bus")
 _BACKEND = _report("backend", number=1, call=1, method="GET", url=URL)
+_MEMORY = _report("session", kept="memory", reason="the browser's storage fails")
 
 
 def _with(message: dict[str, Any], **facts: Any) -> dict[str, Any]:
@@ -514,6 +515,9 @@ _DEBUG = Samples(
         _with(_BACKEND, method="POST", ms=0, outcome="answered", status=200),
         *(_with(_BACKEND, ms=9, outcome=outcome) for outcome in ("failed", "aborted")),
         _with(_BACKEND, more=[1]),
+        _report("backend", call=1, method="GET", url=URL),
+        _MEMORY,
+        _report("session", kept="partition"),
     ),
     refused=_texts(
         {"type": "BUS.DEBUG"},
@@ -535,6 +539,8 @@ _DEBUG = Samples(
         _with(_BACKEND, method="PUT"),
         _with(_BACKEND, outcome="lost"),
         _with(_BACKEND, ms=-1),
+        _with(_MEMORY, kept="cookies"),
+        _with(_MEMORY, reason=None),
     ),
     only_the_model_refuses=[],
 )

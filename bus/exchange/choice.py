@@ -8,6 +8,7 @@ from . import Exchange
 from .json_backend import JsonExchange, JsonPost
 from .json_session import JsonSession
 from .oidc import OidcExchange
+from .oidc.session import OidcSession
 
 
 def exchange_for(
@@ -20,13 +21,23 @@ def exchange_for(
     return JsonExchange(settings.sso.exchange_url, seconds, fetch=fetch, now=now)
 
 
-def backend_for(settings: Settings, *, fetch: Fetch, now: Now) -> Backend:
+def backend_for(settings: Settings, *, fetch: Fetch, verify: Verify, now: Now, log: Log) -> Backend:
     """Return what refreshes and revokes the sessions of a bus with `[bus.session]`.
 
     Raises ValueError for settings that have none.
     """
-    session = settings.session
+    session, seconds = settings.session, settings.request_timeout_seconds
+    if session is not None and isinstance(settings.sso, OidcSso):
+        return OidcSession(
+            settings.sso,
+            session.post_logout_redirect_uri,
+            seconds,
+            fetch=fetch,
+            verify=verify,
+            now=now,
+            log=log,
+        )
     if session is None or session.refresh_url is None:
         raise ValueError("no session that the bus knows how to refresh")
-    post = JsonPost(settings.request_timeout_seconds, fetch=fetch, now=now)
+    post = JsonPost(seconds, fetch=fetch, now=now)
     return JsonSession(session.refresh_url, session.revoke_url, post, now)

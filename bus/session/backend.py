@@ -1,6 +1,6 @@
 """What the session asks of a backend or provider, one implementation for each kind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import BusError, Rejected
@@ -15,12 +15,12 @@ class Fresh:
     What the answer did not have stays as it was.
     """
 
-    refresh_token: str = ""
+    refresh_token: str = field(default="", repr=False)
     """Empty: the old one stays."""
-    id_token: str = ""
+    id_token: str = field(default="", repr=False)
     """Empty: the old one stays, and `error` says why."""
-    user: JsonObject | None = None
-    company: JsonObject | None = None
+    user: JsonObject | None = field(default=None, repr=False)
+    company: JsonObject | None = field(default=None, repr=False)
     error: BusError | None = None
     """What is wrong with the rest of the answer; it goes to who waits."""
     other_user: bool = False

@@ -54,12 +54,21 @@ class MemoryStore:
 class Shelf:
     """Where the records stand: in the store, or in memory once that has failed.
 
-    It never goes back: memory and store would each have a session.
+    It never goes back: memory and store would each have a session. `tell` gets the
+    reason, or "" once the store has kept what was written.
     """
 
-    def __init__(self, store: Store | None, log: Log, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        store: Store | None,
+        log: Log,
+        new_id: Callable[[], str],
+        *,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._store = store
         self._log = log
+        self._tell = tell
         self._new_id = new_id
         self._memory = MemoryStore()
         self._opening: asyncio.Task[None] | None = None
@@ -77,6 +86,7 @@ class Shelf:
 
     async def _try(self) -> None:
         if self._store is None:
+            self._tell("the settings say so")
             return
         text = self._new_id()
         try:
@@ -85,11 +95,12 @@ class Shelf:
             kept = not wrote or await _limited(self._store.read(TRY)) == text
             await _limited(self._store.swap(TRY, text, None))
         except StoreFailed as error:
-            self._hung = isinstance(error, StoreHangs)
-            self._fall("fails")
+            self._failed(error)
         else:
-            if not kept:
-                self._fall("does not keep what is written")
+            if kept:
+                self._tell("")
+            else:
+                self._fall("the browser's storage does not keep what is written")
 
     async def origins(self) -> list[str]:
         """Return the keys of all texts."""
@@ -132,9 +143,9 @@ class Shelf:
                 raise
 
     def leave(self) -> None:
-        """Turn to memory, and leave alone what is stored."""
-        self.lasting = False
+        """Turn to memory, and leave alone what a newer bus has stored."""
         self._memory = MemoryStore()
+        self._fall("a newer version of the bus has stored a session")
 
     async def _delete(self, store: Store, origin: str) -> None:
         try:
@@ -148,8 +159,7 @@ class Shelf:
             try:
                 return await _limited(work(self._store))
             except StoreFailed as error:
-                self._hung = isinstance(error, StoreHangs)
-                self._fall("fails")
+                self._failed(error)
         return await work(self._memory)
 
     async def _copy(self, origin: str, text: str | None) -> None:
@@ -157,10 +167,15 @@ class Shelf:
         if self.lasting:
             await self._memory.swap(origin, await self._memory.read(origin), text)
 
+    def _failed(self, error: StoreFailed) -> None:
+        self._hung = isinstance(error, StoreHangs)
+        self._fall(f"the browser's storage {'does not answer' if self._hung else 'fails'}")
+
     def _fall(self, why: str) -> None:
         self.lasting = False
         self._stale = set(self._memory.texts)
-        self._log(f"session: kept in memory, the browser's storage {why}")
+        self._log(f"session: kept in memory, {why}")
+        self._tell(why)
 
 
 async def _limited(work: Coroutine[Any, Any, T]) -> T:

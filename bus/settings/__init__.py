@@ -60,6 +60,10 @@ class Settings(Table):
         if self.sso.provider == "json":
             if self.session and not self.session.refresh_url:
                 raise _unfit("session.refresh_url", "is missing")
+            if self.session and self.session.post_logout_redirect_uri:
+                raise _unfit(
+                    "session.post_logout_redirect_uri", "has no use here: it is for oidc alone"
+                )
             return self
         if self.session and self.session.refresh_url:
             raise _unfit("session.refresh_url", "has no use here: the token endpoint refreshes")
@@ -69,8 +73,9 @@ class Settings(Table):
             )
         if self.password:
             raise _unfit("password", "is for provider = 'json' alone")
-        if self.session:
-            raise _unfit("session", "is for provider = 'json' alone so far")
+        for name in ("revocation_endpoint", "end_session_endpoint"):
+            if getattr(self.sso, name) and not self.session:
+                raise _unfit(f"sso.{name}", "has no use without [bus.session]")
         return self
 
 

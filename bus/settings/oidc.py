@@ -12,7 +12,9 @@ from .types import FetchedUrl, HttpUrl, Origin, Table, distinct
 DEFAULT_SCOPE: Final = "openid profile email offline_access"
 WELL_KNOWN: Final = "/.well-known/openid-configuration"
 
-_OWN_PARAMS = {"grant_type", "code", "redirect_uri", "client_id", "code_verifier"}
+_OWN_PARAMS = {
+    "grant_type", "code", "redirect_uri", "client_id", "code_verifier", "refresh_token",
+}  # fmt: skip
 _SECRETS = {"client_secret", "client_assertion", "client_assertion_type"}
 _OWN_HEADERS = {"accept", "authorization", "content-type"}
 # What a browser sets itself, and lets nobody else set (Fetch, "forbidden request-header").
@@ -91,10 +93,14 @@ class OidcSso(Table):
     token_endpoint: FetchedUrl | None = None
     jwks_uri: FetchedUrl | None = None
     userinfo_endpoint: FetchedUrl | None = None
+    revocation_endpoint: FetchedUrl | None = None
+    """Where refresh tokens are revoked (RFC 7009); with `[bus.session]` only."""
+    end_session_endpoint: HttpUrl | None = None
+    """Where the browser ends the provider's own session; with `[bus.session]` only."""
     extra_params: Annotated[dict[str, str], Field(default_factory=dict), AfterValidator(_params)]
     """More parameters for the token endpoint."""
     extra_headers: Annotated[dict[str, str], Field(default_factory=dict), AfterValidator(_headers)]
-    """More headers for the token and userinfo endpoints."""
+    """More headers for the token, userinfo and revocation endpoints."""
 
     @property
     def discovery(self) -> str | None:
@@ -118,6 +124,7 @@ class OidcSso(Table):
             "token_endpoint": self.token_endpoint,
             "jwks_uri": self.jwks_uri,
             "userinfo_endpoint": self.userinfo_endpoint if self.userinfo else None,
+            "revocation_endpoint": self.revocation_endpoint,
         }
         return {name: origin_of(url) for name, url in urls.items() if url}
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..urls import origin_of
-from .types import FetchedUrl, Table
+from .types import FetchedUrl, RedirectUrl, Table
 
 
 class SessionSettings(Table):
@@ -23,6 +23,8 @@ class SessionSettings(Table):
     """A session ends so many days after its sign-in, whatever happens."""
     idle_minutes: Annotated[float, Field(ge=0, le=525_600)] = 0
     """A session ends so many minutes after the last accepted request in any tab; 0: never so."""
+    post_logout_redirect_uri: RedirectUrl | None = None
+    """Where an OpenID Connect provider sends the browser back to when its own session has ended."""
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from ..urls import origin_problem, policy_problem, url_problem
+from ..urls import origin_problem, policy_problem, redirect_url_problem, url_problem
 
 
 class Table(BaseModel):
@@ -24,6 +24,14 @@ def _origin(value: str) -> str:
 
 def _url(value: str) -> str:
     if problem := url_problem(value):
+        raise PydanticCustomError(
+            "url", "{value} {problem}", {"value": repr(value), "problem": problem}
+        )
+    return value
+
+
+def _redirect(value: str) -> str:
+    if problem := redirect_url_problem(value):
         raise PydanticCustomError(
             "url", "{value} {problem}", {"value": repr(value), "problem": problem}
         )
@@ -52,6 +60,9 @@ Origin = Annotated[str, AfterValidator(_origin)]
 
 HttpUrl = Annotated[str, AfterValidator(_url)]
 """An absolute URL, https or loopback."""
+
+RedirectUrl = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_redirect)]
+"""An absolute URL that a provider sends the browser to, judged as a `redirectUrl` is."""
 
 FetchedUrl = Annotated[HttpUrl, AfterValidator(_fetched)]
 """An absolute URL, https or loopback, that the bus fetches from."""

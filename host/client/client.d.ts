@@ -410,7 +410,8 @@ export type Report =
   | ReportAccepted
   | ReportDropped
   | ReportReplied
-  | ReportBackend;
+  | ReportBackend
+  | ReportSession;
 
 /** The gate let a request in. */
 export interface ReportAccepted {
@@ -436,8 +437,8 @@ export interface ReportBackend {
   /** When, in milliseconds since the epoch. */
   at: number;
   event: "backend";
-  /** Of the message that it is for. */
-  number: number;
+  /** Of the message that it is for, or that began what it is for; not there where none did. */
+  number?: number;
   /** The bus's count of calls. */
   call: number;
   method: "GET" | "POST";
@@ -484,6 +485,17 @@ export interface ReportReplied {
   status?: number;
   /** Of an error that is the bus's own. */
   code?: BusCode;
+}
+
+/** Where sessions are kept is settled; again if that changes. */
+export interface ReportSession {
+  /** When, in milliseconds since the epoch. */
+  at: number;
+  event: "session";
+  /** In the browser's partition for this bus under the host's site. Or in memory: then a session ends with its page, and no other tab shares it. */
+  kept: "partition" | "memory";
+  /** Why in memory, as a sentence: the settings say so, or what the browser's storage does. */
+  reason?: string;
 }
 
 /** `BUS.DEBUG`: what a debug build decides and does. Facts alone: no code, no token, no payload. */

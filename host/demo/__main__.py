@@ -14,13 +14,17 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from bus.settings import Settings
+from bus.settings.session import SessionSettings
 from host.demo.accesslog import AccessLog
 from host.demo.dev import DevBus
-from host.demo.hostapp import Oidc, host_app
+from host.demo.hostapp import Bus, Oidc, Session, host_app
 from host.demo.listen import Place, PortError, close, listen
 from host.demo.oidc import SCOPE, ProviderError, ensure_installed, oidc_provider
-from host.demo.provider import provider_app
+from host.demo.provider import Times, provider_app
 from host.demo.serve_all import Served, serve_all
+from host.demo.storage import DENIED, without_storage
+from host.demo.tokens import FAST_LIFETIME, ID_TOKEN_LIFETIME
+from host.demo.trouble import Trouble
 from host.server.config import ConfigError
 from host.server.serve import bus_files
 from host.tools.paths import ROOT
@@ -99,6 +103,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="serve the bus unbuilt, with the settings in pyscript.toml: edit a file, reload, see",
     )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help=f"let ID tokens live for {FAST_LIFETIME} seconds, to watch refreshes and expiry",
+    )
     parser.add_argument("--open", action="store_true", help="open the host app in a browser")
     parser.add_argument(
         "--verbose",
@@ -116,6 +125,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
             parser.error(f"port {port} is given to more than one party: change {option}")
     if options.bus_dir and not (options.bus_dir / "index.html").is_file():
         parser.error(f"--bus-dir {options.bus_dir} holds no index.html")
+    if options.fast and (options.dev or options.bus_dir):
+        parser.error("--fast is about the session of a bus that the demo has built")
     if options.dev and options.provider == "oidc":
         parser.error("--dev takes its provider from pyscript.toml: leave --provider out")
     return options
@@ -150,6 +161,7 @@ def _built(places: dict[str, Place], issuer: str | None) -> Path:
     """Build a bus for this host and this backend; each set of ports has a folder of its own."""
     ports = [str(place.port) for place in places.values()]
     out = ROOT / ".runtime" / "demo" / "-".join([*ports, *(["oidc"] if issuer else [])])
+    at = places["provider"].origin
     oidc = {
         "provider": "oidc",
         "issuer": issuer,
@@ -157,16 +169,21 @@ def _built(places: dict[str, Place], issuer: str | None) -> Path:
         "scope": SCOPE,
         "company_claim": "org",
     }
-    backend = {"provider": "json", "exchange_url": f"{places['provider'].origin}/sso/exchange"}
+    backend = {
+        "sso": {"provider": "json", "exchange_url": f"{at}/sso/exchange"},
+        "session": {"refresh_url": f"{at}/sso/refresh", "revoke_url": f"{at}/sso/revoke"},
+        "password": {"sign_in_url": f"{at}/sign-in"},
+    }
     settings = Settings.model_validate(
         {
             "allowed_origins": [places["host"].origin],
             "request_timeout_seconds": TIME_LIMIT,
-            "sso": oidc if issuer else backend,
+            **({"sso": oidc} if issuer else backend),
         }
     )
     say("Building the bus …")
     build(settings, out, say=lambda line: say(f"  {line}"), debug=True)  # for the inspector
+    without_storage(out)
     return out
 
 
@@ -178,15 +195,24 @@ async def _serve(
 ) -> None:
     host, bus, provider = places["host"], places["bus"], places["provider"]
     oidc = Oidc(f"{provider.origin}/auth", SCOPE) if options.provider == "oidc" else None
+    trouble = Trouble()
+    # A bus that was built elsewhere has the settings that it was built with, and maybe no session.
+    ours = not (options.dev or options.bus_dir or oidc)
+    session = Session(SessionSettings().refresh_margin_seconds, trouble, f"{bus.origin}/{DENIED}")
     apps: dict[str, ASGIApp] = {
         "host": host_app(
-            bus_src=f"{bus.origin}/", provider=provider.origin, client_id=CLIENT_ID, oidc=oidc
+            bus=Bus(f"{bus.origin}/", session if ours else None),
+            provider=provider.origin,
+            client_id=CLIENT_ID,
+            oidc=oidc,
         ),
         "bus": bus_app,
         "provider": provider_app(
             issuer=provider.origin,
             clients={CLIENT_ID: [f"{host.origin}/callback"]},
             bus_origin=bus.origin,
+            trouble=trouble,
+            times=Times(FAST_LIFETIME if options.fast else ID_TOKEN_LIFETIME),
         ),
     }
     for party in sockets if options.verbose else sockets.keys() & {"provider"}:

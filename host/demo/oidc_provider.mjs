@@ -52,6 +52,7 @@ export const serve = async ({ port, busOrigin, claims = {}, clients, log = () =>
         claims: () => ({ sub: id, name: id, email: `${id}@example.com`, ...claims }),
       }),
       clientBasedCORS: (_, origin) => origin === busOrigin,
+      features: { revocation: { enabled: true } },
       enabledJWA: { idTokenSigningAlgValues: KINDS.map(([alg]) => alg) },
       ttl: { AuthorizationCode: 60, IdToken: 900, AccessToken: 900, RefreshToken: 90 * 86400 },
     });

@@ -13,7 +13,7 @@ class Person:
     key: str
     label: str
     outcome: str
-    """What the host will get, in a sentence."""
+    """What the host will get, in a sentence; {life} stands for how long an ID token lives."""
     user: dict[str, Any] = field(default_factory=dict)
     company: dict[str, Any] = field(default_factory=dict)
     legacy: bool = False
@@ -55,7 +55,7 @@ PEOPLE = (
     Person(
         "migrated",
         "Mira Łukasiewicz, migrated user",
-        "The host gets an ID token that expires after 15 minutes, and a refresh token.",
+        "The host gets an ID token that expires after {life}, and a refresh token.",
         _MIRA,
         COMPANY,
     ),
@@ -113,3 +113,9 @@ SITUATIONS = (
 )
 
 BY_KEY = {person.key: person for person in PEOPLE + SITUATIONS}
+
+BY_EMAIL = {person.user["email"]: person for person in PEOPLE}
+"""Who can sign in with a password."""
+
+PASSWORD = "demo"  # noqa: S105 - everybody's, and shown on the page
+"""Of everybody."""

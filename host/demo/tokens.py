@@ -1,4 +1,4 @@
-"""The credentials that the stand-in backend gives out, and the public keys to check them with."""
+"""The tokens that the stand-in backend gives out, and the public keys to check them with."""
 
 import secrets
 from collections.abc import Callable
@@ -11,33 +11,36 @@ from host.demo.people import Person
 ID_TOKEN_LIFETIME = 15 * 60
 """Seconds."""
 
+FAST_LIFETIME = 20
+"""Seconds; for who wants to watch refreshes and expiry."""
+
 
 class Tokens:
     """Signs ID tokens (ES256) with a key of its own. `clock` gives seconds since the epoch."""
 
-    def __init__(self, issuer: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, issuer: str, clock: Callable[[], float], lifetime: int = ID_TOKEN_LIFETIME
+    ) -> None:
+        """`lifetime`: seconds that an ID token is good."""
         self._issuer = issuer
         self._clock = clock
+        self._lifetime = lifetime
         key = jwk.ECKey.generate_key("P-256")
         self._key_id = key.thumbprint()
         self._key = jwk.ECKey.import_key(
             key.as_dict(private=True, kid=self._key_id, use="sig", alg="ES256")
         )
 
-    def credentials(self, person: Person, client_id: str) -> dict[str, str]:
-        """Credentials in the protocol's migrated shape, for a legacy person in its legacy one."""
-        if person.legacy:
-            return {"legacy_token": secrets.token_urlsafe(32)}
-        return {
-            "idToken": self._id_token(person, client_id),
-            "refreshToken": secrets.token_urlsafe(32),
-        }
+    def legacy_token(self) -> str:
+        """A token of the old kind, which never expires."""
+        return secrets.token_urlsafe(32)
 
     def jwks(self) -> dict[str, Any]:
         """The public keys, as a JWK set (RFC 7517, 5)."""
         return {"keys": [self._key.as_dict(private=False)]}
 
-    def _id_token(self, person: Person, client_id: str) -> str:
+    def id_token(self, person: Person, client_id: str) -> str:
+        """A new ID token (OpenID Connect Core 1.0, 2)."""
         now = int(self._clock())
         header = {"alg": "ES256", "kid": self._key_id}
         claims = {
@@ -45,7 +48,7 @@ class Tokens:
             "sub": person.user["id"],
             "aud": client_id,
             "iat": now,
-            "exp": now + ID_TOKEN_LIFETIME,
+            "exp": now + self._lifetime,
             "name": person.user["name"],
             "email": person.user["email"],
         }

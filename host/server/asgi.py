@@ -24,7 +24,8 @@ BUILT: Final = Path(__file__).parent / "built"
 
 _ASK: Final = """\
 bus.sso.connect_origins: is missing: list the origin of {url}, and those of the token_endpoint, \
-jwks_uri and userinfo_endpoint that it names. `make build` asks for them; a web app that starts does not."""
+jwks_uri and userinfo_endpoint that it names, with [bus.session] of the revocation_endpoint as well. \
+`make build` asks for them; a web app that starts does not."""
 
 
 def bus_app(

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from bus.errors import BusError
 from bus.exchange import MAX_BODY_BYTES
-from bus.exchange.oidc.discovery import endpoints_in
+from bus.exchange.oidc.discovery import end_session_in, endpoints_in, revocation_in
 from bus.json_text import parse_json
 from bus.settings import Settings
 from bus.settings.oidc import OidcSso
@@ -30,9 +30,14 @@ def with_connect_origins(settings: Settings, *, time_limit: float = TIME_LIMIT) 
     document = _document(url, time_limit) if url else {}
     try:
         endpoints = endpoints_in(document, sso)
+        revocation = None
+        if settings.session:
+            revocation = revocation_in(document, sso)
+            end_session_in(document, sso)  # nothing is fetched from there, but it must be usable
     except BusError as error:
         raise ConfigError(f"bus.sso.issuer: {error.message}") from None
-    origins = sorted(endpoints.origins | ({origin_of(url)} if url else set()))
+    also = {origin_of(each) for each in (url, revocation) if each}
+    origins = sorted(endpoints.origins | also)
     for origin in origins:
         if problem := policy_problem(origin):
             raise ConfigError(f"bus.sso.issuer: the provider's {origin} {problem}.")

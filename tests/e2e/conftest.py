@@ -8,8 +8,10 @@ from playwright.sync_api import Playwright
 
 from tests.e2e.support.browsers import driver, tabs
 from tests.e2e.support.engines import chosen, runs
+from tests.e2e.support.hosts import Place
+from tests.e2e.support.sessions import Sessions
 from tests.e2e.support.tab import Opener, Tab
-from tests.e2e.support.world import World
+from tests.e2e.support.world import Server, World
 
 
 @pytest.fixture(scope="session")
@@ -89,3 +91,21 @@ def raw(open_module_tab: Opener, world: World) -> Tab:
     tab = open_module_tab().goto(world.page)
     tab.run("(src) => raw(src).ready", world.bus())
     return tab
+
+
+@pytest.fixture(scope="module")
+def place(world: World) -> Iterator[Place]:
+    sessions = Sessions()
+    server = Server(sessions.app, "localhost")
+    yield Place(world, sessions, server.origin)
+    server.stop()
+
+
+@pytest.fixture
+def sessions(place: Place) -> Iterator[Sessions]:
+    """The backend, as good as new."""
+    place.sessions.life_seconds = 900
+    place.sessions.asked.clear()
+    place.sessions.fails.clear()
+    yield place.sessions
+    place.sessions.release()

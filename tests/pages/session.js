@@ -1,4 +1,4 @@
-// What the tests of sessions call in a host page, and in a tab that it has opened.
+// What the tests of sessions call in a host page.
 import "/pages/host.js";
 
 // Each request comes with a port; resolves to the reply.
@@ -29,10 +29,3 @@ window.pushes = (count) =>
     };
     look();
   });
-
-// Opens a page in a new tab, with a bus in it.
-window.openTab = async (page, src) => {
-  window.other = open(page);
-  while (!other.init) await new Promise((resolve) => setTimeout(resolve, 20));
-  await other.raw(src).ready;
-};

@@ -119,6 +119,23 @@ async def test_a_call_that_is_given_up() -> None:
     assert told.reports[1:] == [CALL | {"ms": 0, "outcome": "aborted"}]
 
 
+async def test_a_call_that_belongs_to_no_message() -> None:
+    told = Told((200, {}))
+    current.set(None)
+    await told.debug.fetch(told.fetch)(BACKEND, headers={}, body="x")
+    assert "number" not in told.reports[0]
+
+
+async def test_where_sessions_are_kept_is_told() -> None:
+    told = Told()
+    told.debug.session("the browser's storage fails")
+    told.debug.session("")
+    assert told.reports == [
+        {"event": "session", "kept": "memory", "reason": "the browser's storage fails"},
+        {"event": "session", "kept": "partition"},
+    ]
+
+
 async def test_the_whole_bus_tells_no_value() -> None:
     """The bus as the debug build wires it: every text it is given or gets holds a mark."""
     told = Told((200, SIGNED_IN))

@@ -20,6 +20,8 @@ class Endpoints:
     token: str
     jwks: str
     userinfo: str | None
+    document: Mapping[str, Any] = field(repr=False)
+    """The whole discovery document, for the endpoints that only a session needs."""
 
     @property
     def origins(self) -> set[str]:
@@ -93,7 +95,28 @@ def endpoints_in(document: Mapping[str, Any], sso: OidcSso) -> Endpoints:
         userinfo=_endpoint("userinfo_endpoint", document, sso)
         if sso.userinfo and (sso.userinfo_endpoint or document.get("userinfo_endpoint"))
         else None,
+        document=document,
     )
+
+
+def revocation_in(document: Mapping[str, Any], sso: OidcSso) -> str | None:
+    """Return where refresh tokens are revoked (RFC 7009, 2), or None where that is nowhere.
+
+    Raises BusError PROVIDER_MISCONFIGURED.
+    """
+    if sso.revocation_endpoint or document.get("revocation_endpoint"):
+        return _endpoint("revocation_endpoint", document, sso)
+    return None
+
+
+def end_session_in(document: Mapping[str, Any], sso: OidcSso) -> str | None:
+    """Return where a browser ends the provider's own session, or None where that is nowhere.
+
+    (OpenID Connect RP-Initiated Logout 1.0, 2.1.) The bus itself fetches nothing from there.
+    Raises BusError PROVIDER_MISCONFIGURED.
+    """
+    url = sso.end_session_endpoint or document.get("end_session_endpoint")
+    return _url("end_session_endpoint", url) if url else None
 
 
 def _check_document(document: Mapping[str, Any], sso: OidcSso) -> None:
@@ -121,12 +144,17 @@ def _endpoint(name: str, document: Mapping[str, Any], sso: OidcSso) -> str:
     url = getattr(sso, name) or document.get(name)
     if not url:
         raise misconfigured(f"The provider's discovery document has no {name}: set bus.sso.{name}.")
-    problem = url_problem(url) if isinstance(url, str) else "is not a string"
-    if problem:
-        raise misconfigured(f"The {name} in the provider's discovery document {problem}.")
+    url = _url(name, url)
     if sso.connect_origins is not None and origin_of(url) not in sso.connect_origins:
         raise misconfigured(
             f"The provider's {name} is at {origin_of(url)[:256]}, which the bus may not reach: "
             "add it to bus.sso.connect_origins and rebuild the bus."
         )
+    return url
+
+
+def _url(name: str, url: object) -> str:
+    problem = url_problem(url) if isinstance(url, str) else "is not a string"
+    if problem:
+        raise misconfigured(f"The {name} in the provider's discovery document {problem}.")
     return str(url)

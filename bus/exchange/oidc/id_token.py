@@ -32,8 +32,19 @@ class Expected:
     now: float
     skew: float
     access_token: str
-    nonce: str
-    """The nonce that the sign-in began with; if it is empty, the token must have none."""
+    nonce: str | None
+    """The nonce that the sign-in began with; if it is empty, the token must have none.
+
+    None for a refreshed token: `bus.exchange.oidc.renewal` compares it with the one before.
+    """
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What a token holds whose signature is the provider's; no claim of it has been checked."""
+
+    claims: Claims
+    algorithm: Algorithm
 
 
 async def verified_claims(
@@ -41,34 +52,51 @@ async def verified_claims(
 ) -> Claims:
     """Return the claims of a token that passes every check; `jwks` is where its keys are.
 
+    Raises as `signed_claims` and `check_claims` do.
+    """
+    signed = await signed_claims(token, keys=keys, jwks=jwks, verify=verify)
+    check_claims(signed, expected)
+    return signed.claims
+
+
+async def signed_claims(token: str, *, keys: Keys, jwks: str, verify: Verify) -> Signed:
+    """Return what a token holds, once its signature has been verified; `jwks` is where its keys are.
+
     Raises BusError ID_TOKEN_INVALID, which names the check and nothing of the token, or
     PROVIDER_MISCONFIGURED for an algorithm that this browser lacks; or what keeps the keys from
     being fetched again.
     """
     parts = _COMPACT.fullmatch(token)
     if parts is None:
-        raise _refused("it is not a signed JWT")
+        raise refused("it is not a signed JWT")
     header, claims, signature = _json(parts[1]), _json(parts[2]), _bytes(parts[3])
     algorithm = _algorithm(header)
     signed = f"{parts[1]}.{parts[2]}".encode()
     await _check_signature(
         algorithm, header, signed, signature, keys=keys, jwks=jwks, verify=verify
     )
-    _check_claims(claims, expected)
-    _check_bindings(claims, expected, algorithm)
-    return claims
+    return Signed(claims, algorithm)
+
+
+def check_claims(signed: Signed, expected: Expected) -> None:
+    """Check all that a token says.
+
+    Raises BusError ID_TOKEN_INVALID, which names the check and nothing of the token.
+    """
+    _check_claims(signed.claims, expected)
+    _check_bindings(signed.claims, expected, signed.algorithm)
 
 
 def _algorithm(header: Claims) -> Algorithm:
     if "crit" in header:  # RFC 7515, 4.1.11: to be refused by who does not know what it names
-        raise _refused("its header has critical parameters that the bus does not know")
+        raise refused("its header has critical parameters that the bus does not know")
     # RFC 8725, 3.11: another kind of token by the same provider must not pass for an ID token.
-    type_ = _present(header, "typ", "JWT")
+    type_ = present(header, "typ", "JWT")
     if not isinstance(type_, str) or type_.lower().removeprefix("application/") not in _TYPES:
-        raise _refused("its type (typ) says that it is another kind of token")
+        raise refused("its type (typ) says that it is another kind of token")
     algorithm = algorithm_named(header.get("alg"))
     if algorithm is None:
-        raise _refused(
+        raise refused(
             f"it is not signed with one of {', '.join(ALGORITHMS)}; set one for this client"
         )
     return algorithm
@@ -84,9 +112,9 @@ async def _check_signature(  # noqa: PLR0913 - two ports, and what they work on
     jwks: str,
     verify: Verify,
 ) -> None:
-    kid = _present(header, "kid")
+    kid = present(header, "kid")
     if not (kid is None or isinstance(kid, str)):
-        raise _refused("its kid is not a string")
+        raise refused("its kid is not a string")
 
     async def problem_with(fitting: Fitting) -> BusError | None:
         problem, checked = fitting.problem, False
@@ -119,68 +147,77 @@ async def _check_signature(  # noqa: PLR0913 - two ports, and what they work on
 def _signature_problem(problem: str, algorithm: Algorithm, *, checked: bool) -> BusError:
     """Say why no key verified a signature: one that fits was `checked`, or has a `problem`."""
     if checked and problem:
-        return _refused(f"its signature is wrong, or is of a key that cannot be used: {problem}")
+        return refused(f"its signature is wrong, or is of a key that cannot be used: {problem}")
     if checked:
-        return _refused("its signature is wrong")
+        return refused("its signature is wrong")
     if problem:
-        return _refused(
+        return refused(
             "it is signed with a key that the provider does not publish in a form that can be "
             f"used: {problem}"
         )
-    return _refused(f"it is signed with a key that the provider does not publish for {algorithm}")
+    return refused(f"it is signed with a key that the provider does not publish for {algorithm}")
 
 
 def _check_claims(claims: Claims, expected: Expected) -> None:
     if claims.get("iss") != expected.issuer:
-        raise _refused("its issuer (iss) is another")
+        raise refused("its issuer (iss) is another")
     _check_audience(claims, expected.client_id)
-    subject = _present(claims, "sub")
+    subject = present(claims, "sub")
     if subject is None:
-        raise _refused("it has no subject (sub)")
+        raise refused("it has no subject (sub)")
     if not isinstance(subject, str):
-        raise _refused("its subject (sub) is not a string")
+        raise refused("its subject (sub) is not a string")
     if len(subject) + sum(character > "\uffff" for character in subject) > MAX_SUB:
-        raise _refused(f"its subject (sub) has more than {MAX_SUB} characters")
+        raise refused(f"its subject (sub) has more than {MAX_SUB} characters")
     if _time(claims, "exp") <= expected.now - expected.skew:
-        raise _refused("it has expired (exp), if this machine's clock is right")
+        raise refused("it has expired (exp), if this machine's clock is right")
     latest = expected.now + expected.skew
     if _time(claims, "iat") > latest or ("nbf" in claims and _time(claims, "nbf") > latest):
-        raise _refused("it is from the future (iat, nbf), if this machine's clock is right")
+        raise refused("it is from the future (iat, nbf), if this machine's clock is right")
 
 
 def _check_audience(claims: Claims, client_id: str) -> None:
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if client_id not in audiences:
-        raise _refused("its audience (aud) is another client")
+        raise refused("its audience (aud) is another client")
     # Audiences beside this client are trusted only if the token was issued to this client.
     if "azp" not in claims and len(audiences) > 1:
-        raise _refused("it has several audiences (aud) and does not say whose it is (azp)")
+        raise refused("it has several audiences (aud) and does not say whose it is (azp)")
     if claims.get("azp", client_id) != client_id:
-        raise _refused("it was issued to another client (azp)")
+        raise refused("it was issued to another client (azp)")
 
 
 def _check_bindings(claims: Claims, expected: Expected, algorithm: Algorithm) -> None:
-    nonce = _present(claims, "nonce")
+    nonce = present(claims, "nonce")
     # OpenID Connect Core 1.0, 2: it must be the one that was sent. Where none was, this token is of
     # a sign-in that somebody else began, or the host keeps the nonce to itself.
-    if nonce is not None and not expected.nonce:
-        raise _refused(
+    if nonce is not None and expected.nonce == "":
+        raise refused(
             "it has a nonce, and AUTH.SSO named none: name the one that the sign-in began with"
         )
     if expected.nonce and not _same(nonce, expected.nonce):
-        raise _refused("its nonce is not the one that the sign-in began with")
+        raise refused("its nonce is not the one that the sign-in began with")
     if "at_hash" in claims:
         digest = hash_of(algorithm)(expected.access_token.encode()).digest()
         half = urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
         if not _same(claims["at_hash"], half):
-            raise _refused("it belongs to another access token (at_hash)")
+            raise refused("it belongs to another access token (at_hash)")
 
 
-def _present(values: Claims, name: str, default: object = None) -> Any:
+def present(values: Claims, name: str, default: object = None) -> Any:
     """Return a member, or `default`: serializers write absent ones as null or ""."""
     value = values.get(name)
     return default if value in (None, "") else value
+
+
+def claims_before(token: str) -> Claims:
+    """Return the claims of a token that was checked when it came; none if it holds none any more."""
+    parts = _COMPACT.fullmatch(token)
+    try:
+        return _json(parts[2]) if parts else {}
+    except BusError:
+        return {}
 
 
 def _same(claim: object, text: str) -> bool:
@@ -190,9 +227,9 @@ def _same(claim: object, text: str) -> bool:
 def _time(claims: Claims, name: str) -> float:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _refused(f"it has no time under {name}")
+        raise refused(f"it has no time under {name}")
     if value >= MILLISECONDS:
-        raise _refused(f"its {name} is in milliseconds, or thousands of years away; seconds count")
+        raise refused(f"its {name} is in milliseconds, or thousands of years away; seconds count")
     return value
 
 
@@ -200,7 +237,7 @@ def _bytes(text: str) -> bytes:
     try:
         return urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
-        raise _refused("it is not base64url") from None
+        raise refused("it is not base64url") from None
 
 
 def _json(text: str) -> Claims:
@@ -209,9 +246,10 @@ def _json(text: str) -> Claims:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise _refused("it does not hold JSON objects")
+        raise refused("it does not hold JSON objects")
     return value
 
 
-def _refused(check: str) -> BusError:
+def refused(check: str) -> BusError:
+    """Return a BusError ID_TOKEN_INVALID; `check` says what is wrong, without a value."""
     return BusError("ID_TOKEN_INVALID", f"The ID token is refused: {check}.")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from ...errors import BusError, Rejected, misconfigured
@@ -12,8 +12,13 @@ from ...settings.oidc import OidcSso
 from ..reply import Reply, ask, refused
 from .discovery import Endpoints, get_json
 
-_HEADERS = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
 _SECRET = re.compile(r"client[ _-]?(secret|credential|assertion|authentication)", re.IGNORECASE)
+_GRANTS = {
+    "authorization_code": "code (wrong, used, expired, or another verifier or redirect URL)",
+    "refresh_token": "refresh token (used, expired or revoked)",
+}
+"""What may be wrong with what a grant presents."""
 _TOKENS = ("access_token", "id_token", "refresh_token")
 
 
@@ -54,7 +59,7 @@ class TokenEndpoint:
 
     async def _post(self, url: str, grant: Mapping[str, str], heads: list[Body]) -> Reply:
         form = {"client_id": self.sso.client_id, **grant, **self.sso.extra_params}
-        headers = _HEADERS | self.sso.extra_headers
+        headers = HEADERS | self.sso.extra_headers
         return await ask(self.fetch, url, headers=headers, body=urlencode(form), heads=heads)
 
     async def _why_not(self, endpoints: Endpoints, grant_type: str) -> BusError:
@@ -86,9 +91,8 @@ class TokenEndpoint:
             "likely it does not allow the bus's origin there (CORS). If no sign-in succeeds, add "
             "that origin to this client, and register it as a single-page app where there is such "
             "a kind. If others succeed, the provider allows the origin on its good answers only: "
-            "it has refused this code (wrong, used, expired, or another verifier or redirect "
-            "URL), and must send the CORS headers with errors as well. Or the endpoint is down, or "
-            "redirects: a browser does not tell which."
+            f"it has refused this {_GRANTS[grant_type]}, and must send the CORS headers with "
+            "errors as well. Or the endpoint is down, or redirects: a browser does not tell which."
         )
 
 

@@ -15,9 +15,7 @@ def documents() -> dict[Path, str]:
     schemas = {message.type: message_schema(message) for message in MESSAGES}
     docs = ROOT / "docs"
     return {
-        **{
-            CLIENT / f"{name}.d.ts": declarations(name) for name in ("client", "signin", "session")
-        },
+        **{CLIENT / f"{name}.d.ts": declarations(name) for name in ("client", "signin", "session")},
         **{docs / f"schema/{type_}.json": json_text(schema) for type_, schema in schemas.items()},
         docs / "asyncapi.json": json_text(asyncapi()),
     }

@@ -484,8 +484,8 @@ class ReportBackend(_Report):
     """A call to the backend begins; and again, with how it ended, when it is over."""
 
     event: Literal["backend"]
-    number: Count
-    """Of the message that it is for."""
+    number: Count = 0
+    """Of the message that it is for, or that began what it is for; not there where none did."""
     call: Count
     """The bus's count of calls."""
     method: Literal["GET", "POST"]
@@ -499,7 +499,20 @@ class ReportBackend(_Report):
     """The HTTP status, where a response was received."""
 
 
-Report = TypeAliasType("Report", ReportAccepted | ReportDropped | ReportReplied | ReportBackend)
+class ReportSession(_Report):
+    """Where sessions are kept is settled; again if that changes."""
+
+    event: Literal["session"]
+    kept: Literal["partition", "memory"]
+    """In the browser's partition for this bus under the host's site. Or in memory: then a session
+    ends with its page, and no other tab shares it."""
+    reason: str = ""
+    """Why in memory, as a sentence: the settings say so, or what the browser's storage does."""
+
+
+Report = TypeAliasType(
+    "Report", ReportAccepted | ReportDropped | ReportReplied | ReportBackend | ReportSession
+)
 
 
 class Debug(_Wire):

@@ -4,6 +4,7 @@ What it decides about codes, clients, PKCE and ID tokens is Authlib's; here are 
 """
 
 import time
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -11,8 +12,9 @@ from authlib.common.security import generate_token
 from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Request, grants
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
+from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
-from authlib.oidc.core import AuthorizationCodeMixin, OpenIDCode
+from authlib.oidc.core import AuthorizationCodeMixin, OpenIDCode, OpenIDToken
 from joserfc.jwk import ECKey
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -25,6 +27,8 @@ CLIENT = "crm-at-authlib"
 LOGIN = """<!doctype html><title>Sign in</title>
 <form method="post"><input name="login" required> <button>Sign in</button></form>"""
 CODE_LIFETIME = 60
+GRACE_SECONDS = 30.0
+"""For how long the last refresh token is good after a rotation."""
 
 
 class Client(ClientMixin):
@@ -85,6 +89,33 @@ class Code(AuthorizationCodeMixin):
         return int(self.issued)
 
 
+@dataclass
+class Family:
+    """What has come of one sign-in."""
+
+    user: str
+    scope: str
+    authenticated: int
+    tokens: list[str] = field(default_factory=list)
+    """All refresh tokens; the last one is the one that holds."""
+    rotated: float = 0.0
+    """When the last one came of the one before."""
+    revoked: bool = False
+
+
+@dataclass
+class RefreshToken:
+    """One of them, as Authlib asks for it."""
+
+    family: Family
+
+    def check_client(self, client: Client) -> bool:
+        return client.get_client_id() == CLIENT
+
+    def get_scope(self) -> str:
+        return self.family.scope
+
+
 class AuthlibProvider:
     """The provider's state, and its app; `clock` is moved by the tests."""
 
@@ -94,6 +125,7 @@ class AuthlibProvider:
         self._client = Client(redirect_uri)
         self._codes: dict[str, Code] = {}
         self._users: dict[str, str] = {}
+        self._families: list[Family] = []
         self.rotate()
         self._server = _Server(self)
         cors = Middleware(
@@ -105,6 +137,7 @@ class AuthlibProvider:
                 Route("/keys", self._keys),
                 Route("/login", self._login, methods=["GET", "POST"]),
                 Route("/oauth/token", self._token, methods=["POST"]),
+                Route("/oauth/revoke", self._revoke, methods=["POST"]),
                 Route("/oauth/userinfo", self._userinfo),
             ],
             middleware=[cors],
@@ -132,6 +165,7 @@ class AuthlibProvider:
                 "authorization_endpoint": f"{self.issuer}/login",
                 "token_endpoint": f"{self.issuer}/oauth/token",
                 "userinfo_endpoint": f"{self.issuer}/oauth/userinfo",
+                "revocation_endpoint": f"{self.issuer}/oauth/revoke",
                 "jwks_uri": f"{self.issuer}/keys",
                 "response_types_supported": ["code"],
                 "subject_types_supported": ["public"],
@@ -152,10 +186,10 @@ class AuthlibProvider:
         return self._server.create_authorization_response(asked, grant_user=user, grant=grant)
 
     async def _token(self, request: Request) -> Response:
-        form = {
-            name: values[0] for name, values in parse_qs((await request.body()).decode()).items()
-        }
-        return self._server.create_token_response(_request("POST", form, request))
+        return self._server.create_token_response(await _posted(request))
+
+    async def _revoke(self, request: Request) -> Response:
+        return self._server.create_endpoint_response("revocation", await _posted(request))
 
     async def _userinfo(self, request: Request) -> Response:
         _, _, token = request.headers.get("authorization", "").partition("Bearer ")
@@ -169,19 +203,50 @@ class AuthlibProvider:
         return self._client if client_id == CLIENT else None
 
     def keep_code(self, code: str, request: OAuth2Request) -> None:
-        self._codes[code] = Code(request, time.time())
+        self._codes[code] = Code(request, self.now())
 
     def code(self, code: str) -> Code | None:
         kept = self._codes.get(code)
-        if kept is None or time.time() + self.ahead - kept.issued > CODE_LIFETIME:
+        if kept is None or self.now() - kept.issued > CODE_LIFETIME:
             return None
         return kept
 
     def forget_code(self, kept: Code) -> None:
         self._codes = {name: code for name, code in self._codes.items() if code is not kept}
 
-    def keep_token(self, token: dict[str, Any], user: str) -> None:
-        self._users[token["access_token"]] = user
+    def keep_token(self, token: dict[str, Any], request: OAuth2Request) -> None:
+        self._users[token["access_token"]] = request.user
+        if request.refresh_token:
+            family = request.refresh_token.family
+        else:
+            authenticated = request.authorization_code.get_auth_time()
+            family = Family(request.user, token["scope"], authenticated)
+            self._families.append(family)
+        family.tokens.append(token["refresh_token"])
+        family.rotated = self.now()
+
+    def refresh_token(self, text: str) -> RefreshToken | None:
+        family = next((each for each in self._families if text in each.tokens), None)
+        return RefreshToken(family) if family else None
+
+    def good_refresh_token(self, text: str) -> RefreshToken | None:
+        """One that comes again later than a lost answer explains is stolen, or was."""
+        found = self.refresh_token(text)
+        if found is None:
+            return None
+        family = found.family
+        if text != family.tokens[-1]:
+            late = self.now() - family.rotated > GRACE_SECONDS
+            family.revoked = family.revoked or late or text not in family.tokens[-2:]
+        return None if family.revoked else found
+
+    def now(self) -> float:
+        return time.time() + self.ahead
+
+
+async def _posted(request: Request) -> OAuth2Request:
+    body = (await request.body()).decode()
+    return _request("POST", {name: values[0] for name, values in parse_qs(body).items()}, request)
 
 
 def _request(method: str, data: dict[str, str], request: Request) -> OAuth2Request:
@@ -212,6 +277,8 @@ class _Server(AuthorizationServer):
         )
         self.register_token_generator("default", tokens)
         self.register_grant(_CodeGrant, [_IdToken(provider), CodeChallenge(required=True)])
+        self.register_grant(_RefreshGrant, [_RenewedIdToken(provider)])
+        self.register_endpoint(_Revocation)
 
     @property
     def provider(self) -> AuthlibProvider:
@@ -221,7 +288,7 @@ class _Server(AuthorizationServer):
         return self._provider.client(client_id)
 
     def save_token(self, token: dict[str, Any], request: OAuth2Request) -> None:
-        self._provider.keep_token(token, request.user)
+        self._provider.keep_token(token, request)
 
     def create_oauth2_request(self, request: OAuth2Request) -> OAuth2Request:
         return request
@@ -250,13 +317,33 @@ class _CodeGrant(grants.AuthorizationCodeGrant):
         return authorization_code.user
 
 
-class _IdToken(OpenIDCode):
-    def __init__(self, provider: AuthlibProvider) -> None:
-        super().__init__()
-        self._provider = provider
+class _RefreshGrant(grants.RefreshTokenGrant):
+    TOKEN_ENDPOINT_AUTH_METHODS = ("none",)
+    INCLUDE_NEW_REFRESH_TOKEN = True
 
-    def exists_nonce(self, nonce: str, request: OAuth2Request) -> bool:
-        return False
+    def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
+        return self.server.provider.good_refresh_token(refresh_token)
+
+    def authenticate_user(self, refresh_token: RefreshToken) -> str:
+        return refresh_token.family.user
+
+    def revoke_old_credential(self, refresh_token: RefreshToken) -> None:
+        """That was done when the new one was kept."""
+
+
+class _Revocation(RevocationEndpoint):
+    CLIENT_AUTH_METHODS = ("none",)
+
+    def query_token(self, token: str, hint: str | None) -> RefreshToken | None:
+        return self.server.provider.refresh_token(token)
+
+    def revoke_token(self, token: RefreshToken, request: OAuth2Request) -> None:
+        token.family.revoked = True
+
+
+class _RenewedIdToken(OpenIDToken):
+    def __init__(self, provider: AuthlibProvider) -> None:
+        self._provider = provider
 
     def resolve_client_private_key(self, client: Client) -> ECKey:
         return self._provider.key
@@ -264,8 +351,26 @@ class _IdToken(OpenIDCode):
     def get_encode_header(self, client: Client) -> dict[str, str | None]:
         return {"alg": "ES256", "kid": self._provider.key.kid}
 
+    def get_compatible_claims(self, request: OAuth2Request) -> dict[str, Any]:
+        claims = super().get_compatible_claims(request)
+        if request.refresh_token:
+            # Left to itself, Authlib says that the user authenticated just now, which they did not
+            # (OpenID Connect Core 1.0, 12.2).
+            claims["auth_time"] = request.refresh_token.family.authenticated
+        return claims
+
     def get_client_claims(self, client: Client) -> dict[str, Any]:
-        return {"iss": self._provider.issuer, "aud": [CLIENT], "exp": int(time.time()) + 900}
+        now = int(self._provider.now())
+        return {"iss": self._provider.issuer, "aud": [CLIENT], "iat": now, "exp": now + 900}
 
     def generate_user_info(self, user: str, scope: str) -> dict[str, Any]:
         return {"sub": user}
+
+
+class _IdToken(_RenewedIdToken, OpenIDCode):
+    def __init__(self, provider: AuthlibProvider) -> None:
+        OpenIDCode.__init__(self)
+        self._provider = provider
+
+    def exists_nonce(self, nonce: str, request: OAuth2Request) -> bool:
+        return False

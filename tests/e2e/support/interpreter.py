@@ -28,8 +28,13 @@ def with_interpreter(script: str) -> str:
 
 def core_of(world: World) -> str:
     """Return the address of PyScript's core, of the bus that is built by default."""
-    (core,) = world.buses.folders["bus"].glob("pyscript-*/core.js")
-    return f"{world.bus()}{core.parent.name}/core.js"
+    return core_in(world, world.bus())
+
+
+def core_in(world: World, src: str) -> str:
+    """Return the address of PyScript's core, of the bus at an address."""
+    (core,) = world.buses.folders[src.rstrip("/").rpartition("/")[2]].glob("pyscript-*/core.js")
+    return f"{src}{core.parent.name}/core.js"
 
 
 def in_interpreter(tab: Tab, world: World, script: str, *args: Any) -> Any:

@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 from host.demo.oidc import ensure_installed
 from host.tools.node import start_node
 from host.tools.paths import ROOT
-from tests.e2e.support.authlib_provider import CLIENT, AuthlibProvider
+from tests.e2e.support.authlib_provider import CLIENT, GRACE_SECONDS, AuthlibProvider
 from tests.e2e.support.tab import Opener
 from tests.e2e.support.world import Server
 
@@ -27,6 +27,10 @@ class Provider(Protocol):
     issuer: str
     client_id: str
     authorization_endpoint: str
+    token_endpoint: str
+    revocation_endpoint: str
+    grace_seconds: float
+    """For how long the last refresh token is good after a rotation."""
 
     def rotate(self) -> None:
         """Replace all keys."""
@@ -51,7 +55,12 @@ class OidcProvider:
             "busOrigin": bus_origin,
             "claims": {"org": ORG},
             "clients": [
-                {"client_id": name, "redirect_uris": [redirect], "alg": alg}
+                {
+                    "client_id": name,
+                    "redirect_uris": [redirect],
+                    "post_logout_redirect_uris": [f"{redirect}?bye"],
+                    "alg": alg,
+                }
                 for name, alg in (("crm", "RS256"), ("crm-eddsa", "EdDSA"), ("crm-es256", "ES256"))
             ],
         }
@@ -60,6 +69,9 @@ class OidcProvider:
         self._process = start_node(script, json.dumps(options), cwd=ROOT)
         self.issuer = self._answer()["issuer"]
         self.authorization_endpoint = f"{self.issuer}/auth"
+        self.token_endpoint = f"{self.issuer}/token"
+        self.revocation_endpoint = f"{self.issuer}/token/revocation"
+        self.grace_seconds = 0.0
 
     def rotate(self) -> None:
         self._order(rotate=True)
@@ -96,6 +108,9 @@ class Authlib:
         self._server = Server(self._provider.app, "localhost")
         self.issuer = self._provider.issuer = self._server.origin
         self.authorization_endpoint = f"{self.issuer}/login"
+        self.token_endpoint = f"{self.issuer}/oauth/token"
+        self.revocation_endpoint = f"{self.issuer}/oauth/revoke"
+        self.grace_seconds = GRACE_SECONDS
 
     def rotate(self) -> None:
         self._provider.rotate()

@@ -1,5 +1,6 @@
 """A backend with sessions: it rotates refresh tokens, and revokes a family whose token comes again."""
 
+import asyncio
 import json
 import threading
 import time
@@ -36,7 +37,11 @@ class Sessions:
         self.life_seconds = 900
         """How long the ID tokens are good that are made from now on."""
         self.families: list[Family] = []
-        self._lock = threading.Lock()
+        self.fails: list[int] = []
+        """Statuses, without a body, that the next refreshes are answered with."""
+        self._changed = threading.Condition()
+        self._free = threading.Event()
+        self._free.set()
         paths = ("/session/exchange", "/session/sign-in", "/session/refresh", "/session/revoke")
         self.app = Starlette(
             routes=[Route(path, self._answer, methods=["POST", "OPTIONS"]) for path in paths]
@@ -45,6 +50,20 @@ class Sessions:
     def sent(self, path: str) -> list[dict[str, str]]:
         """Return the bodies of the requests to `path`, such as "refresh"."""
         return [body for at, body in self.asked if at == f"/session/{path}"]
+
+    def wait_for(self, path: str, count: int = 1) -> list[dict[str, str]]:
+        """Wait until so many requests to `path` have come; return their bodies."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.sent(path)) >= count, 30), self.asked
+            return self.sent(path)
+
+    def hold(self) -> None:
+        """Decide, but let no refresh have its answer before `release`."""
+        self._free.clear()
+
+    def release(self) -> None:
+        """Send the answers that are held, and hold none any more."""
+        self._free.set()
 
     def family(self, refresh_token: str) -> Family:
         """Return the family of a token."""
@@ -60,9 +79,13 @@ class Sessions:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=cors)
         sent = json.loads(await request.body())
-        with self._lock:
+        path = request.url.path.removeprefix("/session/")
+        with self._changed:
             self.asked.append((request.url.path, sent))
-            status, body = self._decide(request.url.path.removeprefix("/session/"), sent)
+            status, body = self._decide(path, sent)
+            self._changed.notify_all()
+        if path == "refresh":
+            await asyncio.to_thread(self._free.wait)
         if body is None:
             return Response(status_code=status, headers=cors)
         return JSONResponse(body, status, headers=cors)
@@ -72,7 +95,7 @@ class Sessions:
             self.family(sent["refreshToken"]).revoked = True
             return 204, None
         if path == "refresh":
-            return self._refresh(sent["refreshToken"])
+            return (self.fails.pop(0), None) if self.fails else self._refresh(sent["refreshToken"])
         user = (sent["code"] if path == "exchange" else sent["email"]).split("/")[0].split("@")[0]
         self.families.append(Family(user))
         credentials = {"credentials": self._issue(self.families[-1])}

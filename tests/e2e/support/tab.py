@@ -1,6 +1,7 @@
 """A tab of a browser, as the tests use it."""
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from playwright.sync_api import (
@@ -38,6 +39,12 @@ class Tab:
         self._context.on("console", self._line)
         self._context.on("weberror", self._error)
         self.page: Page = self._context.new_page()
+
+    def beside(self) -> "Tab":
+        """Open another tab with the same profile, which ends with this one and keeps no lines of its own."""
+        other = copy(self)
+        other.page = self._context.new_page()
+        return other
 
     def goto(self, url: str) -> "Tab":
         """Open a page of the tests and wait for its script."""

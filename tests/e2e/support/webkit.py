@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from copy import copy
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -99,8 +100,15 @@ class WebKitTab:
     def errors(self) -> list[str]:
         return self._reports.of(self._tab).errors
 
+    def beside(self) -> "WebKitTab":
+        """Open another tab of the same window, behind this one; it ends with this one."""
+        other = copy(self)
+        other.move_to_a_new_tab()
+        return other
+
     def goto(self, url: str) -> "WebKitTab":
         """Open a page of the tests and wait for its script."""
+        self._driver.switch_to.window(self._window)
         self._driver.get(url)
         self.run(LOADED)  # the driver comes back before the page's modules have run
         return self

@@ -37,8 +37,10 @@ EXTRA_ROUTES: list[Route] = []
 class Server:
     """A uvicorn server in a thread of its own, on a port that the system chose, or on a given one."""
 
-    def __init__(self, app: ASGIApp, name: str, port: int = 0, **config: Any) -> None:
-        self._socket = socket.create_server(("127.0.0.1", port))
+    def __init__(
+        self, app: ASGIApp, name: str, port: int = 0, address: str = "127.0.0.1", **config: Any
+    ) -> None:
+        self._socket = socket.create_server((address, port))
         self.port = self._socket.getsockname()[1]
         scheme = "https" if "ssl_keyfile" in config else "http"
         self.origin = f"{scheme}://{name}:{self.port}"
@@ -139,7 +141,7 @@ class World:
     reports: Reports = field(default_factory=Reports)
 
     def __post_init__(self) -> None:
-        host = self.reports.around(Starlette(routes=_host_routes()))
+        self.pages = host = self.reports.around(Starlette(routes=_host_routes()))
         self._servers = [
             Server(host, "localhost"),
             Server(host, "localhost"),

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from host.demo.provider import provider_app
+from host.demo.provider import Times, provider_app
+from host.demo.trouble import Trouble
 from tests.unit.demo.parties import BUS, CALLBACK, ISSUER, Provider
 
 
@@ -30,13 +31,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def provider(clock: Clock) -> AsyncIterator[Provider]:
+def trouble() -> Trouble:
+    return Trouble()
+
+
+@pytest.fixture
+async def provider(clock: Clock, trouble: Trouble) -> AsyncIterator[Provider]:
     app = provider_app(
         issuer=ISSUER,
         clients={"demo-host": [CALLBACK], "other": ["http://localhost:9999/cb"]},
         bus_origin=BUS,
-        clock=clock,
-        sleep=clock.sleep,
+        trouble=trouble,
+        times=Times(clock=clock, sleep=clock.sleep),
     )
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url=ISSUER, follow_redirects=False

@@ -42,7 +42,18 @@ class Provider:
     async def exchange(self, code: int | str, **changes: str | None) -> Response:
         body = {"code": code, "redirectUrl": CALLBACK, "codeVerifier": VERIFIER} | changes
         body = {key: value for key, value in body.items() if value is not None}
-        return await self.http.post("/sso/exchange", json=body, headers={"Origin": BUS})
+        return await self.ask("/sso/exchange", body)
+
+    async def ask(self, path: str, body: dict[str, Any]) -> Response:
+        """As the bus does."""
+        return await self.http.post(path, json=body, headers={"Origin": BUS})
+
+    async def signed_in(self, person: str = "migrated") -> dict[str, str]:
+        """The credentials of a sign-in."""
+        response = await self.exchange((await self.choose(person))["code"])
+        assert response.status_code == 200
+        credentials: dict[str, str] = response.json()["credentials"]
+        return credentials
 
 
 def answer_of(response: Response) -> dict[str, str]:

@@ -13,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from host.demo.exchange import nothing
+from host.demo.asked import nothing
 from host.demo.listen import Place, listen
-from host.demo.provider import provider_app
+from host.demo.provider import Times, provider_app
 from host.demo.reset import reset
 from host.demo.serve_all import Served, serve_all
+from host.demo.trouble import Trouble
 from tests.unit.demo.parties import BUS, CALLBACK, ISSUER, Provider
 
 pytestmark = pytest.mark.anyio
@@ -101,9 +102,13 @@ async def test_an_interrupt_stops_at_once_whatever_hangs(caplog: pytest.LogCaptu
 
 
 @pytest.fixture
-async def provider(clock: Any) -> AsyncIterator[Any]:
+async def provider(clock: Any, trouble: Trouble) -> AsyncIterator[Any]:
     app = provider_app(
-        issuer=ISSUER, clients={"demo-host": [CALLBACK]}, bus_origin=BUS, clock=clock
+        issuer=ISSUER,
+        clients={"demo-host": [CALLBACK]},
+        bus_origin=BUS,
+        trouble=trouble,
+        times=Times(clock=clock),
     )
     async with Running(app) as running, httpx.AsyncClient(base_url=running.url) as http:
         yield Provider(http, clock)
@@ -114,6 +119,18 @@ async def test_a_backend_that_is_down_is_down_at_every_attempt(provider: Provide
     for _ in range(2):  # a browser may send it again by itself
         with pytest.raises(httpx.ReadError):
             await provider.exchange(answer["code"])
+
+
+async def test_a_switch_takes_the_backend_down_and_brings_it_back(
+    provider: Provider, trouble: Trouble
+) -> None:
+    token = {"refreshToken": (await provider.signed_in())["refreshToken"]}
+    trouble.backend = "down"
+    for _ in range(2):
+        with pytest.raises(httpx.ReadError):
+            await provider.ask("/sso/refresh", token)
+    trouble.backend = "answers"
+    assert (await provider.ask("/sso/refresh", token)).status_code == 200
 
 
 async def test_a_backend_that_hangs_holds_up_nobody_else(provider: Provider) -> None:

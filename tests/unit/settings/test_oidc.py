@@ -101,10 +101,18 @@ def test_what_the_page_holds_is_read_back_as_it_was() -> None:
         ({"connect_origins": ["http://[::1]:9000"]}, "connect_origins[0]", "http://localhost:9000"),
         *(
             ({name: "https://a_b.example/x"}, name, "no Content-Security-Policy can name")
-            for name in ("discovery_url", "token_endpoint", "jwks_uri", "userinfo_endpoint")
+            for name in (
+                "discovery_url",
+                "token_endpoint",
+                "jwks_uri",
+                "userinfo_endpoint",
+                "revocation_endpoint",
+            )
         ),
+        ({"end_session_endpoint": "http://id.example.com/"}, "end_session_endpoint", "https"),
         ({"extra_params": {"client_secret": "MARK"}}, "extra_params", "public client"),
         ({"extra_params": {"client_assertion": "MARK"}}, "extra_params", "public client"),
+        ({"extra_params": {"refresh_token": "MARK"}}, "extra_params", "the bus sets this itself"),
         ({"extra_params": {"code": "MARK"}}, "extra_params", "the bus sets this itself"),
         ({"extra_params": {"a": 1}}, "extra_params.a", "string"),
         ({"extra_headers": {"authorization": "x"}}, "extra_headers", "the bus sets"),

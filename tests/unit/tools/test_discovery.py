@@ -61,11 +61,12 @@ DOCUMENT = {
 }
 
 
-def settings(issuer: str, **sso: Any) -> Settings:
+def settings(issuer: str, session: Any = None, **sso: Any) -> Settings:
     return Settings.model_validate(
         {
             "allowed_origins": ["https://app.example.com"],
             "sso": {"provider": "oidc", "issuer": issuer, "client_id": "crm"} | sso,
+            "session": session,
         }
     )
 
@@ -104,6 +105,35 @@ def test_endpoints_that_are_set_count_instead() -> None:
         )
     own = issuer.removesuffix("/realm")
     assert origins(found) == (own, "https://a.example:8443", "https://c.example")
+
+
+def test_a_session_revokes_and_the_browser_goes_to_the_logout_page_by_itself() -> None:
+    document = DOCUMENT | {
+        "revocation_endpoint": "https://r.example/revoke",
+        "end_session_endpoint": "https://out.example/",
+    }
+    with provider(sends(200, document)) as issuer:
+        without = with_connect_origins(settings(issuer))
+        with_session = with_connect_origins(settings(issuer, {}))
+        elsewhere = with_connect_origins(
+            settings(issuer, {}, revocation_endpoint="https://s.example/")
+        )
+    own = issuer.removesuffix("/realm")
+    used = (own, "https://a.example:8443", "https://b.example")
+    assert origins(without) == used
+    assert origins(with_session) == (*used, "https://r.example")
+    assert origins(elsewhere) == (*used, "https://s.example")
+    assert f"connect-src 'self' {' '.join(used)} https://r.example;" in (
+        content_security_policy(with_session)
+    )
+
+
+@pytest.mark.parametrize("name", ["revocation_endpoint", "end_session_endpoint"])
+def test_an_endpoint_that_only_a_session_needs(name: str) -> None:
+    with provider(sends(200, DOCUMENT | {name: "http://a.example/"})) as issuer:
+        assert with_connect_origins(settings(issuer))
+        with pytest.raises(ConfigError, match=name):
+            with_connect_origins(settings(issuer, {}))
 
 
 def test_an_endpoint_that_no_policy_can_name() -> None:

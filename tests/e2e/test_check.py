@@ -1,0 +1,91 @@
+"""`make check` against real providers and the demo's backend, as somebody runs it; no browser."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host.demo.provider import provider_app
+from host.tools.paths import ROOT
+from tests.e2e.support.oidc import running
+from tests.e2e.support.world import Server
+
+BUS = "http://127.0.0.1:8001"
+HOST = "http://localhost:1"
+"""Nobody is there, which the check says as well."""
+
+
+def check(tmp_path: Path, sso: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    config = tmp_path / "my.toml"
+    config.write_text(f'[bus]\nallowed_origins = ["{HOST}"]\n[bus.sso]\n{sso}\n')
+    command = [sys.executable, "-m", "host.tools.check", "--config", str(config), *arguments]
+    return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+
+
+def found(done: subprocess.CompletedProcess[str]) -> set[str]:
+    """What is not ok: the level, and what it is about."""
+    rows = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith("  ")]
+    return {f"{row[0]} {row[1]}" for row in rows if row[0] in ("error", "warning", "skipped")}
+
+
+@pytest.fixture(scope="module", params=["oidc-provider", "authlib"])
+def provider(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A provider's settings; it lets just the one bus read its answers."""
+    with running(request.param, f"{HOST}/callback", BUS) as provider:
+        yield (
+            f'provider = "oidc"\nissuer = "{provider.issuer}"\nclient_id = "{provider.client_id}"'
+        )
+
+
+ON_THIS_MACHINE = {"warning TLS", "warning answer"}
+"""The server, which is on plain http, and the host, where nobody is."""
+
+
+def test_a_provider_that_a_bus_can_use(provider: str, tmp_path: Path) -> None:
+    done = check(tmp_path, provider, "--bus", BUS)
+    assert (done.returncode, found(done)) == (0, ON_THIS_MACHINE), done.stdout
+
+
+def test_a_provider_that_does_not_know_this_bus(provider: str, tmp_path: Path) -> None:
+    done = check(tmp_path, provider, "--bus", "http://127.0.0.1:8009")
+    assert done.returncode == 1
+    assert "error CORS" in found(done), done.stdout
+
+
+def test_a_provider_that_does_not_know_the_client(provider: str, tmp_path: Path) -> None:
+    unknown = provider.replace('client_id = "', 'client_id = "not-')
+    done = check(tmp_path, unknown, "--bus", BUS)
+    assert done.returncode == 1
+    assert "error answer" in found(done), done.stdout
+    assert "check client_id" in " ".join(done.stdout.split())
+
+
+def test_a_provider_under_another_issuer(provider: str, tmp_path: Path) -> None:
+    other = provider.replace('"\nclient_id', '/"\nclient_id')
+    done = check(tmp_path, other, "--bus", BUS)
+    assert (done.returncode, found(done)) == (1, {"error issuer"} | ON_THIS_MACHINE), done.stdout
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[str]:
+    app = provider_app(issuer="http://localhost:1", clients={}, bus_origin=BUS)
+    server = Server(app, "localhost")
+    yield f'exchange_url = "{server.origin}/sso/exchange"'
+    server.stop()
+
+
+def test_the_demos_backend(backend: str, tmp_path: Path) -> None:
+    done = check(tmp_path, backend, "--bus", BUS)
+    assert (done.returncode, found(done)) == (0, ON_THIS_MACHINE), done.stdout
+
+
+def test_the_demos_backend_asked_by_another_bus_or_elsewhere(backend: str, tmp_path: Path) -> None:
+    done = check(tmp_path, backend, "--bus", "http://127.0.0.1:8009")
+    assert (done.returncode, found(done)) == (
+        1, {"error preflight", "error CORS"} | ON_THIS_MACHINE,
+    ), done.stdout  # fmt: skip
+    done = check(tmp_path, backend.replace("/exchange", "/elsewhere"))
+    assert done.returncode == 1
+    assert "404" in done.stdout

@@ -1,0 +1,298 @@
+"""Sessions with real OpenID Connect providers, which rotate refresh tokens and punish their reuse.
+
+What a session does is proved in tests/unit/session, and what the bus asks of a provider in
+tests/unit/exchange/oidc; here it is that real providers and browsers go along with it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+from playwright.sync_api import Page, Playwright, Request, Route
+
+from tests.e2e.support.browsers import tabs as opened
+from tests.e2e.support.oidc import KINDS, ORG, Provider, journey, running
+from tests.e2e.support.tab import LOADED, Opener, Tab
+from tests.e2e.support.unhelped import partitioning
+from tests.e2e.support.world import World
+
+# At the providers' pages, a person does what the tests can do with Playwright. What differs between
+# engines is proved with a backend, in test_session.py.
+pytestmark = pytest.mark.engines("chromium")
+
+DUE_SECONDS = 820
+"""After so long an ID token that lives for 900 seconds is refreshed."""
+EXPIRED = {"type": "AUTH.REFRESH_TOKEN_EXPIRED"}
+
+
+@dataclass
+class Window:
+    """A host page with a bus."""
+
+    page: Page
+
+    def run(self, script: str, *args: Any) -> Any:
+        return self.page.evaluate(f"(args) => ({script})(...args)", list(args))
+
+    def ask(self, type_: str, payload: dict[str, Any] | None = None) -> Any:
+        """Return the payload of the reply, or the error's code."""
+        got = self.run("(...asked) => request(...asked)", type_, payload or {})
+        if got["type"] == f"{type_}_REJECTED":
+            return got["payload"]["error"]["code"]
+        assert got["type"] == f"{type_}_FULFILLED"
+        return got.get("payload")
+
+    def pushes(self, count: int) -> list[Any]:
+        """Wait for so many pushes; return all that have come since the last time."""
+        got = self.run("(count) => pushes(count)", count)
+        assert isinstance(got, list)
+        return got
+
+
+@dataclass
+class Party:
+    """A provider, and two tabs of a host with a bus for it; a clock that all share."""
+
+    provider: Provider
+    world: World
+    src: str
+    tab: Tab
+    journey: Callable[..., dict[str, str]]
+    one: Window
+    two: Window
+    asked: list[Request] = field(default_factory=list)
+    """All that the buses have asked the provider since the test began."""
+    ahead: float = 0.0
+
+    def sign_in(self, user: str = "ada") -> Any:
+        """Sign in, in the first tab; both know of it then."""
+        signed_in = self.one.ask("AUTH.SSO", self.journey(user=user))
+        assert signed_in["company"] == ORG, signed_in
+        user = signed_in["currentUser"]
+        assert self.two.pushes(2) == [
+            {"type": "AUTH.SESSION_CHANGED", "payload": {"user": user}},
+            {"type": "AUTH.TOKEN_REFRESHED", "payload": signed_in["credentials"]},
+        ]
+        self.asked.clear()
+        return signed_in
+
+    def later(self, seconds: float = DUE_SECONDS) -> None:
+        """Move all clocks, and let the buses look at theirs."""
+        self.ahead += seconds
+        self.provider.advance(self.ahead)
+        frames = [
+            frame
+            for window in (self.one, self.two)
+            for frame in window.page.frames
+            if frame.url.startswith(self.src)
+        ]
+        for frame in frames:
+            frame.evaluate(
+                """(ms) => {
+                    window.rightNow ??= Date.now.bind(Date);
+                    Date.now = () => rightNow() + ms;
+                }""",
+                self.ahead * 1000,
+            )
+        for frame in frames:
+            frame.evaluate("() => { dispatchEvent(new Event('focus')); }")
+
+    def forms(self, url: str) -> list[dict[str, str]]:
+        """What the buses have posted to an address."""
+        posted = [
+            each.post_data or "" for each in self.asked if each.url == url and each.method == "POST"
+        ]
+        return [{name: values[0] for name, values in parse_qs(form).items()} for form in posted]
+
+    def refreshes(self) -> list[str]:
+        """The refresh tokens that the buses have sent."""
+        return [
+            form["refresh_token"]
+            for form in self.forms(self.provider.token_endpoint)
+            if "refresh_token" in form
+        ]
+
+    def present(self, refresh_token: str) -> httpx.Response:
+        """Do what a thief of a refresh token does."""
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": self.provider.client_id,
+            "refresh_token": refresh_token,
+        }
+        return httpx.post(self.provider.token_endpoint, data=form)
+
+
+@pytest.fixture(scope="module")
+def browser(engine: str, world: World, playwright: Playwright) -> Iterator[Opener]:
+    """A browser that gives third-party frames their storage, as users' browsers do."""
+    with opened(playwright, engine, world.reports, **partitioning(playwright, engine)) as open_tab:
+        yield open_tab
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def providers_party(
+    request: pytest.FixtureRequest, browser: Opener, open_module_tab: Opener, world: World
+) -> Iterator[Party]:
+    with running(request.param, world.page, world.bus_origin) as provider:
+        sso = {
+            "provider": "oidc",
+            "issuer": provider.issuer,
+            "client_id": provider.client_id,
+            "company_claim": "org",
+        }
+        src = world.bus(
+            f"session-{provider.issuer.rpartition(':')[2]}",
+            sso=sso,
+            session={"post_logout_redirect_uri": f"{world.page}?bye"},
+        )
+        tab = open_module_tab(fresh=True)
+        windows: list[Window] = []
+        for page in (tab.page, tab.page.context.new_page()):
+            page.goto(f"{world.host}/pages/session.html")
+            page.evaluate(LOADED)
+            windows.append(Window(page))
+            windows[-1].run("(src) => raw(src).ready", src)
+            windows[-1].run("() => init()")
+        party = Party(
+            provider,
+            world,
+            src,
+            tab,
+            lambda **more: journey(browser, provider, world.page, **more),
+            windows[0],
+            windows[1],
+        )
+        tab.page.context.on(
+            "request",
+            lambda each: party.asked.append(each) if each.url.startswith(provider.issuer) else None,
+        )
+        yield party
+
+
+@pytest.fixture
+def party(providers_party: Party) -> Iterator[Party]:
+    """The party; whatever a test leaves of a session is over."""
+    party = providers_party
+    yield party
+    party.tab.page.context.unroute_all()
+    party.one.ask("AUTH.SIGN_OUT")
+    assert party.two.ask("AUTH.CREDENTIALS") == "NO_SESSION"
+    for each in (party.one, party.two):
+        each.run("() => { pushed.length = 0; }")
+
+
+def test_refreshes_in_time_once_for_both_tabs(party: Party) -> None:
+    before = party.sign_in()["credentials"]
+    for _ in range(2):
+        party.later()
+        [fresh] = party.one.pushes(1)
+        assert party.two.pushes(1) == [fresh]
+        assert fresh["type"] == "AUTH.TOKEN_REFRESHED"
+        # Rotated: each token is sent once, by one of them.
+        assert party.refreshes() == [before["refreshToken"]]
+        assert fresh["payload"]["refreshToken"] != before["refreshToken"]
+        assert fresh["payload"]["idToken"] != before["idToken"]
+        before = fresh["payload"]
+        for each in (party.one, party.two):
+            held = each.ask("AUTH.CREDENTIALS")
+            assert held["credentials"] == before
+            assert held["currentUser"]["email"] == "ada@example.com"
+            assert held["company"] == ORG
+            assert each.pushes(0) == []
+        party.asked.clear()
+
+
+def test_an_answer_that_is_lost(party: Party) -> None:
+    before = party.sign_in()["credentials"]["refreshToken"]
+    lost: list[int] = []
+
+    def lose(route: Route) -> None:
+        if lost or "refresh_token=" not in (route.request.post_data or ""):
+            route.continue_()
+        else:
+            lost.append(route.fetch().status)
+            route.abort()
+
+    party.tab.page.context.route(party.provider.token_endpoint, lose)
+    party.later()
+    got = [each.pushes(1)[0] for each in (party.one, party.two)]
+    assert lost == [200]
+    # The same token again; between the two, the bus asks why, without it.
+    assert party.refreshes() == [before, before]
+    assert got[0] == got[1]
+    if party.provider.grace_seconds:
+        assert got[0]["type"] == "AUTH.TOKEN_REFRESHED"
+        assert party.one.ask("AUTH.CREDENTIALS")["credentials"] == got[0]["payload"]
+    else:  # to this provider, that is reuse
+        assert got[0] == EXPIRED
+        assert party.one.ask("AUTH.CREDENTIALS") == "NO_SESSION"
+
+
+def test_a_token_that_a_thief_uses_ends_the_session(party: Party) -> None:
+    before = party.sign_in()["credentials"]["refreshToken"]
+    party.later()
+    [fresh] = party.one.pushes(1)
+    party.two.pushes(1)
+    party.later(60)  # longer than any grace
+    assert party.present(before).json()["error"] == "invalid_grant"
+    party.later()
+    for each in (party.one, party.two):
+        assert each.pushes(1) == [EXPIRED]
+        assert each.ask("AUTH.CREDENTIALS") == "NO_SESSION"
+        assert each.pushes(0) == []
+    assert party.refreshes() == [before, fresh["payload"]["refreshToken"]]
+
+
+def test_keys_that_were_rotated_during_a_session(party: Party) -> None:
+    party.sign_in()
+    party.provider.rotate()
+    party.later()
+    for each in (party.one, party.two):
+        assert [push["type"] for push in each.pushes(1)] == ["AUTH.TOKEN_REFRESHED"]
+
+
+def test_signing_out(party: Party) -> None:
+    token = party.sign_in()["credentials"]["refreshToken"]
+    signed_out = party.one.ask("AUTH.SIGN_OUT")
+    assert party.forms(party.provider.revocation_endpoint) == [
+        {
+            "client_id": party.provider.client_id,
+            "token": token,
+            "token_type_hint": "refresh_token",
+        }
+    ]
+    assert party.present(token).json()["error"] == "invalid_grant"
+    assert party.two.pushes(1) == [{"type": "AUTH.SESSION_CHANGED", "payload": {"user": None}}]
+    if party.provider.client_id == "crm-at-authlib":
+        assert signed_out == {}  # it has no such page
+        return
+    page = party.tab.page.context.new_page()
+    page.goto(signed_out["logoutUrl"])
+    page.get_by_role("button", name="Yes, sign me out").click()
+    page.wait_for_url(f"{party.world.page}?bye")
+    page.close()
+
+
+def test_a_revocation_endpoint_without_cors(party: Party) -> None:
+    def without_cors(route: Route) -> None:
+        answer = route.fetch()
+        # Where the header is missing, Playwright adds it.
+        other = {"access-control-allow-origin": "https://another-bus.example"}
+        route.fulfill(response=answer, headers=answer.headers | other)
+
+    party.tab.page.context.route(party.provider.revocation_endpoint, without_cors)
+    after = len(party.tab.lines)
+    tokens = []
+    for _ in range(2):
+        tokens.append(party.sign_in()["credentials"]["refreshToken"])
+        assert isinstance(party.one.ask("AUTH.SIGN_OUT"), dict)
+        party.two.pushes(1)
+    said = [line for line in party.tab.lines[after:] if "revocation endpoint" in line]
+    assert len(said) == 1
+    assert "CORS" in said[0]
+    # The request itself had arrived.
+    for token in tokens:
+        assert party.present(token).json()["error"] == "invalid_grant"

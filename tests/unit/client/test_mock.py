@@ -12,7 +12,7 @@ import pytest
 
 from bus.errors import CODES
 from host.tools.paths import CLIENT
-from tests.node import host_modules, player
+from tests.node import host_modules, player, run_module
 from tests.scenarios import SCENARIOS, VERBS, differences, steps_of
 
 HOST = "https://host.example"

@@ -58,7 +58,7 @@ class Sessions:
             return self.sent(path)
 
     def hold(self) -> None:
-        """Decide, but let no refresh have its answer before `release`."""
+        """Decide, but let no exchange or refresh have its answer before `release`."""
         self._free.clear()
 
     def release(self) -> None:
@@ -84,7 +84,7 @@ class Sessions:
             self.asked.append((request.url.path, sent))
             status, body = self._decide(path, sent)
             self._changed.notify_all()
-        if path == "refresh":
+        if path in ("exchange", "refresh"):
             await asyncio.to_thread(self._free.wait)
         if body is None:
             return Response(status_code=status, headers=cors)

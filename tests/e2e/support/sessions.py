@@ -64,7 +64,7 @@ class Sessions:
             return self.sent(path)
 
     def hold(self) -> None:
-        """Decide, but let no refresh have its answer before `release`."""
+        """Decide, but let no exchange or refresh have its answer before `release`."""
         self._free.clear()
 
     def release(self) -> None:
@@ -86,17 +86,19 @@ class Sessions:
             return Response(status_code=204, headers=cors)
         sent = json.loads(await request.body())
         path = request.url.path.removeprefix("/session/")
+        held, planned = self.held.get(path), self.planned.get(path)
         with self._changed:
             self.asked.append((request.url.path, sent))
+            decided = None if held or planned else self._decide(path, sent)
             self._changed.notify_all()
-        if held := self.held.get(path):
+        if held:
             await asyncio.to_thread(held.wait)
-        if planned := self.planned.get(path):
+        if planned:
             planned.headers.update(cors)
             return planned
         with self._changed:
-            status, body = self._decide(path, sent)
-        if path == "refresh":
+            status, body = decided or self._decide(path, sent)
+        if path in ("exchange", "refresh"):
             await asyncio.to_thread(self._free.wait)
         if body is None:
             return Response(status_code=status, headers=cors)

@@ -39,15 +39,15 @@ class Sessions:
         self.life_seconds = 900
         """How long the ID tokens are good that are made from now on."""
         self.families: list[Family] = []
-        self.planned: dict[str, Response] = {}
-        """By the last part of a path: what is answered there, whatever is asked."""
-        self.held: dict[str, threading.Event] = {}
-        """By the last part of a path: what answers there wait for."""
         self.fails: list[int] = []
         """Statuses, without a body, that the next refreshes are answered with."""
         self._changed = threading.Condition()
         self._free = threading.Event()
         self._free.set()
+        self.planned: dict[str, Response] = {}
+        """By the last part of a path: what is answered there, whatever is asked."""
+        self.held: dict[str, threading.Event] = {}
+        """By the last part of a path: what answers there wait for."""
         paths = ("/session/exchange", "/session/sign-in", "/session/refresh", "/session/revoke")
         self.app = Starlette(
             routes=[Route(path, self._answer, methods=["POST", "OPTIONS"]) for path in paths]

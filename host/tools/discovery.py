@@ -1,4 +1,4 @@
-"""Finds out at build time which origins a bus has to reach, so that its policy lists just those."""
+"""Finds out at build time which origins a bus has to reach, so that its policy lists only those."""
 
 from time import monotonic
 
@@ -19,9 +19,9 @@ TIME_LIMIT = 20.0
 
 
 def with_connect_origins(settings: Settings, *, time_limit: float = TIME_LIMIT) -> Settings:
-    """Return the settings with `connect_origins` filled in, by discovery where it has to be.
+    """Return the settings with `connect_origins` filled in, by discovery if necessary.
 
-    Raises ConfigError, which says what to do about it.
+    Raises ConfigError, which says what to do.
     """
     sso = settings.sso
     if not isinstance(sso, OidcSso) or sso.connect_origins is not None:
@@ -63,7 +63,7 @@ def _document(url: str, time_limit: float) -> dict[str, JsonValue]:
 
 
 def _get(url: str, time_limit: float) -> bytes:
-    """Return the body at a URL. Raises httpx.HTTPError, for no success and no end in time too."""
+    """Return the body at a URL. Raises httpx.HTTPError, also for an error status and a timeout."""
     end = monotonic() + time_limit
     own = is_loopback(httpx.URL(url).host)  # no proxy knows the way to this machine
     body = b""

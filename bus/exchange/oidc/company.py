@@ -5,9 +5,9 @@ from typing import Any
 
 
 def company_in(path: str, *sources: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the first source that has it holds under `path`; {} if none has.
+    """Return the value under `path` in the first source that has it; {} if none has it.
 
-    `path` is a claim's name, which may have dots itself, or a dotted path into objects. What is
+    `path` is a claim's name, which may contain dots, or a dotted path into objects. A value that is
     not an object becomes one, under the last part of the path: `org = "acme"` is {"org": "acme"}.
     """
     for source in sources if path else ():

@@ -15,9 +15,10 @@ def documents() -> dict[Path, str]:
     schemas = {message.type: message_schema(message) for message in MESSAGES}
     docs = ROOT / "docs"
     return {
-        CLIENT / "client.d.ts": declarations("client"),
-        CLIENT / "signin.d.ts": declarations("signin"),
-        CLIENT / "mock.d.ts": declarations("mock"),
+        **{
+            CLIENT / f"{name}.d.ts": declarations(name)
+            for name in ("client", "signin", "session", "mock")
+        },
         **{docs / f"schema/{type_}.json": json_text(schema) for type_, schema in schemas.items()},
         docs / "asyncapi.json": json_text(asyncapi()),
     }

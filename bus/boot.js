@@ -61,32 +61,35 @@
     ownElements.add(element);
     document.head.append(element);
   };
-  // Whether an error was made in a file of the bus: by the first place that its stack names. Not in
-  // this one, whose fetch is everybody's; what the bus awaits of it is looked at where it is awaited.
-  const isOwnError = (error) => {
+  // The places that an error's stack names, the one where it was made first.
+  const placesOf = (error) => {
     try {
       const { stack } = error;
       const head = `${error.name}: ${error.message}`; // which Chromium has in the stack
-      const places = stack.startsWith(head) ? stack.slice(head.length) : stack;
-      const place = places.split("\n").find((line) => /:\d+:\d+\)?$/.test(line));
-      // library.mjs stands in for a function of everybody's as well; what it does for the bus is awaited.
-      return (
-        !place.includes(address) && !place.includes("/library.mjs:") && folders.some((folder) => place.includes(folder))
-      );
+      const lines = stack.startsWith(head) ? stack.slice(head.length) : stack;
+      return lines.split("\n").filter((line) => /:\d+:\d+\)?$/.test(line));
     } catch {
-      return false; // null, or something else without a stack
+      return []; // null, or something else without a stack
     }
   };
+  // What fails in this file, or in one beside it, is told where the bus waits for it. The rest is
+  // everybody's: these files stand in for fetch and others.
+  const beside = new URL(".", address).href;
+  const isForeign = (place) => !folders.some((folder) => place.includes(folder));
+  // PyScript stands in for functions as well, and listens to events. An error there is not the bus's
+  // if somebody else has called: then the stack names him.
+  const isOwnError = ([first, ...callers]) =>
+    Boolean(first) && !first.includes(beside) && ![first, ...callers].some(isForeign);
   const onError = (event) => {
-    const { target, filename, message, reason, isTrusted } = event;
+    const { target, filename, message, error, reason, isTrusted } = event;
     if (isBooting()) {
       if (target !== window) {
         if (ownElements.has(target)) fail("file", `${name(target.src ?? target.href)} could not be loaded.`);
         else log("ignored: an element that is not the bus's could not be loaded");
       } else if (event.type === "error") {
-        if (isTrusted && isOwn(filename)) fail("script", message);
+        if (isTrusted && isOwnError([filename, ...placesOf(error)])) fail("script", message);
         else log("ignored: a script that is not the bus's failed");
-      } else if (isOwnError(reason)) fail("script", reason.message);
+      } else if (isOwnError(placesOf(reason))) fail("script", reason.message);
       else log("ignored: a promise was rejected that is not the bus's");
     }
     look();

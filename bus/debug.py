@@ -2,9 +2,9 @@
 
 import json
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 from .ports import Body, Fetch, Now
@@ -23,14 +23,15 @@ class Debug:
     tell: Callable[[str], None]
     """Gets one report, as JSON."""
     now: Now
+    _calls: Iterator[int] = field(default_factory=lambda: count(1))
+    """One count for all calls, whichever fetch makes them."""
 
     def fetch(self, fetch: Fetch) -> Fetch:
         """Return a fetch that reports each call to the host, when it begins and when it ends."""
-        calls = count(1)
 
         async def told(url: str, *, headers: dict[str, str], body: str | None) -> Body:
             call = {
-                "call": next(calls),
+                "call": next(self._calls),
                 "method": "GET" if body is None else "POST",
                 "url": url.partition("?")[0],
             }

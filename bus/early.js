@@ -256,15 +256,15 @@
     if (persisted) deadline = Date.now() + settings.boot_timeout_seconds * 1000;
   });
 
-  // Once boot.js runs, it tells of its failures and of all others. Where it is not even loaded, or cannot
-  // be read, nobody else would.
+  // Once boot.js has run, it tells of all failures. Where it is not even loaded, cannot be read, or fails
+  // before its end, nobody else would. What fails in it later is no failure of the bus: see there.
   addEventListener(
     "error",
     ({ target, filename, message, isTrusted }) => {
       const boot = /** @type {any} */ (document.getElementById("bus-boot"));
       if (!isTrusted || !boot) return;
       if (target === boot) fail("file", "boot.js could not be loaded.");
-      else if (target === window && filename === boot.src) fail("script", message);
+      else if (target === window && filename === boot.src && document.currentScript === boot) fail("script", message);
     },
     true,
   );

@@ -40,8 +40,8 @@ class Player:
 
     def do(self, step: Step) -> Any:
         """Play a step; {"world": options} starts over."""
-        assert self._node.stdin
-        assert self._node.stdout
+        assert self._node.stdin is not None
+        assert self._node.stdout is not None
         self._node.stdin.write(json.dumps(step) + "\n")
         self._node.stdin.flush()
         return json.loads(self._node.stdout.readline())

@@ -157,6 +157,8 @@ TYPES = [
     "BUS.DESTROY", "BUS.INIT", "BUS.REGISTER",
 ]  # fmt: skip
 
+NO_OBJECTS: list[Any] = ["text", 1, [], True, None]
+
 SCENARIOS: dict[str, list[Step]] = {
     # -- requests and errors ---------------------------------------------------------------------
     "it is ready": [
@@ -230,9 +232,9 @@ SCENARIOS: dict[str, list[Step]] = {
         ask("AUTH.SSO", sso("bob", redirectUrl="http://[::1]/"), gives=person("bob", tokens(2))),
     ],
     "payloads that are no objects": [
-        ask("AUTH.SSO", value, fails=no("INVALID_MESSAGE")) for value in NO_OBJECTS
-    ]
-    + [{"ask": "AUTH.SSO", "with": None, "fails": no("INVALID_MESSAGE")}],
+        {"ask": "AUTH.SSO", "with": payload, "fails": no("INVALID_MESSAGE")}
+        for payload in NO_OBJECTS
+    ],
     "what JSON does not have": [
         *(
             ask("AUTH.SSO", sso("ann", nonce=odd(name)), fails=no("INVALID_MESSAGE"))

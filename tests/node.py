@@ -39,7 +39,7 @@ class Player:
         self._node = node
 
     def do(self, step: Step) -> Any:
-        """Play a step; {"world": options} begins anew."""
+        """Play a step; {"world": options} starts over."""
         assert self._node.stdin is not None
         assert self._node.stdout is not None
         self._node.stdin.write(json.dumps(step) + "\n")

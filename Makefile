@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 CONFIG ?= pyscript.toml
 OUT ?= dist
 DEBUG ?=
+BUS ?=
+PAGES ?=
 PROVIDER ?= json
 ARGS ?=
 # Which engines the end-to-end tests run in: chromium, firefox, webkit. None named: Chromium, and the
@@ -16,7 +18,7 @@ VENV := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev build package generate test lint types format unit e2e soak mutants prebuilt browsers screenshots bench audit lock clean
+.PHONY: help setup demo dev check build package generate test lint types format unit e2e soak mutants prebuilt browsers screenshots bench audit lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -36,6 +38,10 @@ demo: $(READY) ## See it work: host app, bus, identity provider (PROVIDER=oidc, 
 
 dev: $(READY) ## Work on it: the same with the unbuilt tree; edit a file in bus/, reload, see
 	@$(VENV)/python -m host.demo --dev $(ARGS)
+
+# python -m host.tools.check ends with 1 for errors and 2 for wrong use; make itself ends with 2 for both.
+check: $(READY) ## Ask before you deploy: provider or backend, and host pages (CONFIG=my.toml BUS=https://bus.example.com/)
+	@$(VENV)/python -m host.tools.check --config $(CONFIG)$(if $(BUS), --bus "$(BUS)")$(foreach page,$(PAGES), --page "$(page)")
 
 build: $(READY) ## Build the static folder (CONFIG=my.toml OUT=dist; DEBUG=1 to inspect it)
 	@$(VENV)/python -m host.tools.build --config $(CONFIG) --out $(OUT)$(if $(DEBUG), --debug)

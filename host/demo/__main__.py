@@ -14,13 +14,17 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from bus.settings import Settings
+from bus.settings.session import SessionSettings
 from host.demo.accesslog import AccessLog
 from host.demo.dev import DevBus
-from host.demo.hostapp import Oidc, host_app
+from host.demo.hostapp import Bus, Oidc, Session, host_app
 from host.demo.listen import Place, PortError, close, listen
-from host.demo.oidc import SCOPE, ProviderError, ensure_installed, oidc_provider
-from host.demo.provider import provider_app
+from host.demo.oidc import SCOPE, Client, ProviderError, ensure_installed, oidc_provider
+from host.demo.provider import Times, provider_app
 from host.demo.serve_all import Served, serve_all
+from host.demo.storage import DENIED, without_storage
+from host.demo.tokens import FAST_LIFETIME, ID_TOKEN_LIFETIME
+from host.demo.trouble import Trouble
 from host.server.config import ConfigError
 from host.server.serve import bus_files
 from host.tools.paths import ROOT
@@ -51,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ensure_runtime(lambda line: say(f"  {line}"))
         if options.provider == "oidc":
             close(sockets.pop("provider"))  # the provider is a process of its own and takes it now
-            with _oidc_provider(places) as issuer:
+            with _oidc_provider(places, _lifetime(options)) as issuer:
                 asyncio.run(_serve(places, sockets, _bus(places, options, issuer), options))
         else:
             asyncio.run(_serve(places, sockets, _bus(places, options), options))
@@ -99,6 +103,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="serve the bus unbuilt, with the settings in pyscript.toml: edit a file, reload, see",
     )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help=f"let ID tokens live for {FAST_LIFETIME} seconds, to watch refreshes and expiry",
+    )
     parser.add_argument("--open", action="store_true", help="open the host app in a browser")
     parser.add_argument(
         "--verbose",
@@ -116,6 +125,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
             parser.error(f"port {port} is given to more than one party: change {option}")
     if options.bus_dir and not (options.bus_dir / "index.html").is_file():
         parser.error(f"--bus-dir {options.bus_dir} holds no index.html")
+    if options.fast and (options.dev or options.bus_dir):
+        parser.error("--fast is about the session of a bus that the demo has built")
     if options.dev and options.provider == "oidc":
         parser.error("--dev takes its provider from pyscript.toml: leave --provider out")
     return options
@@ -127,13 +138,18 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _oidc_provider(places: dict[str, Place]) -> AbstractContextManager[str]:
+def _lifetime(options: argparse.Namespace) -> int:
+    return FAST_LIFETIME if options.fast else ID_TOKEN_LIFETIME
+
+
+def _oidc_provider(places: dict[str, Place], lifetime: int) -> AbstractContextManager[str]:
     ensure_installed(lambda line: say(f"  {line}"))
+    host = places["host"].origin
     return oidc_provider(
+        Client(CLIENT_ID, f"{host}/callback", f"{host}/"),
         port=places["provider"].port,
         bus_origin=places["bus"].origin,
-        client_id=CLIENT_ID,
-        redirect_url=f"{places['host'].origin}/callback",
+        lifetime=lifetime,
         say=say,
     )
 
@@ -150,23 +166,33 @@ def _built(places: dict[str, Place], issuer: str | None) -> Path:
     """Build a bus for this host and this backend; each set of ports has a folder of its own."""
     ports = [str(place.port) for place in places.values()]
     out = ROOT / ".runtime" / "demo" / "-".join([*ports, *(["oidc"] if issuer else [])])
+    at = places["provider"].origin
+    host = places["host"].origin
     oidc = {
-        "provider": "oidc",
-        "issuer": issuer,
-        "client_id": CLIENT_ID,
-        "scope": SCOPE,
-        "company_claim": "org",
+        "sso": {
+            "provider": "oidc",
+            "issuer": issuer,
+            "client_id": CLIENT_ID,
+            "scope": SCOPE,
+            "company_claim": "org",
+        },
+        "session": {"post_logout_redirect_uri": f"{host}/"},
     }
-    backend = {"provider": "json", "exchange_url": f"{places['provider'].origin}/sso/exchange"}
+    backend = {
+        "sso": {"provider": "json", "exchange_url": f"{at}/sso/exchange"},
+        "session": {"refresh_url": f"{at}/sso/refresh", "revoke_url": f"{at}/sso/revoke"},
+        "password": {"sign_in_url": f"{at}/sign-in"},
+    }
     settings = Settings.model_validate(
         {
-            "allowed_origins": [places["host"].origin],
+            "allowed_origins": [host],
             "request_timeout_seconds": TIME_LIMIT,
-            "sso": oidc if issuer else backend,
+            **(oidc if issuer else backend),
         }
     )
     say("Building the bus …")
     build(settings, out, say=lambda line: say(f"  {line}"), debug=True)  # for the inspector
+    without_storage(out)
     return out
 
 
@@ -178,15 +204,28 @@ async def _serve(
 ) -> None:
     host, bus, provider = places["host"], places["bus"], places["provider"]
     oidc = Oidc(f"{provider.origin}/auth", SCOPE) if options.provider == "oidc" else None
+    trouble = Trouble()
+    # A bus that was built elsewhere has the settings that it was built with, and maybe no session.
+    ours = not (options.dev or options.bus_dir)
+    session = Session(
+        SessionSettings().refresh_margin_seconds,
+        None if oidc else trouble,  # that provider is real, and does not fail on demand
+        f"{bus.origin}/{DENIED}",
+    )
     apps: dict[str, ASGIApp] = {
         "host": host_app(
-            bus_src=f"{bus.origin}/", provider=provider.origin, client_id=CLIENT_ID, oidc=oidc
+            bus=Bus(f"{bus.origin}/", session if ours else None),
+            provider=provider.origin,
+            client_id=CLIENT_ID,
+            oidc=oidc,
         ),
         "bus": bus_app,
         "provider": provider_app(
             issuer=provider.origin,
             clients={CLIENT_ID: [f"{host.origin}/callback"]},
             bus_origin=bus.origin,
+            trouble=trouble,
+            times=Times(_lifetime(options)),
         ),
     }
     for party in sockets if options.verbose else sockets.keys() & {"provider"}:

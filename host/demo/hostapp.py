@@ -3,18 +3,23 @@
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from host.demo.asked import at_most
 from host.demo.headers import page_headers, script_hash
+from host.demo.people import BY_KEY, PASSWORD
+from host.demo.trouble import Trouble
 from host.tools.paths import CLIENT, RUNTIME
 
 PAGES = Path(__file__).parent / "pages"
@@ -36,6 +41,11 @@ _STAND_IN_WORDS = {
 _OIDC_WORDS = {
     "login": "Signing in takes you to a real OpenID Connect provider&rsquo;s login page. Any name and any password will do.",
     "provider": "OpenID Connect provider",
+}
+_PASSWORDS = {
+    "password": escape(PASSWORD),
+    "email": escape(BY_KEY["migrated"].user["email"]),
+    "suspended": escape(BY_KEY["refused"].user["email"]),
 }
 _MEDIA_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
 
@@ -62,30 +72,59 @@ class Oidc:
     scope: str
 
 
+@dataclass(frozen=True)
+class Session:
+    """What a host page has to know of its bus's sessions, and how it breaks them for show."""
+
+    margin: float
+    """Seconds: `refresh_margin_seconds`."""
+    trouble: Trouble | None = None
+    """The backend's switches, where it has any."""
+    denied: str = ""
+    """The address of a bus page that gets no storage, where there is one."""
+
+
+@dataclass(frozen=True)
+class Bus:
+    """The bus that a host page embeds."""
+
+    src: str
+    """Its page's address."""
+    session: Session | None = None
+
+
 def host_app(
     *,
-    bus_src: str,
+    bus: Bus,
     provider: str,
     client_id: str,
     oidc: Oidc | None = None,
     runtime: Path = RUNTIME,
 ) -> Starlette:
-    """The host app: `bus_src` is the bus page's URL, `provider` the identity provider's issuer.
+    """The host app: `provider` is the identity provider's issuer.
 
     `runtime` is the folder that holds PyScript (pyscript/) and MicroPython (micropython/).
     """
-    settings: dict[str, object] = {"bus": bus_src, "provider": provider, "clientId": client_id}
+    settings: dict[str, object] = {"bus": bus.src, "provider": provider, "clientId": client_id}
+    session = bus.session
+    trouble = session.trouble if session else None
+    if session:
+        settings["session"] = {
+            "margin": session.margin,
+            "trouble": trouble is not None,
+            "denied": session.denied,
+        }
     if oidc:
         settings["oidc"] = {"authorize": oidc.authorization_endpoint, "scope": oidc.scope}
     words = _OIDC_WORDS if oidc else _STAND_IN_WORDS
-    index = _template("index.html").substitute(words, settings=json_block(settings))
-    bus = urlsplit(bus_src)
+    index = _template("index.html").substitute(words, **_PASSWORDS, settings=json_block(settings))
+    at = urlsplit(bus.src)
     index_headers = page_headers(
         script_src="'self' 'wasm-unsafe-eval'",
         style_src="'self'",
         connect_src="'self'",
         img_src="data:",
-        frame_src=f"'self' {bus.scheme}://{bus.netloc}",
+        frame_src=f"'self' {at.scheme}://{at.netloc}",
     )
 
     callback = (PAGES / "callback.html").read_text("utf-8")
@@ -100,6 +139,7 @@ def host_app(
             Route("/", _page(index, index_headers)),
             Route("/callback", _page(callback, callback_headers)),
             Route("/decoy", _page(decoy, decoy_headers)),
+            *([Route("/trouble", _switches(trouble), methods=["GET", "POST"])] if trouble else []),
             *(Route(path, _asset(*asset)) for path, asset in _ASSETS.items()),
             Mount("/pyscript", RuntimeFiles(directory=runtime / "pyscript", check_dir=False)),
             Mount("/micropython", RuntimeFiles(directory=runtime / "micropython", check_dir=False)),
@@ -121,6 +161,23 @@ def _page(text: str, headers: dict[str, str]) -> Callable[[Request], Awaitable[R
         return HTMLResponse(text, headers=headers)
 
     return page
+
+
+def _switches(trouble: Trouble) -> Callable[[Request], Awaitable[Response]]:
+    async def switches(request: Request) -> Response:
+        if request.method == "POST":
+            # A type that needs a preflight, which nobody answers: no other site can set them.
+            if request.headers.get("content-type") != "application/json":
+                return JSONResponse({"error": "send application/json"}, 415)
+            try:
+                wanted = Trouble.model_validate_json(await at_most(request, 1024) or b"")
+            except ValidationError:
+                return JSONResponse({"error": "there is no such switch"}, 400)
+            for name in wanted.model_fields_set:
+                setattr(trouble, name, getattr(wanted, name))
+        return JSONResponse(trouble.model_dump(), headers={"Cache-Control": "no-store"})
+
+    return switches
 
 
 def _asset(path: Path, media_type: str) -> Callable[[Request], Awaitable[Response]]:

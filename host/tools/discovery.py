@@ -1,4 +1,4 @@
-"""Finds out at build time what a bus must know of its provider: origins to reach, scope to ask for."""
+"""Finds out at build time what a bus must know of its provider: origins to reach, scope to request."""
 
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -24,10 +24,10 @@ OFFLINE: Final = "offline_access"
 def with_discovery(
     settings: Settings, *, say: Callable[[str], None], time_limit: float = TIME_LIMIT
 ) -> Settings:
-    """Return the settings with `connect_origins` filled in, by discovery where it has to be.
+    """Return the settings with `connect_origins` filled in, by discovery if necessary.
 
-    The default `scope` loses `offline_access` where the provider does not have that. `say` gets a
-    line about it. Raises ConfigError, which says what to do about it.
+    The default `scope` loses `offline_access` if the provider does not list it; `say` gets a line
+    about that. Raises ConfigError, which says what to do.
     """
     sso = settings.sso
     if not isinstance(sso, OidcSso) or sso.connect_origins is not None:
@@ -94,7 +94,7 @@ def _document(url: str, time_limit: float) -> dict[str, JsonValue]:
 
 
 def _get(url: str, time_limit: float) -> bytes:
-    """Return the body at a URL. Raises httpx.HTTPError, for no success and no end in time too."""
+    """Return the body at a URL. Raises httpx.HTTPError, also for an error status and a timeout."""
     end = monotonic() + time_limit
     own = is_loopback(httpx.URL(url).host)  # no proxy knows the way to this machine
     body = b""

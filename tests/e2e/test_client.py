@@ -66,7 +66,7 @@ def test_ids_carry_128_random_bits_and_replies_come_over_a_port(
     assert {(target, ports) for _, target, ports in got["sent"]} == {(world.bus_origin, 1)}
     ids = {message["id"] for message, _, _ in got["sent"]}
     assert len(ids) == 5
-    assert all(re.fullmatch(r"[0-9a-f]{32}", id_) for id_ in ids)
+    assert all(re.fullmatch(r"\d+(-\d+){3}", id_) for id_ in ids)
 
 
 def test_without_a_port_replies_come_to_the_window(open_tab: Opener, world: World) -> None:

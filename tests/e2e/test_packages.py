@@ -54,7 +54,11 @@ def test_the_npm_package_holds_the_modules_and_their_types(packages: Path) -> No
         packed = archive.extractfile("package/package.json")
         assert packed is not None
         assert json.load(packed) == manifest()
-    modules = {f"{name}{ending}" for name in ("client", "signin") for ending in (".js", ".d.ts")}
+    modules = {
+        f"{name}{ending}"
+        for name in ("client", "mock", "session", "signin")
+        for ending in (".js", ".d.ts")
+    }
     assert names == modules | {"package.json", "README.md", "LICENSE", "docs/errors.md"}
 
 
@@ -310,7 +314,9 @@ for wrong in ({"client_id": 1}, {"extra_headers": {"Cookie": "x"}}, {"more": 1},
 # -- size -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("module", "most"), [("client", 4096), ("signin", 3840)])
+@pytest.mark.parametrize(
+    ("module", "most"), [("client", 4096), ("signin", 3840), ("session", 2048)]
+)
 def test_the_modules_are_small(module: str, most: int) -> None:
     """In bytes, minified and gzipped, each by itself."""
     got = tool_json("minified.mjs", str(ROOT / f"host/client/{module}.js"))

@@ -5,10 +5,10 @@ from typing import Any
 
 
 def company_in(path: str | Sequence[str], *sources: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the first source that has it holds under `path`; {} if none has.
+    """Return the value under `path` in the first source that has it; {} if none has it.
 
-    `path` is a claim's name, which may have dots itself, or a dotted path into objects; or it is
-    the path's parts, each of which is a name as it stands. What is not an object becomes one, under
+    `path` is a claim's name, which may contain dots, or a dotted path into objects, or a list of the
+    names on a path, each of which may contain dots. A value that is not an object becomes one, under
     the last part of the path: `org = "acme"` is {"org": "acme"}.
     """
     paths = ([path], path.split(".")) if isinstance(path, str) else (path,)

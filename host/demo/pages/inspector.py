@@ -3,9 +3,11 @@
 import json
 
 import rows
+import words
 from clock import now, on_page
 from view import by_id
 from content import Content
+from holding import ELSEWHERE, HERE, KEPT
 from pyscript import window
 from pyscript.ffi import create_proxy
 from pyscript.js_modules import safely
@@ -21,6 +23,9 @@ class Inspector:
         self.decoy = decoy  # the decoy's iframe
         self.heard = 0  # what the decoy has heard, by its own count
         self.watchers = []  # called after each change
+        self.fetched_by = ""  # whose refresh has brought the last tokens that were pushed
+        self.kept = ""  # where the bus keeps its session: "partition" or "memory"
+        self.kept_why = ""  # why in memory
         self._bus = None  # the bus's iframe
         self._served = False  # whether the bus has said READY
         self._start = {}  # type of a pushed message -> the row that waits for it
@@ -59,11 +64,25 @@ class Inspector:
 
     def answered(self, row: Row, what: str, payload, meta) -> None:
         """The reply to a request, or to a message that brought a port, is here."""
-        by_bus = meta and meta.source == "bus"
+        by_bus = meta and meta.source == "bus" and what.endswith("_REJECTED")
         reply = self.timeline.reply(row, now(), what, payload.error.code if by_bus else "")
         text = safely.stringify(payload)
         if text is not None:
             reply.content = Content(text, what.endswith("_REJECTED"))
+        self.changed()
+
+    def pushed(self, what: str, payload, first: bool) -> None:
+        """A push is here. `first`: the first one, of what was kept from before this page."""
+        refreshed = what == "AUTH.TOKEN_REFRESHED"
+        by = ""
+        if refreshed and self.timeline.reported:
+            by = HERE if self.timeline.fetched() else KEPT if first else ELSEWHERE
+            self.fetched_by = by
+        row = self.timeline.push(now(), what, words.pushed(what, by, safely.get(payload, "user")))
+        text = safely.stringify(payload)
+        if text is not None:
+            row.content = Content(text)
+        row.fact("Came by", "the port that BUS.INIT brought")
         self.changed()
 
     def failed(self, row: Row, code: str) -> None:
@@ -126,6 +145,8 @@ class Inspector:
         payload = data.get("payload")
         if what == "BUS.DEBUG":
             self.timeline.report(payload, on_page(payload["at"]))
+            if payload.get("event") == "session":
+                self.kept, self.kept_why = payload["kept"], payload.get("reason", "")
         elif what in self._start:
             row = self._start.pop(what)
             row.finish(now(), "received")
@@ -135,7 +156,7 @@ class Inspector:
             if what == "BUS.LISTENING":
                 self._await("BUS.READY", row.end)
         elif asked := self.timeline.asked_for(what, data.get("id")):
-            self.answered(asked, what, event.data.payload, event.data.meta)
+            self.answered(asked, what, safely.get(event.data, "payload"), event.data.meta)
 
     def _await(self, what: str, at: float) -> None:
         """A message that the bus will push; its bar shows how long that took."""

@@ -61,7 +61,8 @@ class Posting:
 
     def _listen(self, port, row) -> None:
         def heard(event) -> None:
-            self.inspector.answered(row, event.data.type, event.data.payload, event.data.meta)
+            payload = safely.get(event.data, "payload")
+            self.inspector.answered(row, event.data.type, payload, event.data.meta)
             port.close()
 
         port.onmessage = create_proxy(heard)

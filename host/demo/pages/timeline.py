@@ -17,6 +17,13 @@ PAUSE = 150
 LIMIT = 300
 """So many rows are kept; the oldest groups go first."""
 
+FOLLOWING = ("BUS.REGISTER", "BUS.INIT", "AUTH.CREDENTIALS")
+"""What the page asks by itself, because of something else: it belongs to that, and begins no group."""
+
+OTHER_CALLS = ("AUTH.SSO", "AUTH.EMAIL_AND_PASSWORD", "AUTH.SIGN_OUT")
+"""What the bus calls the backend for, besides refreshes."""
+
+
 class Row:
     """A message or a call: who, to whom, what, and how it went."""
 
@@ -35,12 +42,17 @@ class Row:
         self.call = None  # the bus's for the call
         self.request = False  # whether the gate should let it in, when it comes from the page
         self.reply = None  # the row of the reply
+        self.pushed = False  # whether what a call brought has been pushed
         self.asked = None  # the row of the request that this replies to or was made for
         self.group = None
 
     def under_way(self) -> bool:
         """Whether its end is still to come."""
         return self.end is None
+
+    def went_well(self) -> bool:
+        """Whether it is a call that was answered as one wishes."""
+        return self.state == "answered" and self.reason == "status 200"
 
     def finish(self, at: float, state: str, reason: str = "") -> None:
         """The row is over."""
@@ -130,7 +142,7 @@ class Timeline:
         row.request = request
         if not request or what == "BUS.CANCEL" or sender != PAGE:
             row.end = at  # no reply will come; that it was dropped may still be reported
-        return self.add(row, False, PAUSE)
+        return self.add(row, False, QUIET if what in FOLLOWING else PAUSE)
 
     def reply(self, asked: Row, at: float, what: str, code: str = "") -> Row:
         """A reply has come: the first half to arrive makes its row. `code`: of an error of the bus."""
@@ -150,6 +162,29 @@ class Timeline:
         if row.under_way():
             row.finish(at, "failed", code)
             self.touch(row)
+
+    def push(self, at: float, what: str, reason: str) -> Row:
+        """The bus has pushed something to the page; `reason` says what became of the session."""
+        row = Row(at, BUS, PAGE, what, "pushed")
+        row.finish(at, "pushed", reason)
+        return self.add(row)
+
+    def refresh(self) -> Row | None:
+        """The last refresh that this tab's bus has asked for: a call that is for no sign-in or sign-out."""
+        calls = [row for row in self.rows() if row.call is not None and row.what.startswith("POST")]
+        calls = [row for row in calls if row.asked is None or row.asked.what not in OTHER_CALLS]
+        return calls[-1] if calls else None
+
+    def fetched(self) -> bool:
+        """Whether the tokens that have just been pushed came of a refresh by this tab; asked once for each.
+
+        Its report and the push travel apart: the call may seem to be under way still.
+        """
+        row = self.refresh()
+        if row is None or row.pushed or not (row.under_way() or row.went_well()):
+            return False
+        row.pushed = True
+        return True
 
     def asked_for(self, what: str, id_: object) -> Row | None:
         """The request that a reply of this type and id to the page's window answers."""

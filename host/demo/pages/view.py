@@ -4,9 +4,12 @@ import time
 
 import idtoken
 import journey
+from clock import on_page, time_of_day
+from holding import SEEN, place
 from meanings import meaning
 from pyscript import document
 from redact import CREDENTIALS, masked
+from words import soon
 
 STATES = {
     "signed-out": "signed-out",
@@ -58,26 +61,91 @@ def waiting(what: str) -> None:
         say(what)
 
 
-def success(payload: dict) -> None:
-    """Show who signed in, and the outline of the credentials."""
-    user, credentials = payload["currentUser"], payload["credentials"]
+def success(holding, focus: bool) -> None:
+    """Show who is signed in, and the outline of the credentials."""
+    user, company = holding.user, holding.company or {}
     by_id("who").textContent = user.get("name") or user.get("id") or "unnamed"
     by_id("email").textContent = user.get("email") or "none given"
-    by_id("company").textContent = payload["company"].get("name") or "unnamed"
-    by_id("credentials-kind").textContent = journey.kind(credentials)
-    by_id("expiry").hidden = "idToken" not in credentials
-    secrets(credentials, False)
-    id_token(credentials.get("idToken", ""))
+    by_id("company").textContent = company.get("name") or ("" if holding.company is None else "unnamed")
+    tokens(holding.credentials, False)
     show("signed-in")
-    _result("success-title who")
+    if focus:
+        _result("success-title who")
 
 
-def forget() -> None:
-    """Leave no trace of who was signed in."""
-    for name in ("who", "email", "company", "credentials-kind", "countdown"):
+def tokens(credentials: dict, revealed: bool) -> None:
+    """Show credentials, new ones in the place of those before."""
+    by_id("credentials-kind").textContent = journey.kind(credentials) if credentials else "none yet"
+    secrets(credentials, revealed)
+    id_token(credentials.get("idToken", ""))
+
+
+def life(holding, kept: str, why: str) -> None:
+    """Show how long the ID token is good, what comes next, and where the session is kept."""
+    at = time.time()
+    counted, lasting = holding.expires is not None, kept != ""
+    by_id("expiry").hidden = by_id("life").hidden = not counted
+    by_id("next").hidden = not (counted and lasting)
+    by_id("last").hidden = holding.refreshed is None
+    by_id("kept").hidden = not lasting
+    by_id("clocks").hidden = not holding.clock()
+    _text("kept-where", place(kept, why))
+    _text("clocks-differ", holding.clock())
+    if holding.refreshed is not None:
+        when = time_of_day(on_page(holding.refreshed * 1000))
+        _text("last-refresh", f"{when}, by {holding.by}" if holding.by else when)
+    if not counted:
+        return
+    left = holding.left(at)
+    _text("countdown", journey.countdown(left) if left else "expired")
+    _text("next-refresh", "failed, and tried again" if holding.failing else soon(holding.to_refresh(at)))
+    style = by_id("life").style
+    style.setProperty("--left", f"{holding.share(at):.1f}%")
+    style.setProperty("--mark", f"{holding.mark():.1f}%")
+    by_id("life").setAttribute("data-left", "none" if not left else "little" if not holding.to_refresh(at) else "much")
+
+
+def seen(state: str) -> None:
+    """Show what the host's user would see."""
+    _text("user-sees", SEEN[state])
+    by_id("user-sees").setAttribute("data-seen", state or "signed out")
+
+
+def say_broken(text: str) -> None:
+    """Say that the switches do not work; "" if they do."""
+    by_id("no-switches").hidden = not text
+    _text("no-switches", text)
+
+
+def _text(name: str, text: str) -> None:
+    element = by_id(name)
+    if element.textContent != text:  # screen readers announce what is set
+        element.textContent = text
+
+
+def not_signed_out(code: str) -> None:
+    """Say that a sign-out has failed; "" if none has."""
+    by_id("sign-out-failed").hidden = not code
+    _text("sign-out-failed", f"The sign-out failed ({code}). Try again." if code else "")
+
+
+def signed_out(text: str, logout: str) -> None:
+    """Nobody is signed in, and no trace is left of who was; `text` says why.
+
+    `logout` is where the provider's own session can be ended; "" if that is not known.
+    """
+    by_id("logout").hidden = not logout
+    by_id("logout-link").href = logout or "/"
+    within = by_id("result").contains(document.activeElement)
+    for name in ("who", "email", "company", "countdown", "next-refresh", "last-refresh"):
         by_id(name).textContent = ""
-    secrets({}, False)
-    id_token("")
+    tokens({}, False)
+    by_id("credentials-kind").textContent = ""
+    not_signed_out("")
+    show("signed-out")
+    say(text)
+    if within:  # what had the focus is gone
+        by_id("sign-in").focus()
 
 
 def id_token(token: str) -> None:

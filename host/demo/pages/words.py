@@ -11,14 +11,25 @@ REASONS = {
 """Why a message was dropped, for who does not know the gate's own words."""
 
 
+def pushed(what: str, by: str, user: object) -> str:
+    """What a push tells. `by`: where tokens come from; `user`: who is signed in now, if anybody."""
+    if what == "AUTH.TOKEN_REFRESHED" and not by:
+        return ""  # a bus that is no debug build does not tell of its calls
+    if what == "AUTH.TOKEN_REFRESHED":
+        return f"from {by}" if by.startswith("the ") else f"refreshed by {by}"
+    if what == "AUTH.SESSION_CHANGED":
+        return "another tab has signed in" if user else "another tab has signed out"
+    return "the session is over" if what == "AUTH.REFRESH_TOKEN_EXPIRED" else ""
+
+
 def outcome(state: str, reason: str) -> str:
     """A row's state in words."""
     if state == "dropped":
         return f"dropped: {reason}"
     if state == "rejected":
         return f"rejected: {reason}" if reason else "rejected by the backend"
-    if state == "failed" and reason:
-        return f"failed: {reason}"
+    if state in ("failed", "pushed") and reason:
+        return f"{state}: {reason}"
     if state == "answered":
         return reason
     return state
@@ -34,6 +45,13 @@ def duration(value: float) -> str:
     if value < 1:
         return "< 1 ms"
     return f"{int(value + 0.5)} ms" if value < 999.5 else f"{value / 1000:.2f} s"
+
+
+def soon(seconds: float) -> str:
+    """In how long something is due, for a person."""
+    if seconds <= 0:
+        return "due now"
+    return f"in {int(seconds + 0.999)} s" if seconds < 120 else f"in {int(seconds / 60)} min"
 
 
 def tick(value: float) -> str:

@@ -11,7 +11,12 @@ from host.tools.packages.project import PROJECT
 from host.tools.paths import CLIENT, ROOT
 
 NAME: Final = "sso-bus-client"
-_ENTRIES: Final = {".": "client", "./signin": "signin"}
+_ENTRIES: Final = {
+    ".": "client",
+    "./signin": "signin",
+    "./session": "session",
+    "./mock": "mock",
+}
 _README: Final = Path(__file__).parent / "npm.md"
 
 

@@ -9,10 +9,16 @@ import httpx
 import pytest
 
 from host.demo.headers import page_headers, script_hash
-from host.demo.hostapp import PAGES, Oidc, host_app, json_block
+from host.demo.hostapp import PAGES, Bus, Oidc, Session, host_app, json_block
+from host.demo.trouble import Trouble
 from host.tools.paths import CLIENT
 
 pytestmark = pytest.mark.anyio
+
+SESSION_BUS = Bus(
+    "http://127.0.0.1:8001/",
+    Session(90, Trouble(), "http://127.0.0.1:8001/denied.html"),
+)
 
 PAGE_PATHS = ["/", "/callback", "/decoy"]
 
@@ -37,9 +43,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 async def host() -> AsyncIterator[httpx.AsyncClient]:
-    app = host_app(
-        bus_src="http://127.0.0.1:8001/", provider="http://localhost:8002", client_id="demo-host"
-    )
+    app = host_app(bus=SESSION_BUS, provider="http://localhost:8002", client_id="demo-host")
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://localhost:8000"
     ) as http:
@@ -107,12 +111,61 @@ async def test_the_page_gets_its_settings(host: httpx.AsyncClient) -> None:
         "bus": "http://127.0.0.1:8001/",
         "provider": "http://localhost:8002",
         "clientId": "demo-host",
+        "session": {
+            "margin": 90,
+            "trouble": True,
+            "denied": "http://127.0.0.1:8001/denied.html",
+        },
     }
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+async def test_the_switches_are_read_and_set_one_by_one(host: httpx.AsyncClient) -> None:
+    off = {"backend": "answers", "refuseNext": False, "clock": "right"}
+    response = await host.get("/trouble")
+    assert (response.status_code, response.json()) == (200, off)
+    assert response.headers["cache-control"] == "no-store"
+    await host.post("/trouble", json={"refuseNext": True})
+    response = await host.post("/trouble", json={"clock": "ahead"})
+    assert response.json() == (await host.get("/trouble")).json()
+    assert response.json() == off | {"refuseNext": True, "clock": "ahead"}
+    await host.post("/trouble", json=off)
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b'{"backend": "down"}', {"Content-Type": "text/plain"}, 415),  # as another site could send
+        (b'{"backend": "down"}', {}, 415),
+        (b'{"backend": "odd"}', JSON, 400),
+        (b'{"refuseNext": 1}', JSON, 400),
+        (b'{"other": 1}', JSON, 400),
+        (b"{", JSON, 400),
+        (b" " * 2000, JSON, 400),
+    ],
+)
+async def test_what_sets_no_switch(
+    host: httpx.AsyncClient, content: bytes, headers: dict[str, str], status: int
+) -> None:
+    before = (await host.get("/trouble")).json()
+    response = await host.post("/trouble", content=content, headers=headers)
+    assert response.status_code == status
+    assert (await host.get("/trouble")).json() == before
+    preflight = await host.options("/trouble", headers={"Origin": "http://evil.example"})
+    assert "access-control-allow-origin" not in preflight.headers
+
+
+async def test_without_a_session_there_are_no_switches() -> None:
+    app = host_app(bus=Bus("http://b/"), provider="http://p", client_id="c")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://h") as http:
+        assert (await http.get("/trouble")).status_code == 404
 
 
 async def test_the_page_of_an_openid_connect_provider() -> None:
     app = host_app(
-        bus_src="http://127.0.0.1:8001/",
+        bus=Bus("http://127.0.0.1:8001/"),
         provider="http://localhost:8002",
         client_id="demo-host",
         oidc=Oidc("http://localhost:8002/auth", "openid"),
@@ -157,7 +210,9 @@ async def test_every_button_is_a_button_and_every_frame_has_a_title(
     host: httpx.AsyncClient,
 ) -> None:
     elements = Page((await host.get("/")).text).elements
-    assert all(a.get("type") == "button" for tag, a in elements if tag == "button")
+    kinds = [a.get("type") for tag, a in elements if tag == "button"]
+    assert sorted(set(kinds)) == ["button", "submit"]
+    assert kinds.count("submit") == 1  # of the form with the password
     assert all(a.get("title") for tag, a in elements if tag == "iframe")
 
 
@@ -192,7 +247,7 @@ async def test_the_runtime_s_files_have_the_types_that_browsers_insist_on(tmp_pa
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     app = host_app(
-        bus_src="http://127.0.0.1:1/", provider="http://p", client_id="c", runtime=tmp_path
+        bus=Bus("http://127.0.0.1:1/"), provider="http://p", client_id="c", runtime=tmp_path
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://h") as http:
         types = {

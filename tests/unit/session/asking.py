@@ -1,18 +1,20 @@
 """What tests share with test_session.py."""
 
+from tests.unit.session.tokens import Message
+
 SSO = {"code": "ann/1", "redirectUrl": "https://app.example.com/cb"}
 NOBODY = {"type": "BUS.REGISTER_FULFILLED", "meta": {"source": "bus"}}
 
 
-def code_of(reply):
+def code_of(reply: Message) -> str:
     assert reply["type"].endswith("_REJECTED")
-    return reply["payload"]["error"]["code"]
+    return str(reply["payload"]["error"]["code"])
 
 
-def name_of(reply):
+def name_of(reply: Message) -> str:
     assert reply["type"].endswith("_FULFILLED"), reply
-    return reply["payload"]["currentUser"]["name"]
+    return str(reply["payload"]["currentUser"]["name"])
 
 
-def user(name):
+def user(name: str) -> Message:
     return {"user": {"name": name}}

@@ -1,16 +1,19 @@
 """What the tests of the session get: a world of its own each."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
-from tests.unit.session.world import Sim
+from tests.unit.session.world import Sim, Sims
 
 
 @pytest.fixture
-def sims():
+def sims() -> Iterator[Sims]:
     """Makes worlds, and closes them when the test is over."""
-    made = []
+    made: list[Sim] = []
 
-    def make(**facts):
+    def make(**facts: Any) -> Sim:
         made.append(Sim(**facts))
         return made[-1]
 
@@ -20,5 +23,5 @@ def sims():
 
 
 @pytest.fixture
-def sim(sims):
+def sim(sims: Sims) -> Sim:
     return sims()

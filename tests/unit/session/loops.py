@@ -3,7 +3,10 @@
 import asyncio
 import heapq
 import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
 from itertools import count
+from typing import Any
 
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
@@ -11,38 +14,44 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 class TabLoop(asyncio.BaseEventLoop):
     """An event loop that runs one step when it is told to, by a clock that is not its own."""
 
-    def __init__(self, clock):
+    # Of asyncio.BaseEventLoop (CPython, Lib/asyncio/base_events.py), which no stub describes.
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[Any]
+    _timer_cancelled_count: int
+    _run_once: Callable[[], None]
+
+    def __init__(self, clock: "Clock") -> None:
         super().__init__()
         self._clock = clock
         self._selector = self
 
-    def select(self, timeout):
+    def select(self, timeout: object) -> list[Any]:
         return []
 
-    def _process_events(self, events):
+    def _process_events(self, events: object) -> None:
         pass
 
-    def _write_to_self(self):
+    def _write_to_self(self) -> None:
         pass
 
-    def time(self):
+    def time(self) -> float:
         return self._clock.time
 
     @property
-    def next_timer(self):
+    def next_timer(self) -> float | None:
         """When the next timer is due, or None."""
         while self._scheduled and self._scheduled[0]._cancelled:
             self._timer_cancelled_count -= 1
             heapq.heappop(self._scheduled)._scheduled = False
-        return self._scheduled[0].when() if self._scheduled else None
+        return float(self._scheduled[0].when()) if self._scheduled else None
 
     @property
-    def can_run(self):
+    def can_run(self) -> bool:
         return bool(self._ready) or (
             (timer := self.next_timer) is not None and timer <= self._clock.time
         )
 
-    def step(self):
+    def step(self) -> None:
         """Run whatever is ready, once."""
         asyncio._set_running_loop(self)
         try:
@@ -50,7 +59,7 @@ class TabLoop(asyncio.BaseEventLoop):
         finally:
             asyncio._set_running_loop(None)
 
-    def run(self, coroutine):
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Start a task in this loop, from outside."""
         asyncio._set_running_loop(self)
         try:
@@ -58,7 +67,7 @@ class TabLoop(asyncio.BaseEventLoop):
         finally:
             asyncio._set_running_loop(None)
 
-    def drain(self):
+    def drain(self) -> None:
         """Cancel everything, and let it end."""
         for task in asyncio.all_tasks(self):
             task.cancel()
@@ -72,20 +81,20 @@ class TabLoop(asyncio.BaseEventLoop):
 class Clock:
     """The time of the world in seconds, and what is to happen in it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.time = 0.0
-        self.loops = []
+        self.loops: list[TabLoop] = []
         """Those that run; a frozen tab's is not among them."""
         self.halted = False
         """Set by an event: time stops right after it, before any loop runs."""
-        self._events = []
+        self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = count()
 
-    def at(self, seconds, event):
+    def at(self, seconds: float, event: Callable[[], object]) -> None:
         """Let something happen so many seconds from now."""
         heapq.heappush(self._events, (self.time + seconds, next(self._numbers), event))
 
-    def run(self, seconds=0.0, until=None):
+    def run(self, seconds: float = 0.0, until: Callable[[], bool] | None = None) -> bool:
         """Let time go by: so long, or until something holds. Returns whether it does."""
         end = self.time + seconds
         while True:
@@ -109,7 +118,7 @@ class Clock:
                 self.halted = False
                 return False
 
-    def _run_ready(self):
+    def _run_ready(self) -> None:
         while ready := [loop for loop in self.loops if loop.can_run]:
             for loop in ready:
                 if loop in self.loops:

@@ -2,13 +2,23 @@
 
 import json
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from tests.unit.session.loops import Clock
+from tests.unit.session.tokens import Message
+
+if TYPE_CHECKING:
+    from tests.unit.session.world import Tab
+
+Answered = tuple[Any, ...]
+"""An answer: status, body (a JSON value, bytes or None), and Retry-After if there is one."""
 API = "https://api.example.com"
 EPOCH = 1_700_000_000.0
 
 
-def jwt(claims):
+def jwt(claims: Message) -> str:
     parts = (
         urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
         for part in ({"alg": "none"}, claims)
@@ -33,48 +43,49 @@ class Family:
 class Server:
     """Answers requests at once; the network between is `Net`."""
 
-    def __init__(self, clock, *, life=900, lenient=False):
+    def __init__(self, clock: Clock, *, life: int = 900, lenient: bool = False) -> None:
         self.clock = clock
         self.life = life
         self.lenient = lenient
         """Whether the last token is good for as long as the one that came of it was not used."""
         self.issuer = "https://idp.example.com"
-        self.families = []
-        self.by_token = {}
-        self.requests = []
+        self.families: list[Family] = []
+        self.by_token: dict[str, Family] = {}
+        self.requests: list[tuple[float, str, Message]] = []
         """(time, path, body) of each that arrived."""
-        self.reused = []
-        self.delivered = {}
-        self.needless = []
+        self.reused: list[tuple[float, str]] = []
+        self.delivered: dict[str, tuple[float, Tab]] = {}
+        self.needless: list[tuple[float, str]] = []
         """Tokens that came again though what they were rotated into had arrived."""
-        self.answers = []
+        self.answers: list[Callable[[Message], Answered | None]] = []
         """What to answer the next refreshes with instead: callables from body to an answer."""
         self.opaque = False
-        self.changed_user = None
+        self.changed_user: str | None = None
         self.no_refresh_token = False
 
     @property
-    def now(self):
+    def now(self) -> float:
         return EPOCH + self.clock.time
 
-    def paths(self):
+    def paths(self) -> list[str]:
         return [path for _, path, _ in self.requests]
 
-    def sent(self, path):
+    def sent(self, path: str) -> list[Message]:
         return [body for _, at, body in self.requests if at == path]
 
-    def __call__(self, url, body):
+    def __call__(self, url: str, body: str) -> Answered:
         path, sent = url.removeprefix(API), json.loads(body)
         self.requests.append((self.clock.time, path, sent))
-        return getattr(self, path.strip("/").replace("-", "_"))(sent)
+        answer: Callable[[Message], Answered] = getattr(self, path.strip("/").replace("-", "_"))
+        return answer(sent)
 
-    def exchange(self, sent):
+    def exchange(self, sent: Message) -> Answered:
         return self._sign_in(sent["code"].split("/")[0])
 
-    def sign_in(self, sent):
+    def sign_in(self, sent: Message) -> Answered:
         return self._sign_in(sent["email"].split("@")[0])
 
-    def _sign_in(self, user):
+    def _sign_in(self, user: str) -> Answered:
         if user == "refused":
             return 400, {"error": "no"}
         if user == "legacy":
@@ -88,7 +99,7 @@ class Server:
             "company": {"name": "MARK-company"},
         }
 
-    def _issue(self, family, parent=None):
+    def _issue(self, family: Family, parent: str | None = None) -> Message:
         family.made += 1
         token = f"MARK-refresh-{family.user}-{family.number}-{family.made:06}"
         family.tokens[token] = None
@@ -105,14 +116,14 @@ class Server:
         id_token = f"MARK-opaque-{token}" if self.opaque else jwt(claims)
         return {"idToken": id_token, "refreshToken": token}
 
-    def refresh(self, sent):
+    def refresh(self, sent: Message) -> Answered:
         if self.answers:
             instead = self.answers.pop(0)
             if (answer := instead(sent)) is not None:
                 return answer
         return self.rotate(sent)
 
-    def rotate(self, sent):
+    def rotate(self, sent: Message) -> Answered:
         token = sent["refreshToken"]
         family = self.by_token.get(token)
         if family is None or family.over:
@@ -136,7 +147,7 @@ class Server:
             return 200, {"credentials": {"idToken": credentials["idToken"]}}
         return 200, {"credentials": credentials}
 
-    def revoke(self, sent):
+    def revoke(self, sent: Message) -> Answered:
         family = self.by_token.get(sent["refreshToken"])
         if family is not None:
             family.over = family.over or "revoked"

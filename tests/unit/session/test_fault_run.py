@@ -9,8 +9,8 @@ import random
 
 import pytest
 
-from tests.unit.session.tokens import claims
-from tests.unit.session.world import DAYS, HOST, HOURS, OTHER_HOST, Sim
+from tests.unit.session.tokens import Message, claims
+from tests.unit.session.world import DAYS, HOST, HOURS, OTHER_HOST, Fault, Sim, Tab
 
 RUN_HOURS = float(os.environ.get("SSO_BUS_SESSION_HOURS", "1"))
 SEEDS = [int(os.environ["SSO_BUS_SEED"])] if "SSO_BUS_SEED" in os.environ else [1, 2, 3]
@@ -22,7 +22,7 @@ USERS = {HOST: "ann", OTHER_HOST: "bob"}
 class Run:
     """A world in trouble, and what its hosts may expect."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.sim = Sim(seed=seed, refresh_margin_seconds=90)
         self.sim.server.lenient = True
@@ -30,67 +30,66 @@ class Run:
         self.sim.net.faults = self.fault
         self.trouble = 0.0
         """How many requests of a hundred go wrong."""
-        self.expected = {}
+        self.expected: dict[str, str] = {}
         """Who is signed in at each host; absent: nobody, or it is not known."""
-        self.doubt = set()
+        self.doubt: set[str] = set()
         self.outs = {HOST: 0, OTHER_HOST: 0}
         self.set_back = 0.0
         self.jumped = -60.0
-        self.count = {}
+        self.count: dict[str, int] = {}
         self.users = 0
         self.checked = 0
 
     # -- what goes wrong ---------------------------------------------------------------------------
 
-    def fault(self, url):
+    def fault(self, url: str) -> Fault:
         if self.rng.random() * 100 >= self.trouble:
             return None
-        return self.rng.choice(
-            [
-                "request",
-                "answer",
-                "answer",
-                (503, b"<html>down</html>"),
-                (503, {"error": "down"}),
-                (429, {"error": "slow"}, "20"),
-                (403, b"<html>proxy</html>"),
-                (200, b"{"),
-                (500, b""),
-            ]
-        )
+        faults: list[Fault] = [
+            "request",
+            "answer",
+            "answer",
+            (503, b"<html>down</html>"),
+            (503, {"error": "down"}),
+            (429, {"error": "slow"}, "20"),
+            (403, b"<html>proxy</html>"),
+            (200, b"{"),
+            (500, b""),
+        ]
+        return self.rng.choice(faults)
 
-    def live(self):
+    def live(self) -> list[Tab]:
         return [tab for tab in self.sim.tabs if not tab.gone]
 
-    def awake(self):
+    def awake(self) -> list[Tab]:
         return [tab for tab in self.live() if not tab.frozen]
 
-    def any_awake(self):
+    def any_awake(self) -> Tab | None:
         return self.rng.choice(self.awake()) if self.awake() else None
 
-    def open(self):
+    def open(self) -> None:
         if len(self.live()) < 6:
             tab = self.sim.tab(self.rng.choice([HOST, HOST, OTHER_HOST]))
             tab.send("BUS.REGISTER", {"origin": tab.origin, "appName": "a", "release": "1"})
             if self.rng.random() < 0.8:
                 tab.send("BUS.INIT", {"services": ["AUTH"]}, port=self.rng.random() < 0.5)
 
-    def close(self):
+    def close(self) -> None:
         if self.live():
             self.rng.choice(self.live()).close()
 
-    def freeze(self):
+    def freeze(self) -> None:
         if tab := self.any_awake():
             self.rng.choice([tab.freeze, tab.stop, tab.cache])()
 
-    def thaw(self):
+    def thaw(self) -> None:
         frozen = [tab for tab in self.live() if tab.frozen]
         if frozen:
             tab = self.rng.choice(frozen)
             self.rng.choice([tab.thaw, tab.restore])()
             tab.loop.call_soon(tab.bus.show)
 
-    def sleep(self):
+    def sleep(self) -> None:
         """The machine sleeps: nothing runs, time goes on."""
         awake = self.awake()
         for tab in awake:
@@ -101,31 +100,31 @@ class Run:
             if self.rng.random() < 0.7:
                 tab.visible()
 
-    def offline(self):
+    def offline(self) -> None:
         self.sim.set_online(False)
 
-    def online(self):
+    def online(self) -> None:
         self.sim.set_online(True)
 
-    def jump(self):
+    def jump(self) -> None:
         self.jumped = self.sim.clock.time
         by = self.rng.choice([-3 * HOURS, -600, -30, 30, 600, 3 * HOURS])
         self.sim.clock_error += by
         if by < 0:
             self.set_back = self.sim.server.now
 
-    def trouble_begins(self):
+    def trouble_begins(self) -> None:
         self.trouble = self.rng.choice([20, 60, 100])
 
-    def trouble_ends(self):
+    def trouble_ends(self) -> None:
         self.trouble = 0
 
-    def ask(self):
+    def ask(self) -> None:
         if tab := self.any_awake():
             for _ in range(self.rng.choice([1, 1, 5])):
                 tab.send("AUTH.CREDENTIALS", {"minValiditySeconds": self.rng.choice([0, 60, 600])})
 
-    def sign_in(self):
+    def sign_in(self) -> None:
         tab = self.any_awake()
         if tab is None or self.rng.random() < 0.8:
             return
@@ -138,7 +137,7 @@ class Run:
             self.expected[tab.origin] = user
             self.outs[tab.origin] += 0
 
-    def sign_out(self):
+    def sign_out(self) -> None:
         tab = self.any_awake()
         if tab is None or self.rng.random() < 0.9:
             return
@@ -148,13 +147,13 @@ class Run:
         assert reply.value["type"] == "AUTH.SIGN_OUT_FULFILLED"
         self.expected.pop(tab.origin, None)
 
-    def init(self):
+    def init(self) -> None:
         if tab := self.any_awake():
             self.rng.choice([tab.init, tab.destroy, tab.init])()
 
     # -- the run -------------------------------------------------------------------------------------
 
-    def go(self, seconds):
+    def go(self, seconds: float) -> None:
         steps = {
             self.open: 8, self.close: 4, self.freeze: 6, self.thaw: 8, self.sleep: 1, self.offline: 2,
             self.online: 6, self.jump: 2, self.trouble_begins: 3, self.trouble_ends: 4, self.ask: 30,
@@ -167,7 +166,7 @@ class Run:
             self.sim.run(self.rng.expovariate(1 / 6))
             self.check()
 
-    def check(self):
+    def check(self) -> None:
         if self.sim.clock.time - self.jumped > 60:  # a mark's age is by the clock that jumped
             assert self.sim.net.overlaps == []
         self.sim.net.overlaps.clear()
@@ -176,15 +175,9 @@ class Run:
             replies, tab.window.replies = tab.window.replies, {}
             for message in [*replies.values(), *tab.pushes]:
                 self.check_message(tab, message)
-            told = [
-                m["payload"]["refreshToken"]
-                for m in tab.pushes
-                if "idToken" in m.get("payload", {})
-            ]
-            tab.all_told = getattr(tab, "all_told", []) + told
             tab.window.pushes.clear()
 
-    def check_message(self, tab, message):
+    def check_message(self, tab: Tab, message: Message) -> None:
         self.checked += 1
         user = USERS[tab.origin]
         payload = message.get("payload") or {}
@@ -199,7 +192,7 @@ class Run:
             if message["type"] == "AUTH.CREDENTIALS_FULFILLED":
                 assert payload["currentUser"]["name"] == claims(token)["sub"]
 
-    def settle(self):
+    def settle(self) -> None:
         self.trouble = 0
         self.sim.set_online(True)
         for tab in self.live():
@@ -212,7 +205,7 @@ class Run:
 
 @pytest.mark.timeout(0 if RUN_HOURS > 1 else 120)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_hour_of_trouble(seed):
+def test_an_hour_of_trouble(seed: int) -> None:
     run = Run(seed)
     print(f"seed {seed}")
     run.go(RUN_HOURS * HOURS)

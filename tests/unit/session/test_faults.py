@@ -1,19 +1,27 @@
 """What goes wrong in other sign-in SDKs: each row of the list has its tests here."""
 
 import json
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from bus.session.words import LOOK, word
 from tests.unit.session.asking import NOBODY, SSO, code_of, name_of, user
-from tests.unit.session.world import DAYS, HOST, HOURS
+from tests.unit.session.server import Answered
+from tests.unit.session.tokens import Message
+from tests.unit.session.world import DAYS, HOST, HOURS, Sim, Sims, Tab
 
 LATE = 850
 """Seconds after a sign-in, when a refresh is due."""
 
 
-def signed_in(sim, tabs=1, **facts):
+def signed_in(sim: Sim, **facts: Any) -> Tab:
+    return all_signed_in(sim, 1, **facts)[0]
+
+
+def all_signed_in(sim: Sim, tabs: int, **facts: Any) -> list[Tab]:
     made = [sim.tab(**facts) for _ in range(tabs)]
     made[0].sign_in("ann")
     for tab in made:
@@ -22,15 +30,15 @@ def signed_in(sim, tabs=1, **facts):
     sim.run(1)
     for tab in made:
         tab.pushed()
-    return made[0] if tabs == 1 else made
+    return made
 
 
 # -- two tabs refresh at once ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("locks", [True, False])
-def test_one_request_over_all_tabs_and_the_others_take_its_result(sim, locks):
-    tabs = signed_in(sim, 5, locks_missing=not locks)
+def test_one_request_over_all_tabs_and_the_others_take_its_result(sim: Sim, locks: bool) -> None:
+    tabs = all_signed_in(sim, 5, locks_missing=not locks)
     sim.net.delay = 4
     for n in range(1, 20):
         sim.run(815)
@@ -41,7 +49,7 @@ def test_one_request_over_all_tabs_and_the_others_take_its_result(sim, locks):
 
 
 @pytest.mark.parametrize("locks", [True, False])
-def test_a_storm_of_credentials_in_all_tabs_is_one_request(sim, locks):
+def test_a_storm_of_credentials_in_all_tabs_is_one_request(sim: Sim, locks: bool) -> None:
     tabs = [sim.tab(locks_missing=not locks) for _ in range(4)]
     tabs[0].sign_in("ann")
     sim.run(HOURS)
@@ -53,7 +61,7 @@ def test_a_storm_of_credentials_in_all_tabs_is_one_request(sim, locks):
     assert sim.refreshes() == 1
 
 
-def test_who_waited_takes_a_failure_too(sim):
+def test_who_waited_takes_a_failure_too(sim: Sim) -> None:
     tabs = [sim.tab() for _ in range(3)]
     tabs[0].sign_in("ann")
     sim.run(HOURS)
@@ -70,8 +78,8 @@ def test_who_waited_takes_a_failure_too(sim):
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_a_frozen_tab_hangs_nobody(sim, told):
-    frozen, tab = signed_in(sim, 2)
+def test_a_frozen_tab_hangs_nobody(sim: Sim, told: bool) -> None:
+    frozen, tab = all_signed_in(sim, 2)
     sim.net.hang_answers = 1
     tab.destroy()
     while not sim.partitions["example.com"].holders:
@@ -92,7 +100,7 @@ def test_a_frozen_tab_hangs_nobody(sim, told):
     assert sim.server.reused == []
 
 
-def test_the_lock_is_waited_for_five_seconds(sim):
+def test_the_lock_is_waited_for_five_seconds(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(HOURS)
@@ -106,7 +114,7 @@ def test_the_lock_is_waited_for_five_seconds(sim):
     assert sim.partitions["example.com"].holders != {}, "never stolen"
 
 
-def test_the_lock_is_held_for_a_refresh_only(sim):
+def test_the_lock_is_held_for_a_refresh_only(sim: Sim) -> None:
     tab = signed_in(sim)
     assert sim.partitions["example.com"].holders == {}
     sim.net.delay = 10
@@ -119,7 +127,9 @@ def test_the_lock_is_held_for_a_refresh_only(sim):
 
 @pytest.mark.parametrize("how", ["freeze", "cache"])
 @pytest.mark.parametrize("waits", [True, False])
-def test_locks_are_let_go_before_the_page_is_frozen_or_cached(sim, how, waits):
+def test_locks_are_let_go_before_the_page_is_frozen_or_cached(
+    sim: Sim, how: str, waits: bool
+) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(HOURS)
@@ -138,7 +148,7 @@ def test_locks_are_let_go_before_the_page_is_frozen_or_cached(sim, how, waits):
     assert len(partition.queues[name]) == 0
 
 
-def test_a_lock_that_comes_in_the_moment_of_freezing_is_let_go(sim):
+def test_a_lock_that_comes_in_the_moment_of_freezing_is_let_go(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(HOURS)
@@ -158,8 +168,8 @@ def test_a_lock_that_comes_in_the_moment_of_freezing_is_let_go(sim):
 
 
 @pytest.mark.parametrize("by", ["itself", "another tab"])
-def test_a_refresh_in_flight_signs_nobody_in_again(sim, by):
-    tab, other = signed_in(sim, 2)
+def test_a_refresh_in_flight_signs_nobody_in_again(sim: Sim, by: str) -> None:
+    tab, other = all_signed_in(sim, 2)
     sim.net.delay = 4
     while not sim.net.under_way:
         sim.run(0.1)
@@ -173,8 +183,8 @@ def test_a_refresh_in_flight_signs_nobody_in_again(sim, by):
     assert {body["refreshToken"] for body in sim.server.sent("/revoke")} == set(family.tokens)
 
 
-def test_what_a_refresh_brings_for_another_generation_is_dropped_and_revoked(sim):
-    tab, other = signed_in(sim, 2)
+def test_what_a_refresh_brings_for_another_generation_is_dropped_and_revoked(sim: Sim) -> None:
+    tab, other = all_signed_in(sim, 2)
     sim.net.delay = 4
     while not sim.net.under_way:
         sim.run(0.1)
@@ -186,7 +196,7 @@ def test_what_a_refresh_brings_for_another_generation_is_dropped_and_revoked(sim
     assert tab.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]
 
 
-def test_who_waits_for_credentials_when_the_session_ends_has_none(sim):
+def test_who_waits_for_credentials_when_the_session_ends_has_none(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(HOURS)
@@ -202,7 +212,9 @@ def test_who_waits_for_credentials_when_the_session_ends_has_none(sim):
 
 
 @pytest.mark.parametrize("how", ["timers", "sleep"])
-def test_a_session_ends_by_age_and_no_timer_is_longer_than_thirty_seconds(sims, how):
+def test_a_session_ends_by_age_and_no_timer_is_longer_than_thirty_seconds(
+    sims: Sims, how: str
+) -> None:
     sim = sims(max_age_days=1)
     tab = signed_in(sim)
     for _ in range(24 * 3):
@@ -210,6 +222,7 @@ def test_a_session_ends_by_age_and_no_timer_is_longer_than_thirty_seconds(sims, 
             sim.sleep(20 * 60 - 1)
         else:
             sim.run(60)
+        assert tab.loop.next_timer is not None
         assert tab.loop.next_timer - sim.clock.time <= 30.1
     if how == "timers":
         assert tab.pushed()
@@ -221,7 +234,7 @@ def test_a_session_ends_by_age_and_no_timer_is_longer_than_thirty_seconds(sims, 
     assert sim.record is None
 
 
-def test_no_refresh_ever_prolongs_a_session(sims):
+def test_no_refresh_ever_prolongs_a_session(sims: Sims) -> None:
     sim = sims(max_age_days=1)
     signed_in(sim)
     expires = sim.record["expires"]
@@ -230,7 +243,7 @@ def test_no_refresh_ever_prolongs_a_session(sims):
     assert sim.record["expires"] == expires == sim.record["signed_in"] + 86_400_000
 
 
-def test_a_shorter_age_in_new_settings_holds(sims):
+def test_a_shorter_age_in_new_settings_holds(sims: Sims) -> None:
     sim = sims(max_age_days=90)
     signed_in(sim).close()
     sim.run(2 * DAYS)
@@ -239,23 +252,24 @@ def test_a_shorter_age_in_new_settings_holds(sims):
 
 
 @pytest.mark.parametrize("event", ["visible", "resume", "online", "none"])
-def test_after_a_night_of_sleep_the_tokens_are_fresh_within_one_tick(sim, event):
+def test_after_a_night_of_sleep_the_tokens_are_fresh_within_one_tick(sim: Sim, event: str) -> None:
     tab = signed_in(sim)
     tab.stop()
     sim.run(9 * HOURS)
     tab.go_on()
-    {
+    events: dict[str, Callable[[], object]] = {
         "visible": tab.visible,
         "resume": lambda: tab.loop.call_soon(tab.session.show),
         "online": lambda: sim.set_online(True),
         "none": lambda: None,
-    }[event]()
+    }
+    events[event]()
     sim.run(1)
     assert tab.pushed() == ["TOKEN_REFRESHED"]
     assert sim.refreshes() == 1
 
 
-def test_lateness_of_timers_is_no_clock_error(sim):
+def test_lateness_of_timers_is_no_clock_error(sim: Sim) -> None:
     tab = signed_in(sim)
     for _ in range(60):
         tab.stop()
@@ -266,7 +280,7 @@ def test_lateness_of_timers_is_no_clock_error(sim):
 
 
 @pytest.mark.parametrize("error", [-5 * HOURS, -600, 600, 5 * HOURS, 400 * DAYS])
-def test_a_wrong_clock_neither_loops_nor_gives_out_dead_tokens(sim, error):
+def test_a_wrong_clock_neither_loops_nor_gives_out_dead_tokens(sim: Sim, error: int) -> None:
     sim.clock_error = error
     tab = signed_in(sim)
     for _ in range(20):
@@ -280,7 +294,7 @@ def test_a_wrong_clock_neither_loops_nor_gives_out_dead_tokens(sim, error):
 
 @pytest.mark.parametrize("by", [-5 * HOURS, -700, -30, 30, 700, 5 * HOURS])
 @pytest.mark.parametrize("ticks", [True, False])
-def test_a_clock_that_is_set_gives_out_no_dead_tokens(sim, by, ticks):
+def test_a_clock_that_is_set_gives_out_no_dead_tokens(sim: Sim, by: int, ticks: bool) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     if ticks:
@@ -298,7 +312,7 @@ def test_a_clock_that_is_set_gives_out_no_dead_tokens(sim, by, ticks):
     assert sim.refreshes() <= 8
 
 
-def test_a_page_that_opens_after_the_clock_was_set_back_refreshes(sim):
+def test_a_page_that_opens_after_the_clock_was_set_back_refreshes(sim: Sim) -> None:
     signed_in(sim).close()
     sim.clock_error = -HOURS
     sim.run(2000)
@@ -309,7 +323,7 @@ def test_a_page_that_opens_after_the_clock_was_set_back_refreshes(sim):
     assert sim.refreshes() == 1
 
 
-def test_a_pause_and_a_mark_from_the_future_are_over(sim):
+def test_a_pause_and_a_mark_from_the_future_are_over(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(HOURS)
@@ -324,14 +338,14 @@ def test_a_pause_and_a_mark_from_the_future_are_over(sim):
     assert sim.clock.time - began < 1
 
 
-def expiry(token):
+def expiry(token: str) -> float:
     from tests.unit.session.tokens import claims
 
     return claims(token)["exp"]
 
 
 @pytest.mark.parametrize("life", [1, 4, 20, 60])
-def test_tokens_that_live_for_seconds_make_no_loop(sim, life):
+def test_tokens_that_live_for_seconds_make_no_loop(sim: Sim, life: int) -> None:
     sim.server.life = life
     tab = signed_in(sim)
     sim.run(600)
@@ -341,7 +355,7 @@ def test_tokens_that_live_for_seconds_make_no_loop(sim, life):
 
 
 @pytest.mark.parametrize("times", [(0, 0), (100, 50), (1e300, 1e301), (-1e300, 1e300), (1, 2)])
-def test_odd_times_in_a_token_do_no_harm(sim, times):
+def test_odd_times_in_a_token_do_no_harm(sim: Sim, times: tuple[float, float]) -> None:
     from tests.unit.session.server import jwt
 
     tab = signed_in(sim)
@@ -357,9 +371,9 @@ def test_odd_times_in_a_token_do_no_harm(sim, times):
     assert tab.credentials()["type"].startswith("AUTH.CREDENTIALS")
 
 
-def test_idleness_ends_a_session_and_any_request_in_any_tab_puts_it_off(sims):
+def test_idleness_ends_a_session_and_any_request_in_any_tab_puts_it_off(sims: Sims) -> None:
     sim = sims(idle_minutes=30)
-    tab, other = signed_in(sim, 2)
+    tab, other = all_signed_in(sim, 2)
     for n in range(6):
         sim.run(29 * 60)
         who = (tab, other)[n % 2]
@@ -371,7 +385,7 @@ def test_idleness_ends_a_session_and_any_request_in_any_tab_puts_it_off(sims):
     assert sim.record is None
 
 
-def test_whether_it_is_over_is_looked_at_before_a_request_counts(sims):
+def test_whether_it_is_over_is_looked_at_before_a_request_counts(sims: Sims) -> None:
     sim = sims(idle_minutes=30)
     tab = sim.tab()
     tab.sign_in("ann")
@@ -380,7 +394,7 @@ def test_whether_it_is_over_is_looked_at_before_a_request_counts(sims):
     assert sim.record is None
 
 
-def test_a_sign_in_that_fails_counts_as_activity(sims):
+def test_a_sign_in_that_fails_counts_as_activity(sims: Sims) -> None:
     sim = sims(idle_minutes=30)
     tab = sim.tab()
     tab.sign_in("ann")
@@ -390,7 +404,7 @@ def test_a_sign_in_that_fails_counts_as_activity(sims):
     assert name_of(tab.credentials()) == "ann"
 
 
-def test_refreshes_are_no_activity(sims):
+def test_refreshes_are_no_activity(sims: Sims) -> None:
     sim = sims(idle_minutes=60)
     tab = signed_in(sim)
     sim.run(HOURS + 31)
@@ -416,7 +430,7 @@ NO_REFUSALS = {
 
 
 @pytest.mark.parametrize("answer", NO_REFUSALS.values(), ids=NO_REFUSALS)
-def test_only_a_definite_refusal_ends_a_session(sim, answer):
+def test_only_a_definite_refusal_ends_a_session(sim: Sim, answer: Answered) -> None:
     tab = signed_in(sim)
     sim.server.answers = [lambda _: answer] * 10
     sim.run(HOURS)
@@ -426,8 +440,8 @@ def test_only_a_definite_refusal_ends_a_session(sim, answer):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_a_definite_refusal_ends_it_in_all_tabs(sim, status):
-    tab, other, quiet = signed_in(sim, 3)
+def test_a_definite_refusal_ends_it_in_all_tabs(sim: Sim, status: int) -> None:
+    tab, other, quiet = all_signed_in(sim, 3)
     quiet.destroy()
     sim.server.answers = [lambda _: (status, {"error": "no"})]
     sim.run(LATE)
@@ -442,7 +456,7 @@ def test_a_definite_refusal_ends_it_in_all_tabs(sim, status):
     assert sim.refreshes() == 1
 
 
-def test_who_waits_gets_no_session_when_it_is_refused(sim):
+def test_who_waits_gets_no_session_when_it_is_refused(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(HOURS)
@@ -450,13 +464,13 @@ def test_who_waits_gets_no_session_when_it_is_refused(sim):
     assert code_of(tab.credentials()) == "NO_SESSION"
 
 
-def test_refused_but_the_record_holds_other_tokens_by_then(sim):
+def test_refused_but_the_record_holds_other_tokens_by_then(sim: Sim) -> None:
     tab, other = sim.tab(), sim.tab()
     tab.sign_in("ann")
     tab.init()
     texts = sim.partitions["example.com"].texts
 
-    def refused(sent):
+    def refused(sent: Message) -> Answered:
         sim.server.answers = []
         record = sim.record
         fresh = sim.server.rotate(sent)[1]["credentials"]
@@ -469,7 +483,7 @@ def test_refused_but_the_record_holds_other_tokens_by_then(sim):
     assert name_of(other.credentials()) == "ann"
 
 
-def test_retries_come_on_one_schedule_with_the_same_token(sim):
+def test_retries_come_on_one_schedule_with_the_same_token(sim: Sim) -> None:
     tab = signed_in(sim)
     sim.server.answers = [lambda _: (503, b"")] * 14
     sim.run(2 * HOURS)
@@ -483,14 +497,14 @@ def test_retries_come_on_one_schedule_with_the_same_token(sim):
     assert tab.pushed()
 
 
-def test_many_tabs_keep_one_schedule(sim):
-    signed_in(sim, 5)
+def test_many_tabs_keep_one_schedule(sim: Sim) -> None:
+    all_signed_in(sim, 5)
     sim.server.answers = [lambda _: (503, b"")] * 999
     sim.run(HOURS)
     assert sim.refreshes() < 30
 
 
-def test_a_page_that_is_loaded_again_goes_on_with_the_schedule(sim):
+def test_a_page_that_is_loaded_again_goes_on_with_the_schedule(sim: Sim) -> None:
     signed_in(sim)
     sim.server.answers = [lambda _: (503, b"")] * 999
     sim.run(HOURS)
@@ -506,7 +520,7 @@ def test_a_page_that_is_loaded_again_goes_on_with_the_schedule(sim):
 @pytest.mark.parametrize(
     ("header", "seconds"), [("100", 100), ("4000", 3600), ("Tue, 14 Nov 2023 23:13:20 GMT", 2750)]
 )
-def test_retry_after_counts_also_when_online_again(sim, header, seconds):
+def test_retry_after_counts_also_when_online_again(sim: Sim, header: str, seconds: int) -> None:
     tab = signed_in(sim)
     sim.server.answers = [lambda _: (429, {"error": "slow"}, header)]
     while not sim.refreshes():
@@ -519,8 +533,8 @@ def test_retry_after_counts_also_when_online_again(sim, header, seconds):
     assert abs(sim.clock.time - began - seconds) < 60
 
 
-def test_online_again_is_tried_at_once(sim):
-    tab, other = signed_in(sim, 2)
+def test_online_again_is_tried_at_once(sim: Sim) -> None:
+    tab, other = all_signed_in(sim, 2)
     sim.set_online(False)
     sim.run(3 * HOURS)
     assert tab.pushed() == []
@@ -531,7 +545,7 @@ def test_online_again_is_tried_at_once(sim):
     assert sim.refreshes() == asked + 1
 
 
-def test_offline_is_not_signed_out(sim):
+def test_offline_is_not_signed_out(sim: Sim) -> None:
     tab = signed_in(sim)
     sim.set_online(False)
     sim.run(12 * HOURS)
@@ -543,7 +557,7 @@ def test_offline_is_not_signed_out(sim):
 # -- lost answers ---------------------------------------------------------------------------------
 
 
-def test_a_lost_answer_is_asked_for_once_more(sim):
+def test_a_lost_answer_is_asked_for_once_more(sim: Sim) -> None:
     tab = signed_in(sim)
     sim.net.lose_answers = 1
     sim.run(LATE)
@@ -553,7 +567,7 @@ def test_a_lost_answer_is_asked_for_once_more(sim):
     assert sim.server.reused == []
 
 
-def test_an_answer_that_never_comes_is_asked_for_once_more(sim):
+def test_an_answer_that_never_comes_is_asked_for_once_more(sim: Sim) -> None:
     tab = signed_in(sim)
     sim.net.hang_answers = 1
     sim.run(LATE)
@@ -561,7 +575,7 @@ def test_an_answer_that_never_comes_is_asked_for_once_more(sim):
     assert sim.server.reused == []
 
 
-def test_a_lost_answer_is_asked_for_even_where_the_old_token_is_good(sim):
+def test_a_lost_answer_is_asked_for_even_where_the_old_token_is_good(sim: Sim) -> None:
     tab = signed_in(sim)
     sim.run(500)
     sim.net.lose_answers = 1
@@ -572,7 +586,7 @@ def test_a_lost_answer_is_asked_for_even_where_the_old_token_is_good(sim):
 
 
 @pytest.mark.parametrize("after", [1, 20])
-def test_the_next_page_finds_the_mark_of_a_refresh_under_way(sim, after):
+def test_the_next_page_finds_the_mark_of_a_refresh_under_way(sim: Sim, after: int) -> None:
     tab = signed_in(sim)
     sim.run(500)
     sim.net.delay = 4
@@ -592,7 +606,7 @@ def test_the_next_page_finds_the_mark_of_a_refresh_under_way(sim, after):
     assert sim.record["turn"] == 1
 
 
-def test_a_page_that_finds_an_old_mark_refreshes_at_once_margin_or_not(sim):
+def test_a_page_that_finds_an_old_mark_refreshes_at_once_margin_or_not(sim: Sim) -> None:
     tab = signed_in(sim)
     tab.destroy()
     record = sim.record | {"mark": {"at": round(sim.now() * 1000) - 20_000, "by": "x"}}
@@ -605,7 +619,7 @@ def test_a_page_that_finds_an_old_mark_refreshes_at_once_margin_or_not(sim):
     assert sim.record["mark"] is None
 
 
-def test_cancelling_a_request_does_not_abort_its_refresh(sim):
+def test_cancelling_a_request_does_not_abort_its_refresh(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(HOURS)
@@ -619,7 +633,7 @@ def test_cancelling_a_request_does_not_abort_its_refresh(sim):
 
 
 @pytest.mark.parametrize("how", ["freeze", "cache", "stop"])
-def test_hiding_or_freezing_the_page_does_not_lose_the_result(sim, how):
+def test_hiding_or_freezing_the_page_does_not_lose_the_result(sim: Sim, how: str) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(HOURS)
@@ -634,7 +648,7 @@ def test_hiding_or_freezing_the_page_does_not_lose_the_result(sim, how):
     assert sim.refreshes() == 1
 
 
-def test_the_later_of_two_refreshes_of_one_token_holds(sim):
+def test_the_later_of_two_refreshes_of_one_token_holds(sim: Sim) -> None:
     early, late = sim.tab(), sim.tab()
     early.sign_in("ann")
     sim.run(HOURS)
@@ -651,7 +665,7 @@ def test_the_later_of_two_refreshes_of_one_token_holds(sim):
     assert sim.server.families[0].over == ""
 
 
-def test_the_earlier_of_two_that_comes_first_is_replaced(sim):
+def test_the_earlier_of_two_that_comes_first_is_replaced(sim: Sim) -> None:
     early, late = sim.tab(), sim.tab(locks_missing=True)
     early.sign_in("ann")
     sim.run(HOURS)
@@ -675,8 +689,8 @@ def test_the_earlier_of_two_that_comes_first_is_replaced(sim):
 
 
 @pytest.mark.parametrize("what", ["sub", "iss"])
-def test_a_refresh_for_another_user_ends_the_session(sim, what):
-    tab, other = signed_in(sim, 2)
+def test_a_refresh_for_another_user_ends_the_session(sim: Sim, what: str) -> None:
+    tab, other = all_signed_in(sim, 2)
     if what == "sub":
         sim.server.changed_user = "eve"
     else:
@@ -689,8 +703,8 @@ def test_a_refresh_for_another_user_ends_the_session(sim, what):
     assert sim.server.families[0].over == "revoked"
 
 
-def test_no_token_of_another_user_is_pushed_before_that_is_told(sim):
-    tab, other = signed_in(sim, 2)
+def test_no_token_of_another_user_is_pushed_before_that_is_told(sim: Sim) -> None:
+    tab, other = all_signed_in(sim, 2)
     tab.stop()
     other.sign_out()
     other.sign_in("eve")
@@ -701,10 +715,10 @@ def test_no_token_of_another_user_is_pushed_before_that_is_told(sim):
     assert tab.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]
 
 
-def test_user_and_company_of_a_refresh_replace_the_old_ones(sim):
+def test_user_and_company_of_a_refresh_replace_the_old_ones(sim: Sim) -> None:
     tab = signed_in(sim)
 
-    def answer(sent):
+    def answer(sent: Message) -> Answered:
         status, body = sim.server.rotate(sent)
         return status, body | {"currentUser": {"name": "Ann"}, "company": {"name": "new"}}
 
@@ -719,7 +733,7 @@ def test_user_and_company_of_a_refresh_replace_the_old_ones(sim):
 # -- half an answer -------------------------------------------------------------------------------
 
 
-def test_without_a_new_refresh_token_the_old_one_stays(sim):
+def test_without_a_new_refresh_token_the_old_one_stays(sim: Sim) -> None:
     sim.server.no_refresh_token = True
     tab = signed_in(sim)
     sim.run(3 * 815)
@@ -727,11 +741,11 @@ def test_without_a_new_refresh_token_the_old_one_stays(sim):
     assert len({body["refreshToken"] for body in sim.server.sent("/refresh")}) == 1
 
 
-def test_a_refresh_token_that_can_be_read_is_kept_whatever_the_rest(sim):
+def test_a_refresh_token_that_can_be_read_is_kept_whatever_the_rest(sim: Sim) -> None:
     tab = signed_in(sim)
     old = sim.record["credentials"]
 
-    def half(sent):
+    def half(sent: Message) -> Answered:
         status, body = sim.server.rotate(sent)
         return status, {"credentials": {"refreshToken": body["credentials"]["refreshToken"]}}
 
@@ -747,12 +761,12 @@ def test_a_refresh_token_that_can_be_read_is_kept_whatever_the_rest(sim):
     assert sim.server.reused == []
 
 
-def test_the_error_goes_to_who_waits_once_the_old_token_has_expired(sim):
+def test_the_error_goes_to_who_waits_once_the_old_token_has_expired(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(HOURS)
 
-    def half(sent):
+    def half(sent: Message) -> Answered:
         status, body = sim.server.rotate(sent)
         return status, {"credentials": {"refreshToken": body["credentials"]["refreshToken"]}}
 
@@ -764,12 +778,14 @@ def test_the_error_goes_to_who_waits_once_the_old_token_has_expired(sim):
 
 
 @pytest.mark.parametrize("refused", [True, False])
-def test_a_record_that_changes_while_a_result_is_written(sim, refused):
+def test_a_record_that_changes_while_a_result_is_written(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
     tab = signed_in(sim)
     real = tab.store.swap
     calls = []
 
-    async def swap(origin, old, new):
+    async def swap(origin: str, old: str | None, new: str | None) -> bool:
         calls.append(new)
         if len(calls) == 2:  # the first is the mark
             record = sim.record
@@ -777,7 +793,7 @@ def test_a_record_that_changes_while_a_result_is_written(sim, refused):
             sim.partitions["example.com"].texts[HOST] = text
         return await real(origin, old, new)
 
-    tab.store.swap = swap
+    monkeypatch.setattr(tab.store, "swap", swap)
     if refused:
         sim.server.families[0].over = "theft"
     sim.run(LATE)
@@ -787,7 +803,7 @@ def test_a_record_that_changes_while_a_result_is_written(sim, refused):
     assert sim.refreshes() == 1
 
 
-def test_a_refresh_with_a_legacy_token_is_invalid(sim):
+def test_a_refresh_with_a_legacy_token_is_invalid(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(HOURS)
@@ -807,7 +823,7 @@ def test_a_refresh_with_a_legacy_token_is_invalid(sim):
     "text",
     ["", "{", "[]", "null", '{"kind":"DIE","origin":"x"}', word(LOOK, "https://x.example", "")],
 )
-def test_words_that_are_none_do_no_harm(sim, text):
+def test_words_that_are_none_do_no_harm(sim: Sim, text: str) -> None:
     tab = signed_in(sim)
     tab.loop.call_soon(tab.session.heard, text)
     sim.run(1)
@@ -815,7 +831,7 @@ def test_words_that_are_none_do_no_harm(sim, text):
     assert name_of(tab.credentials()) == "ann"
 
 
-def test_an_end_in_another_tab_ends_no_session_of_this_one_alone_in_memory(sims):
+def test_an_end_in_another_tab_ends_no_session_of_this_one_alone_in_memory(sims: Sims) -> None:
     sim = sims(persist="memory", max_age_days=1)
     tab, other = sim.tab(), sim.tab()
     tab.sign_in("ann")
@@ -830,8 +846,8 @@ def test_an_end_in_another_tab_ends_no_session_of_this_one_alone_in_memory(sims)
     assert name_of(other.credentials()) == "bob"
 
 
-def test_a_session_that_went_on_in_memory_ends_with_that_in_the_store(sim):
-    tab, other = signed_in(sim, 2)
+def test_a_session_that_went_on_in_memory_ends_with_that_in_the_store(sim: Sim) -> None:
+    tab, other = all_signed_in(sim, 2)
     tab.store.fails = {"read"}
     sim.run(31)
     tab.store.fails = {"read", "swap", "erase"}
@@ -843,8 +859,8 @@ def test_a_session_that_went_on_in_memory_ends_with_that_in_the_store(sim):
     assert name_of(other.credentials()) == "eve"
 
 
-def test_hearing_of_the_end_of_what_is_in_memory_too(sim):
-    tab, other = signed_in(sim, 2)
+def test_hearing_of_the_end_of_what_is_in_memory_too(sim: Sim) -> None:
+    tab, other = all_signed_in(sim, 2)
     tab.store.fails = {"read"}
     sim.run(31)
     tab.destroy()
@@ -854,7 +870,7 @@ def test_hearing_of_the_end_of_what_is_in_memory_too(sim):
     assert tab.register() == NOBODY
 
 
-def test_a_second_session_after_a_refusal(sim):
+def test_a_second_session_after_a_refusal(sim: Sim) -> None:
     tab = signed_in(sim)
     sim.server.families[0].over = "theft"
     sim.run(LATE)
@@ -865,8 +881,8 @@ def test_a_second_session_after_a_refusal(sim):
     assert tab.ask("AUTH.SSO", SSO)["type"] == "AUTH.SSO_FULFILLED"
 
 
-def test_the_end_of_a_session_is_told_once_also_where_another_tab_begins_the_next(sim):
-    tab, other = signed_in(sim, 2)
+def test_the_end_of_a_session_is_told_once_also_where_another_tab_begins_the_next(sim: Sim) -> None:
+    tab, other = all_signed_in(sim, 2)
     sim.server.families[0].over = "theft"
     sim.run(LATE)
     assert tab.pushed() == other.pushed() == ["REFRESH_TOKEN_EXPIRED"]
@@ -875,8 +891,8 @@ def test_the_end_of_a_session_is_told_once_also_where_another_tab_begins_the_nex
     assert other.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]
 
 
-def test_an_end_and_a_new_session_while_this_tab_was_frozen(sim):
-    tab, other = signed_in(sim, 2)
+def test_an_end_and_a_new_session_while_this_tab_was_frozen(sim: Sim) -> None:
+    tab, other = all_signed_in(sim, 2)
     sim.server.families[0].over = "theft"
     sim.run(800)
     while sim.record:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 # -- claims ---------------------------------------------------------------------------------------
 
 
-def test_claims():
+def test_claims() -> None:
     token = jwt({"iss": "i", "sub": "s", "iat": 1, "exp": 2.5, "more": {}})
     assert claims_in(token) == Claims("i", "s", 1.0, 2.5)
 
@@ -27,11 +27,11 @@ def test_claims():
     ["", "x", "a.b", "a.b.c.d", "a.\u00fc.c", "a.!!.c", "a.e30.c", "a.bnVsbA.c", "a.W10.c", "a.A.c",
      jwt({"iss": 1, "sub": None, "iat": "1", "exp": True}), jwt({"iat": [], "exp": {}})],
 )  # fmt: skip
-def test_what_names_nothing(token):
+def test_what_names_nothing(token: str) -> None:
     assert claims_in(token) == Claims()
 
 
-def test_who_is_another():
+def test_who_is_another() -> None:
     ann, eve = Claims("i", "ann"), Claims("i", "eve")
     assert ann.of_another(eve)
     assert ann.of_another(Claims("j", "ann"))
@@ -43,7 +43,7 @@ def test_who_is_another():
 # -- the schedule ---------------------------------------------------------------------------------
 
 
-def test_pauses_double_up_to_five_minutes_with_jitter():
+def test_pauses_double_up_to_five_minutes_with_jitter() -> None:
     assert [pause_seconds(n, lambda: 1) for n in range(1, 12)] == [
         1,
         2,
@@ -70,7 +70,7 @@ def test_pauses_double_up_to_five_minutes_with_jitter():
         ("Tue, 14 Nov 2023 22:12:20 GMT", 0), ("Tue, 14 Nov 2099 22:14:20 GMT", 3600), ("Tue, 99 Nov 2023", 0),
     ],
 )  # fmt: skip
-def test_retry_after(header, seconds):
+def test_retry_after(header: str | None, seconds: int) -> None:
     assert retry_after_seconds(header, EPOCH) == seconds
 
 
@@ -95,31 +95,31 @@ RECORD = Record.model_validate(
 )
 
 
-def read(text):
+def read(text: str) -> Record | Unusable:
     return read_record(text, origin="https://a.example", maker=MAKER)
 
 
-def test_a_record_is_read_back_as_it_was():
+def test_a_record_is_read_back_as_it_was() -> None:
     assert read(RECORD.text()) == RECORD
-    deep = {}
+    deep: dict[str, object] = {}
     for _ in range(150):
         deep = {"a": [deep]}
     deeper = RECORD.but(user={"n": 2**53, "\u2028": [None, 0.1, "\U0001f600"]}, company={"x": 1})
     assert read(deeper.text()) == deeper
 
 
-def test_a_record_shows_no_token():
+def test_a_record_shows_no_token() -> None:
     assert "MARK" not in repr(RECORD)
 
 
 @pytest.mark.parametrize(
     "text", ["", "null", "1", "{}", '{"version":true}', '{"version":"2"}', "\ud800"]
 )
-def test_what_is_no_record(text):
+def test_what_is_no_record(text: str) -> None:
     assert read(text) is Unusable.FOREIGN
 
 
-def test_a_newer_record_is_known_by_its_version_alone():
+def test_a_newer_record_is_known_by_its_version_alone() -> None:
     assert read('{"version":2}') is Unusable.NEWER
     assert read('{"version":99,"maker":0}') is Unusable.NEWER
 
@@ -127,7 +127,7 @@ def test_a_newer_record_is_known_by_its_version_alone():
 # -- memory and signals ---------------------------------------------------------------------------
 
 
-async def test_memory_is_a_store():
+async def test_memory_is_a_store() -> None:
     store = MemoryStore()
     assert await store.swap("a", None, "1")
     assert not await store.swap("a", None, "2")
@@ -141,7 +141,7 @@ async def test_memory_is_a_store():
     assert await store.read("a") is None
 
 
-async def test_a_signal_wakes_all_who_wait_and_who_comes_late():
+async def test_a_signal_wakes_all_who_wait_and_who_comes_late() -> None:
     signal = Signal()
     waiting = [asyncio.ensure_future(signal.after(0, 5)) for _ in range(2)]
     await asyncio.sleep(0)

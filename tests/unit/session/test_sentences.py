@@ -146,14 +146,14 @@ ELSEWHERE = {"edge", "oidc", "backend"}
 
 
 @pytest.mark.parametrize("part", SENTENCES)
-def test_each_sentence_has_its_tests(part):
+def test_each_sentence_has_its_tests(part: str) -> None:
     for sentence, names in SENTENCES[part]:
         assert names, sentence
         for name in names.split():
             assert name in ELSEWHERE or f"test_{name}" in TESTS, (sentence, name)
 
 
-def test_no_test_of_what_the_protocol_says_stands_for_nothing():
+def test_no_test_of_what_the_protocol_says_stands_for_nothing() -> None:
     named = {
         f"test_{name}" for part in SENTENCES.values() for _, names in part for name in names.split()
     }

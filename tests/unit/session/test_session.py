@@ -4,20 +4,23 @@
 """
 
 import json
+from typing import Any
 
 import pytest
 
+from bus.exchange.json_session import JsonSession
 from bus.messages import GetCredentials, SignOut
 from bus.session.record import VERSION
 from tests.unit.session.asking import NOBODY, SSO, code_of, name_of, user
 from tests.unit.session.server import API
-from tests.unit.session.world import DAYS, HOST, HOURS, OTHER_HOST, settings
+from tests.unit.session.tokens import Message
+from tests.unit.session.world import DAYS, HOST, HOURS, OTHER_HOST, Sim, Sims, Tab, settings
 
 # -- what it is -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("way", ["sso", "password"])
-def test_a_sign_in_makes_a_session(sim, way):
+def test_a_sign_in_makes_a_session(sim: Sim, way: str) -> None:
     tab = sim.tab()
     if way == "sso":
         tab.sign_in("ann")
@@ -32,7 +35,7 @@ def test_a_sign_in_makes_a_session(sim, way):
     assert record["company"] == {"name": "MARK-company"}
 
 
-def test_a_second_sign_in_replaces_the_first_which_is_not_revoked(sim):
+def test_a_second_sign_in_replaces_the_first_which_is_not_revoked(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     first = sim.record["generation"]
@@ -43,14 +46,14 @@ def test_a_second_sign_in_replaces_the_first_which_is_not_revoked(sim):
     assert "/revoke" not in sim.server.paths()
 
 
-def test_a_sign_in_that_fails_leaves_the_one_before(sim):
+def test_a_sign_in_that_fails_leaves_the_one_before(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     assert tab.sign_in("refused")["type"] == "AUTH.SSO_REJECTED"
     assert tab.register()["payload"] == user("ann")
 
 
-def test_two_that_share_an_exchange_make_one_session(sim):
+def test_two_that_share_an_exchange_make_one_session(sim: Sim) -> None:
     tab = sim.tab()
     replies = [tab.send("AUTH.SSO", SSO, id=id_) for id_ in ("1", "2")]
     sim.run(5)
@@ -58,7 +61,7 @@ def test_two_that_share_an_exchange_make_one_session(sim):
     assert len(sim.server.families) == 1
 
 
-def test_two_hosts_on_one_site_have_a_session_each(sim):
+def test_two_hosts_on_one_site_have_a_session_each(sim: Sim) -> None:
     one, other = sim.tab(HOST), sim.tab(OTHER_HOST)
     for tab in (one, other):
         tab.init()
@@ -75,19 +78,19 @@ def test_two_hosts_on_one_site_have_a_session_each(sim):
     assert name_of(one.credentials()) == "ann"
 
 
-def test_the_same_host_on_another_site_has_a_session_of_its_own(sim):
+def test_the_same_host_on_another_site_has_a_session_of_its_own(sim: Sim) -> None:
     sim.tab(site="one").sign_in("ann")
     assert sim.tab(site="two").register() == NOBODY
 
 
-def test_no_request_needs_register_before_it(sim):
+def test_no_request_needs_register_before_it(sim: Sim) -> None:
     sim.tab().sign_in("ann")
     tab = sim.tab()
     assert name_of(tab.credentials()) == "ann"
     assert tab.sign_out()["type"] == "AUTH.SIGN_OUT_FULFILLED"
 
 
-def test_broadcasts_carry_no_tokens(sim):
+def test_broadcasts_carry_no_tokens(sim: Sim) -> None:
     one, two = sim.tab(), sim.tab()
     for tab in (one, two):
         tab.init()
@@ -102,7 +105,7 @@ def test_broadcasts_carry_no_tokens(sim):
 # -- where it stands ------------------------------------------------------------------------------
 
 
-def test_nothing_else_is_stored(sim):
+def test_nothing_else_is_stored(sim: Sim) -> None:
     tab = sim.tab()
     tab.ask("AUTH.EMAIL_AND_PASSWORD", {"email": "ann@example.com", "password": "MARK-password"})
     tab.send("AUTH.SSO", SSO | {"codeVerifier": "MARK-verifier-" + "v" * 40})
@@ -129,7 +132,9 @@ def test_nothing_else_is_stored(sim):
     ],
     ids=str,
 )
-def test_where_storage_cannot_be_had_memory_serves(sim, fault, why):
+def test_where_storage_cannot_be_had_memory_serves(
+    sim: Sim, fault: dict[str, Any], why: str
+) -> None:
     tab = sim.tab(**fault)
     tab.init()
     assert name_of(tab.sign_in("ann")) == "ann"
@@ -144,7 +149,7 @@ def test_where_storage_cannot_be_had_memory_serves(sim, fault, why):
         assert tab.register() == NOBODY
 
 
-def test_hanging_storage_delays_the_first_answer_by_two_seconds(sim):
+def test_hanging_storage_delays_the_first_answer_by_two_seconds(sim: Sim) -> None:
     tab = sim.tab(store_hangs=True)
     began = sim.clock.time
     tab.register()
@@ -154,7 +159,7 @@ def test_hanging_storage_delays_the_first_answer_by_two_seconds(sim):
     assert sim.clock.time == began
 
 
-def test_in_memory_each_tab_has_a_session_that_ends_with_its_page(sims):
+def test_in_memory_each_tab_has_a_session_that_ends_with_its_page(sims: Sims) -> None:
     sim = sims(persist="memory")
     one, two = sim.tab(), sim.tab()
     one.sign_in("ann")
@@ -166,7 +171,7 @@ def test_in_memory_each_tab_has_a_session_that_ends_with_its_page(sims):
     assert sim.tab().register() == NOBODY
 
 
-def test_storage_that_fails_while_a_session_is_there_leaves_it_in_memory(sim):
+def test_storage_that_fails_while_a_session_is_there_leaves_it_in_memory(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     tab.init()
@@ -179,7 +184,7 @@ def test_storage_that_fails_while_a_session_is_there_leaves_it_in_memory(sim):
     assert "session: what is stored cannot be deleted" in tab.lines
 
 
-def test_a_new_pair_that_cannot_be_written_deletes_the_record_and_memory_goes_on(sim):
+def test_a_new_pair_that_cannot_be_written_deletes_the_record_and_memory_goes_on(sim: Sim) -> None:
     tab, other = sim.tab(), sim.tab()
     tab.sign_in("ann")
     tab.init()
@@ -201,14 +206,14 @@ def test_a_new_pair_that_cannot_be_written_deletes_the_record_and_memory_goes_on
     assert tab.pushed() == ["TOKEN_REFRESHED"] * 4
 
 
-def stored(sim, **changes):
+def stored(sim: Sim, **changes: object) -> dict[str, str]:
     sim.tab().sign_in("ann")
     texts = sim.partitions["example.com"].texts
     texts[HOST] = json.dumps(sim.record | changes)
     return texts
 
 
-def test_a_record_of_a_newer_version_is_left_alone_and_no_session(sim):
+def test_a_record_of_a_newer_version_is_left_alone_and_no_session(sim: Sim) -> None:
     texts = stored(sim, version=VERSION + 1)
     before = texts[HOST]
     tab = sim.tab()
@@ -246,7 +251,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("change", UNUSABLE.values(), ids=UNUSABLE)
-def test_a_record_that_is_none_here_is_deleted_at_start(sim, change):
+def test_a_record_that_is_none_here_is_deleted_at_start(sim: Sim, change: str | Message) -> None:
     texts = stored(sim) if isinstance(change, str) else stored(sim, **change)
     if isinstance(change, str):
         texts[HOST] = change
@@ -255,7 +260,7 @@ def test_a_record_that_is_none_here_is_deleted_at_start(sim, change):
     assert texts == {}
 
 
-def test_a_record_for_an_origin_that_is_no_longer_allowed_is_deleted_at_start(sim):
+def test_a_record_for_an_origin_that_is_no_longer_allowed_is_deleted_at_start(sim: Sim) -> None:
     texts = stored(sim)
     texts["https://old.example.com"] = json.dumps(
         sim.record | {"origin": "https://old.example.com"}
@@ -267,7 +272,9 @@ def test_a_record_for_an_origin_that_is_no_longer_allowed_is_deleted_at_start(si
 
 
 @pytest.mark.parametrize("change", UNUSABLE.values(), ids=UNUSABLE)
-def test_a_record_that_is_tampered_with_later_is_no_session_either(sim, change):
+def test_a_record_that_is_tampered_with_later_is_no_session_either(
+    sim: Sim, change: str | Message
+) -> None:
     tab = sim.tab()
     texts = stored(sim)
     texts[HOST] = change if isinstance(change, str) else json.dumps(sim.record | change)
@@ -275,7 +282,7 @@ def test_a_record_that_is_tampered_with_later_is_no_session_either(sim, change):
     assert texts == {}
 
 
-def test_a_record_gone_without_word_is_a_sign_out(sim):
+def test_a_record_gone_without_word_is_a_sign_out(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     tab.init()
@@ -286,7 +293,7 @@ def test_a_record_gone_without_word_is_a_sign_out(sim):
     assert code_of(tab.credentials()) == "NO_SESSION"
 
 
-def test_the_record_is_read_before_every_answer(sim):
+def test_the_record_is_read_before_every_answer(sim: Sim) -> None:
     one, two = sim.tab(), sim.tab(channel_missing=True)
     one.channel.missing = True
     one.sign_in("ann")
@@ -299,7 +306,7 @@ def test_the_record_is_read_before_every_answer(sim):
     assert two.register() == NOBODY
 
 
-def test_the_record_is_read_when_the_page_returns_from_the_cache(sim):
+def test_the_record_is_read_when_the_page_returns_from_the_cache(sim: Sim) -> None:
     one, two = sim.tab(), sim.tab()
     one.sign_in("ann")
     two.register()
@@ -316,7 +323,9 @@ def test_the_record_is_read_when_the_page_returns_from_the_cache(sim):
     assert two.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]
 
 
-def test_what_waits_for_an_answer_when_the_page_is_cached_gets_none_of_an_old_session(sim):
+def test_what_waits_for_an_answer_when_the_page_is_cached_gets_none_of_an_old_session(
+    sim: Sim,
+) -> None:
     one, two = sim.tab(), sim.tab()
     one.sign_in("ann")
     before = two.send("AUTH.CREDENTIALS", id="1")
@@ -336,7 +345,7 @@ def test_what_waits_for_an_answer_when_the_page_is_cached_gets_none_of_an_old_se
 # -- REGISTER -------------------------------------------------------------------------------------
 
 
-def test_register_compares_the_origin(sim):
+def test_register_compares_the_origin(sim: Sim) -> None:
     tab = sim.tab()
     for origin in (OTHER_HOST, HOST + "/", HOST.upper(), "", "*"):
         payload = {"origin": origin, "appName": "a", "release": "r"}
@@ -345,7 +354,7 @@ def test_register_compares_the_origin(sim):
         assert reply["meta"] == {"source": "bus"}
 
 
-def test_register_says_whose_session_there_is_without_the_network(sim):
+def test_register_says_whose_session_there_is_without_the_network(sim: Sim) -> None:
     sim.tab().sign_in("ann")
     sim.set_online(False)
     sim.run(HOURS)
@@ -361,7 +370,7 @@ def test_register_says_whose_session_there_is_without_the_network(sim):
     assert len(sim.server.requests) == 1
 
 
-def test_register_asked_again_answers_what_holds_then(sim):
+def test_register_asked_again_answers_what_holds_then(sim: Sim) -> None:
     tab = sim.tab()
     assert tab.register() == NOBODY
     tab.sign_in("ann")
@@ -375,7 +384,7 @@ def test_register_asked_again_answers_what_holds_then(sim):
 # -- INIT and DESTROY -----------------------------------------------------------------------------
 
 
-def test_init_starts_the_refresh_and_the_pushes(sim):
+def test_init_starts_the_refresh_and_the_pushes(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(2 * HOURS)
@@ -387,7 +396,7 @@ def test_init_starts_the_refresh_and_the_pushes(sim):
     assert tab.pushed() == ["TOKEN_REFRESHED"] * 9
 
 
-def test_the_reply_of_init_comes_first_and_waits_for_no_network(sim):
+def test_the_reply_of_init_comes_first_and_waits_for_no_network(sim: Sim) -> None:
     sim.tab().sign_in("ann")
     sim.run(HOURS)
     sim.net.delay = 10
@@ -400,7 +409,7 @@ def test_the_reply_of_init_comes_first_and_waits_for_no_network(sim):
     assert tab.pushed() == ["TOKEN_REFRESHED"]
 
 
-def test_with_a_session_at_hand_init_pushes_its_tokens_once(sim):
+def test_with_a_session_at_hand_init_pushes_its_tokens_once(sim: Sim) -> None:
     sim.tab().sign_in("ann")
     tab = sim.tab()
     tab.register()
@@ -411,7 +420,7 @@ def test_with_a_session_at_hand_init_pushes_its_tokens_once(sim):
     assert sim.refreshes() == 0
 
 
-def test_init_refreshes_first_if_need_be(sim):
+def test_init_refreshes_first_if_need_be(sim: Sim) -> None:
     sim.tab().sign_in("ann")
     sim.run(850)
     tab = sim.tab()
@@ -422,7 +431,7 @@ def test_init_refreshes_first_if_need_be(sim):
     assert sim.refreshes() == 1
 
 
-def test_init_pushes_the_old_tokens_where_the_refresh_fails(sim):
+def test_init_pushes_the_old_tokens_where_the_refresh_fails(sim: Sim) -> None:
     sim.tab().sign_in("ann")
     sim.run(850)
     sim.set_online(False)
@@ -435,7 +444,7 @@ def test_init_pushes_the_old_tokens_where_the_refresh_fails(sim):
     assert tab.pushed() == ["TOKEN_REFRESHED"] * 2
 
 
-def test_tokens_that_have_expired_are_not_pushed(sim):
+def test_tokens_that_have_expired_are_not_pushed(sim: Sim) -> None:
     sim.tab().sign_in("ann")
     sim.run(HOURS)
     sim.set_online(False)
@@ -445,7 +454,7 @@ def test_tokens_that_have_expired_are_not_pushed(sim):
     assert tab.pushes == []
 
 
-def test_unknown_services_are_passed_over(sim):
+def test_unknown_services_are_passed_over(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     for services in ([], ["auth", "NOPE", ""]):
@@ -459,7 +468,7 @@ def test_unknown_services_are_passed_over(sim):
     assert tab.pushed()
 
 
-def test_init_holds_through_sign_outs_and_sign_ins(sim):
+def test_init_holds_through_sign_outs_and_sign_ins(sim: Sim) -> None:
     tab = sim.tab()
     tab.init()
     for _ in range(2):
@@ -471,7 +480,7 @@ def test_init_holds_through_sign_outs_and_sign_ins(sim):
         assert tab.pushed() == []
 
 
-def test_a_second_init_doubles_nothing(sim):
+def test_a_second_init_doubles_nothing(sim: Sim) -> None:
     sim.tab().sign_in("ann")
     tab = sim.tab()
     for _ in range(3):
@@ -483,7 +492,7 @@ def test_a_second_init_doubles_nothing(sim):
     assert sim.refreshes() == 1
 
 
-def test_pushes_go_to_the_port_that_came_with_init(sim):
+def test_pushes_go_to_the_port_that_came_with_init(sim: Sim) -> None:
     sim.tab().sign_in("ann")
     tab = sim.tab()
     reply = tab.send("BUS.INIT", {"services": ["AUTH"]}, port=True)
@@ -492,7 +501,7 @@ def test_pushes_go_to_the_port_that_came_with_init(sim):
     assert [number for number, _ in tab.window.pushes] == [reply.number]
 
 
-def test_the_latest_init_counts_and_its_port_gets_the_tokens_once(sim):
+def test_the_latest_init_counts_and_its_port_gets_the_tokens_once(sim: Sim) -> None:
     sim.tab().sign_in("ann")
     tab = sim.tab()
     numbers = []
@@ -504,7 +513,7 @@ def test_the_latest_init_counts_and_its_port_gets_the_tokens_once(sim):
     assert tab.window.closed == numbers[:-1]
 
 
-def test_destroy_stops_timers_and_pushes_and_keeps_the_session(sim):
+def test_destroy_stops_timers_and_pushes_and_keeps_the_session(sim: Sim) -> None:
     tab = sim.tab()
     tab.init(port=True)
     tab.sign_in("ann")
@@ -521,7 +530,7 @@ def test_destroy_stops_timers_and_pushes_and_keeps_the_session(sim):
     assert tab.pushed() == ["TOKEN_REFRESHED"]
 
 
-def test_no_push_without_init(sim):
+def test_no_push_without_init(sim: Sim) -> None:
     tab, other = sim.tab(), sim.tab()
     tab.register()
     other.sign_in("ann")
@@ -535,7 +544,7 @@ def test_no_push_without_init(sim):
 # -- pushes ---------------------------------------------------------------------------------------
 
 
-def test_each_new_pair_is_pushed_once_in_each_tab(sim):
+def test_each_new_pair_is_pushed_once_in_each_tab(sim: Sim) -> None:
     tabs = [sim.tab() for _ in range(3)]
     for tab in tabs:
         tab.init()
@@ -553,7 +562,7 @@ def test_each_new_pair_is_pushed_once_in_each_tab(sim):
             tab.pushed()
 
 
-def test_not_to_the_tab_whose_own_sign_in_brought_it(sim):
+def test_not_to_the_tab_whose_own_sign_in_brought_it(sim: Sim) -> None:
     tab, other = sim.tab(), sim.tab()
     for each in (tab, other):
         each.init()
@@ -563,7 +572,7 @@ def test_not_to_the_tab_whose_own_sign_in_brought_it(sim):
     assert other.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]
 
 
-def test_nor_where_init_comes_after_it(sim):
+def test_nor_where_init_comes_after_it(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     tab.init()
@@ -571,7 +580,7 @@ def test_nor_where_init_comes_after_it(sim):
     assert tab.pushed() == []
 
 
-def test_a_sign_in_in_another_tab_is_told_before_any_token(sim):
+def test_a_sign_in_in_another_tab_is_told_before_any_token(sim: Sim) -> None:
     tab, other = sim.tab(), sim.tab()
     tab.sign_in("ann")
     tab.init()
@@ -583,7 +592,7 @@ def test_a_sign_in_in_another_tab_is_told_before_any_token(sim):
     ]
 
 
-def test_also_where_it_came_between_register_and_init(sim):
+def test_also_where_it_came_between_register_and_init(sim: Sim) -> None:
     tab, other = sim.tab(), sim.tab()
     tab.register()
     other.sign_in("eve")
@@ -592,7 +601,7 @@ def test_also_where_it_came_between_register_and_init(sim):
     assert tab.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]
 
 
-def test_pushes_have_no_id_and_no_meta(sim):
+def test_pushes_have_no_id_and_no_meta(sim: Sim) -> None:
     tab, other = sim.tab(), sim.tab()
     tab.init(id="1")
     other.sign_in("ann")
@@ -613,7 +622,7 @@ def test_pushes_have_no_id_and_no_meta(sim):
 # -- CREDENTIALS ----------------------------------------------------------------------------------
 
 
-def test_credentials_that_are_good_are_given_at_once(sim):
+def test_credentials_that_are_good_are_given_at_once(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.net.online = False
@@ -631,7 +640,7 @@ def test_credentials_that_are_good_are_given_at_once(sim):
     }
 
 
-def test_where_nobody_is_signed_in_there_is_no_session(sim):
+def test_where_nobody_is_signed_in_there_is_no_session(sim: Sim) -> None:
     reply = sim.tab().credentials()
     assert code_of(reply) == "NO_SESSION"
     assert reply["meta"] == {"source": "bus"}
@@ -645,8 +654,8 @@ def test_where_nobody_is_signed_in_there_is_no_session(sim):
     ],
 )  # fmt: skip
 def test_credentials_are_good_for_as_long_as_was_asked_or_half_their_life(
-    sim, age, need, refreshed
-):
+    sim: Sim, age: int, need: int | None, refreshed: bool
+) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(age)
@@ -655,7 +664,7 @@ def test_credentials_are_good_for_as_long_as_was_asked_or_half_their_life(
     assert reply["payload"]["credentials"] == sim.record["credentials"]
 
 
-def test_a_request_refreshes_at_most_once_however_short_lived_the_result(sim):
+def test_a_request_refreshes_at_most_once_however_short_lived_the_result(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(899)
@@ -666,7 +675,9 @@ def test_a_request_refreshes_at_most_once_however_short_lived_the_result(sim):
     assert sim.refreshes() == 1
 
 
-def test_if_the_refresh_fails_the_old_ones_are_given_until_they_expire_then_the_error(sim):
+def test_if_the_refresh_fails_the_old_ones_are_given_until_they_expire_then_the_error(
+    sim: Sim,
+) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(850)
@@ -681,7 +692,7 @@ def test_if_the_refresh_fails_the_old_ones_are_given_until_they_expire_then_the_
     assert sim.refreshes() == 2
 
 
-def test_during_a_pause_nothing_is_sent_and_the_answer_comes_at_once(sim):
+def test_during_a_pause_nothing_is_sent_and_the_answer_comes_at_once(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.run(HOURS)
@@ -697,7 +708,7 @@ def test_during_a_pause_nothing_is_sent_and_the_answer_comes_at_once(sim):
     assert sim.refreshes() == 1
 
 
-def test_waiting_and_refreshing_together_keep_the_time_limit(sim):
+def test_waiting_and_refreshing_together_keep_the_time_limit(sim: Sim) -> None:
     one, two = sim.tab(), sim.tab()
     one.sign_in("ann")
     sim.run(HOURS)
@@ -711,7 +722,7 @@ def test_waiting_and_refreshing_together_keep_the_time_limit(sim):
     assert code_of(first.value) == "BACKEND_TIMEOUT"
 
 
-def test_expires_at_is_arrival_and_life_by_this_clock(sim):
+def test_expires_at_is_arrival_and_life_by_this_clock(sim: Sim) -> None:
     sim.clock_error = 5 * HOURS
     tab = sim.tab()
     reply = tab.sign_in("ann")
@@ -721,7 +732,7 @@ def test_expires_at_is_arrival_and_life_by_this_clock(sim):
     assert abs(found["payload"]["expiresAt"] - (sim.now() + 900) * 1000) < 1000
 
 
-def test_an_opaque_token_lives_fifteen_minutes_and_its_subject_is_not_compared(sim):
+def test_an_opaque_token_lives_fifteen_minutes_and_its_subject_is_not_compared(sim: Sim) -> None:
     sim.server.opaque = True
     sim.server.life = 60
     tab = sim.tab()
@@ -735,7 +746,7 @@ def test_an_opaque_token_lives_fifteen_minutes_and_its_subject_is_not_compared(s
     assert tab.pushed() == ["TOKEN_REFRESHED"]
 
 
-def test_legacy_credentials_are_kept_and_restored_and_never_refreshed_or_pushed(sim):
+def test_legacy_credentials_are_kept_and_restored_and_never_refreshed_or_pushed(sim: Sim) -> None:
     tab = sim.tab()
     tab.init()
     tab.sign_in("legacy")
@@ -760,7 +771,7 @@ def test_legacy_credentials_are_kept_and_restored_and_never_refreshed_or_pushed(
 # -- SIGN_OUT -------------------------------------------------------------------------------------
 
 
-def test_sign_out_erases_revokes_and_is_fulfilled(sim):
+def test_sign_out_erases_revokes_and_is_fulfilled(sim: Sim) -> None:
     tab = sim.tab()
     tab.init()
     tab.sign_in("ann")
@@ -778,7 +789,7 @@ def test_sign_out_erases_revokes_and_is_fulfilled(sim):
     assert tab.pushes == []
 
 
-def test_it_erases_before_it_revokes(sim):
+def test_it_erases_before_it_revokes(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.net.delay = 10
@@ -788,13 +799,13 @@ def test_it_erases_before_it_revokes(sim):
     assert sim.record is None
 
 
-def test_sign_out_where_there_was_no_session(sim):
+def test_sign_out_where_there_was_no_session(sim: Sim) -> None:
     tab = sim.tab()
     assert tab.sign_out()["type"] == "AUTH.SIGN_OUT_FULFILLED"
     assert sim.server.requests == []
 
 
-def test_sign_out_is_fulfilled_where_the_revocation_fails(sim):
+def test_sign_out_is_fulfilled_where_the_revocation_fails(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.set_online(False)
@@ -802,7 +813,7 @@ def test_sign_out_is_fulfilled_where_the_revocation_fails(sim):
     assert "session: a refresh token could not be revoked" in tab.lines
 
 
-def test_sign_out_where_the_backend_has_nowhere_to_revoke(sims):
+def test_sign_out_where_the_backend_has_nowhere_to_revoke(sims: Sims) -> None:
     sim = sims(revoke_url=None)
     tab = sim.tab()
     tab.sign_in("ann")
@@ -810,7 +821,7 @@ def test_sign_out_where_the_backend_has_nowhere_to_revoke(sims):
     assert sim.server.paths() == ["/exchange"]
 
 
-def test_sign_out_where_nothing_can_be_erased_is_rejected(sim):
+def test_sign_out_where_nothing_can_be_erased_is_rejected(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     tab.store.fails = {"erase"}
@@ -820,7 +831,7 @@ def test_sign_out_where_nothing_can_be_erased_is_rejected(sim):
     tab.reports.clear()
 
 
-def test_sign_out_calls_off_the_sign_ins_in_flight(sim):
+def test_sign_out_calls_off_the_sign_ins_in_flight(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.net.delay = 5
@@ -837,7 +848,7 @@ def test_sign_out_calls_off_the_sign_ins_in_flight(sim):
 
 
 @pytest.mark.parametrize("steps", range(0, 40, 2))
-def test_whenever_a_sign_out_comes_no_sign_in_survives_it(sim, steps):
+def test_whenever_a_sign_out_comes_no_sign_in_survives_it(sim: Sim, steps: int) -> None:
     tab = sim.tab()
     signing = tab.send("AUTH.SSO", SSO)
     sim.run(0.09 + steps / 2000)
@@ -850,7 +861,7 @@ def test_whenever_a_sign_out_comes_no_sign_in_survives_it(sim, steps):
     assert [family.over for family in sim.server.families] in (["revoked"], [""], [])
 
 
-def step_by_step(sim, tab, steps):
+def step_by_step(sim: Sim, tab: Tab, steps: int) -> None:
     """Run until the answer to a sign-in is there, then so many steps of the page's loop."""
     sim.net.halts = True
     sim.run(5)
@@ -866,7 +877,9 @@ def step_by_step(sim, tab, steps):
 @pytest.mark.parametrize("name", ["ann", "legacy"])
 @pytest.mark.parametrize("cancelled", [True, False])
 @pytest.mark.parametrize("steps", range(40))
-def test_at_whatever_step_a_sign_out_comes(sim, steps, cancelled, name):
+def test_at_whatever_step_a_sign_out_comes(
+    sim: Sim, steps: int, cancelled: bool, name: str
+) -> None:
     tab = sim.tab()
     sim.run(0.05)
     signing = tab.send("AUTH.SSO", SSO | {"code": f"{name}/1"}, id="1")
@@ -886,7 +899,7 @@ def test_at_whatever_step_a_sign_out_comes(sim, steps, cancelled, name):
 
 
 @pytest.mark.parametrize("apart", range(8))
-def test_of_two_sign_ins_at_once_one_makes_the_session(sim, apart):
+def test_of_two_sign_ins_at_once_one_makes_the_session(sim: Sim, apart: int) -> None:
     tab, other = sim.tab(), sim.tab()
     sim.run(1)
     signing = [tab.send("AUTH.SSO", SSO)]
@@ -898,7 +911,7 @@ def test_of_two_sign_ins_at_once_one_makes_the_session(sim, apart):
     assert name_of(tab.credentials()) == sim.record["user"]["name"]
 
 
-def test_a_sign_in_in_flight_in_another_tab_is_not_called_off(sim):
+def test_a_sign_in_in_flight_in_another_tab_is_not_called_off(sim: Sim) -> None:
     tab, other = sim.tab(), sim.tab()
     sim.net.delay = 5
     signing = other.send("AUTH.SSO", SSO)
@@ -908,7 +921,7 @@ def test_a_sign_in_in_flight_in_another_tab_is_not_called_off(sim):
     assert tab.register()["payload"] == user("ann")
 
 
-def test_other_tabs_hear_of_a_sign_out(sim):
+def test_other_tabs_hear_of_a_sign_out(sim: Sim) -> None:
     tab, other, deaf = sim.tab(), sim.tab(), sim.tab()
     tab.sign_in("ann")
     for each in (other, deaf):
@@ -929,7 +942,7 @@ def test_other_tabs_hear_of_a_sign_out(sim):
     assert other.pushed() == ["SESSION_CHANGED"]
 
 
-def test_a_sign_out_reaches_the_tabs_that_are_in_memory(sims):
+def test_a_sign_out_reaches_the_tabs_that_are_in_memory(sims: Sims) -> None:
     sim = sims(persist="memory")
     tab, other = sim.tab(), sim.tab()
     tab.sign_in("ann")
@@ -942,7 +955,7 @@ def test_a_sign_out_reaches_the_tabs_that_are_in_memory(sims):
     assert [family.over for family in sim.server.families] == ["revoked"] * 2
 
 
-def test_a_sign_out_that_is_given_up_goes_on(sim):
+def test_a_sign_out_that_is_given_up_goes_on(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.net.delay = 4
@@ -955,7 +968,7 @@ def test_a_sign_out_that_is_given_up_goes_on(sim):
 
 
 @pytest.mark.parametrize("steps", range(0, 40, 2))
-def test_a_sign_in_that_is_cancelled_makes_no_session(sim, steps):
+def test_a_sign_in_that_is_cancelled_makes_no_session(sim: Sim, steps: int) -> None:
     tab = sim.tab()
     tab.sign_in("eve")
     before = sim.record
@@ -970,20 +983,22 @@ def test_a_sign_in_that_is_cancelled_makes_no_session(sim, steps):
     assert name_of(tab.credentials()) == ("ann" if was_in else "eve")
 
 
-def test_json_gives_no_logout_url(sim):
+def test_json_gives_no_logout_url(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     assert tab.sign_out()["payload"] == {}
 
 
-def test_a_provider_says_where_its_own_session_ends(sim):
+def test_a_provider_says_where_its_own_session_ends(sim: Sim) -> None:
     tab = sim.tab()
 
-    class Provider(type(tab.around.backend)):
-        async def logout_url(self):
+    class Provider(JsonSession):
+        async def logout_url(self) -> str:
             return "https://idp.example.com/logout?client_id=x"
 
+    assert tab.around is not None
     real = tab.around.backend
+    assert isinstance(real, JsonSession)
     tab.around.backend = Provider(real.refresh_url, real.revoke_url, real.post, real.now)
     url = "https://idp.example.com/logout?client_id=x"
     assert tab.sign_out()["payload"] == {"logoutUrl": url}
@@ -992,7 +1007,7 @@ def test_a_provider_says_where_its_own_session_ends(sim):
 # -- passwords ------------------------------------------------------------------------------------
 
 
-def test_a_password_signs_in_as_a_code_does(sim):
+def test_a_password_signs_in_as_a_code_does(sim: Sim) -> None:
     tab = sim.tab()
     reply = tab.ask(
         "AUTH.EMAIL_AND_PASSWORD", {"email": "ann@example.com", "password": "MARK-p"}, id="1"
@@ -1003,14 +1018,14 @@ def test_a_password_signs_in_as_a_code_does(sim):
     assert sim.server.sent("/sign-in") == [{"email": "ann@example.com", "password": "MARK-p"}]
 
 
-def test_a_password_that_is_refused(sim):
+def test_a_password_that_is_refused(sim: Sim) -> None:
     tab = sim.tab()
     reply = tab.ask("AUTH.EMAIL_AND_PASSWORD", {"email": "refused@a", "password": "p"})
     assert reply["payload"] == {"error": {"error": "no"}}
     assert reply["meta"] == {"source": "backend", "status": 400}
 
 
-def test_two_sign_ins_with_the_same_address_are_two_exchanges(sim):
+def test_two_sign_ins_with_the_same_address_are_two_exchanges(sim: Sim) -> None:
     tab = sim.tab()
     asked = {"email": "ann@example.com", "password": "p"}
     replies = [tab.send("AUTH.EMAIL_AND_PASSWORD", asked) for _ in range(2)]
@@ -1019,7 +1034,7 @@ def test_two_sign_ins_with_the_same_address_are_two_exchanges(sim):
     assert len(sim.server.sent("/sign-in")) == 2
 
 
-def test_a_password_needs_no_session(sim):
+def test_a_password_needs_no_session(sim: Sim) -> None:
     table = settings().model_copy(update={"session": None})
     tab = sim.tab(table=table)
     assert name_of(tab.ask("AUTH.EMAIL_AND_PASSWORD", {"email": "ann@a", "password": "p"})) == "ann"
@@ -1028,7 +1043,7 @@ def test_a_password_needs_no_session(sim):
     assert sim.partitions["example.com"].texts == {}
 
 
-def test_without_its_settings_no_password_is_taken(sim):
+def test_without_its_settings_no_password_is_taken(sim: Sim) -> None:
     tab = sim.tab(table=settings().model_copy(update={"password": None}))
     assert (
         code_of(tab.ask("AUTH.EMAIL_AND_PASSWORD", {"email": "a@b", "password": "p"}))
@@ -1060,7 +1075,7 @@ def test_without_its_settings_no_password_is_taken(sim):
         ("AUTH.EMAIL_AND_PASSWORD", {"email": "a@b", "password": "MARK" * 257}, "password"),
     ],
 )
-def test_fields(sim, type_, payload, field):
+def test_fields(sim: Sim, type_: str, payload: Message, field: str) -> None:
     tab = sim.tab()
     reply = tab.ask(type_, payload)
     assert code_of(reply) == "INVALID_PAYLOAD"
@@ -1079,11 +1094,11 @@ def test_fields(sim, type_, payload, field):
         ("AUTH.EMAIL_AND_PASSWORD", {"email": "ann@" + "b" * 63, "password": "p" * 1024}),
     ],
 )
-def test_fields_that_fit(sim, type_, payload):
+def test_fields_that_fit(sim: Sim, type_: str, payload: Message) -> None:
     assert sim.tab().ask(type_, payload)["type"] == type_ + "_FULFILLED"
 
 
-def test_nothing_of_a_sign_in_by_password_shows(sim):
+def test_nothing_of_a_sign_in_by_password_shows(sim: Sim) -> None:
     tab = sim.tab()
     for fault in (
         None,
@@ -1095,4 +1110,5 @@ def test_nothing_of_a_sign_in_by_password_shows(sim):
         reply = tab.ask("AUTH.EMAIL_AND_PASSWORD", {"email": "MARK@a.ex", "password": "MARK-p"})
         if fault:
             assert "MARK" not in json.dumps(reply)
+    assert tab.settings.password is not None
     assert API in tab.settings.password.sign_in_url

@@ -6,12 +6,14 @@ import tracemalloc
 
 import pytest
 
+from tests.unit.session.world import Sim
+
 REFRESHES = int(os.environ.get("SSO_BUS_REFRESHES", "300"))
 KIB = 1024
 
 
 @pytest.mark.timeout(0 if REFRESHES > 300 else 120)
-def test_memory_stays_flat(sim):
+def test_memory_stays_flat(sim: Sim) -> None:
     sim.server.life = 12
     tabs = [sim.tab(), sim.tab()]
     for tab in tabs:
@@ -39,7 +41,7 @@ def test_memory_stays_flat(sim):
     assert max(late) < max(early) + 16 * KIB
 
 
-def forget(sim):
+def forget(sim: Sim) -> None:
     """What the world remembers for tests is no memory of the bus."""
     sim.server.requests.clear()
     sim.net.delivered.clear()

@@ -4,21 +4,26 @@ import asyncio
 import json
 import random
 from collections import defaultdict, deque
+from collections.abc import Callable
+from functools import partial
 from itertools import count
+from typing import Any, TypeVar, cast
 
 from bus.app import Bus
 from bus.exchange.choice import backend_for
 from bus.exchange.json_backend import JsonExchange, JsonPost
 from bus.gate import Gate
-from bus.ports import FetchFailed, Inbound
+from bus.ports import FetchFailed, Inbound, Verify
 from bus.served import served
 from bus.services.choice import services_for
+from bus.services.session import Session
 from bus.session.around import Around
 from bus.session.ports import NoLocks, StoreFailed
 from bus.session.shelf import Shelf
-from bus.settings import Settings
+from bus.settings import JsonSso, Settings
 from tests.unit.session.loops import Clock, TabLoop
-from tests.unit.session.server import API, EPOCH, Server
+from tests.unit.session.server import API, EPOCH, Answered, Server
+from tests.unit.session.tokens import Message
 from tests.wire import assert_from_bus
 
 HOST = "https://app.example.com"
@@ -26,8 +31,14 @@ OTHER_HOST = "https://admin.example.com"
 HOURS = 3600
 DAYS = 24 * HOURS
 
+T = TypeVar("T")
+Request = tuple["Tab", "asyncio.Future[None]"]
+"""A tab that waits for a lock, or holds it."""
+Fault = str | Answered | None
+"""What goes wrong with a request: "request" or "answer" (lost), or an answer instead."""
 
-def settings(**session):
+
+def settings(**session: object) -> Settings:
     return Settings.model_validate(
         {
             "allowed_origins": [HOST, OTHER_HOST],
@@ -41,21 +52,21 @@ def settings(**session):
 class Partition:
     """What the tabs of one site share."""
 
-    def __init__(self):
-        self.texts = {}
-        self.holders = {}
-        self.queues = defaultdict(deque)
-        self.tabs = []
-        self.words = []
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.holders: dict[str, Request] = {}
+        self.queues: defaultdict[str, deque[Request]] = defaultdict(deque)
+        self.tabs: list[Tab] = []
+        self.words: list[str] = []
 
 
 class Reply:
-    def __init__(self, tab, number):
+    def __init__(self, tab: "Tab", number: int) -> None:
         self.tab = tab
         self.number = number
 
     @property
-    def value(self):
+    def value(self) -> Any:
         """The reply, or None so far."""
         return self.tab.window.replies.get(self.number)
 
@@ -63,46 +74,46 @@ class Reply:
 class TabWindow:
     """Keeps what was posted, which must be of its model. One that is gone takes nothing."""
 
-    def __init__(self, tab):
+    def __init__(self, tab: "Tab") -> None:
         self.tab = tab
-        self.replies = {}
-        self.kept = set()
-        self.closed = []
-        self.pushes = []
+        self.replies: dict[int, Message] = {}
+        self.kept: set[int] = set()
+        self.closed: list[int] = []
+        self.pushes: list[tuple[int, Message]] = []
 
-    def post(self, number, text):
+    def post(self, number: int, text: str) -> None:
         if not self.tab.gone:
             assert number not in self.replies
             assert_from_bus(text)
             self.replies[number] = json.loads(text)
 
-    def drop(self, number):
+    def drop(self, number: int, reason: str = "") -> None:
         self.kept.discard(number)
         self.closed.append(number)
 
-    def keep(self, number, text):
+    def keep(self, number: int, text: str) -> None:
         self.post(number, text)
         self.kept.add(number)
 
-    def push(self, number, text):
+    def push(self, number: int, text: str) -> None:
         if not self.tab.gone and number in self.kept:
             assert_from_bus(text)
             self.pushes.append((number, json.loads(text)))
 
 
 class TabStore:
-    def __init__(self, tab):
+    def __init__(self, tab: "Tab") -> None:
         self.tab = tab
-        self.fails = None
+        self.fails: set[str] | None = None
         """Which methods raise."""
         self.hangs = False
         self.forgets = False
 
-    async def _do(self, name, work):
+    async def _do(self, name: str, work: Callable[[dict[str, str]], T]) -> T:
         tab, texts = self.tab, self.tab.partition.texts
-        done = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
-        def act():
+        def act() -> None:
             if tab.gone:
                 return
             if self.fails is not None and name in self.fails:
@@ -117,14 +128,14 @@ class TabStore:
         tab.world.clock.at(tab.store_free - tab.world.clock.time, act)
         return await done
 
-    async def origins(self):
+    async def origins(self) -> list[str]:
         return await self._do("origins", list)
 
-    async def read(self, origin):
+    async def read(self, origin: str) -> str | None:
         return await self._do("read", lambda texts: texts.get(origin))
 
-    async def swap(self, origin, old, new):
-        def work(texts):
+    async def swap(self, origin: str, old: str | None, new: str | None) -> bool:
+        def work(texts: dict[str, str]) -> bool:
             if texts.get(origin) != old:
                 return False
             if new is None:
@@ -135,16 +146,19 @@ class TabStore:
 
         return await self._do("swap", work)
 
-    async def erase(self, origin):
-        return await self._do("erase", lambda texts: texts.pop(origin, None) and None)
+    async def erase(self, origin: str) -> None:
+        def work(texts: dict[str, str]) -> None:
+            texts.pop(origin, None)
+
+        await self._do("erase", work)
 
 
 class TabLocks:
-    def __init__(self, tab):
+    def __init__(self, tab: "Tab") -> None:
         self.tab = tab
         self.missing = False
 
-    async def acquire(self, name):
+    async def acquire(self, name: str) -> Callable[[], None]:
         if self.missing:
             raise NoLocks
         partition, tab = self.tab.partition, self.tab
@@ -163,7 +177,7 @@ class TabLocks:
                 raise
         return lambda: self.release(name, request)
 
-    def release(self, name, request):
+    def release(self, name: str, request: Request) -> None:
         partition = self.tab.partition
         if partition.holders.get(name) is not request:
             return
@@ -175,7 +189,7 @@ class TabLocks:
                 waiting[0].resolve(waiting[1], None)
                 break
 
-    def give_up(self):
+    def give_up(self) -> None:
         """The tab is gone: the browser takes its locks."""
         partition = self.tab.partition
         for name, request in list(partition.holders.items()):
@@ -184,36 +198,35 @@ class TabLocks:
 
 
 class TabChannel:
-    def __init__(self, tab):
+    def __init__(self, tab: "Tab") -> None:
         self.tab = tab
         self.missing = False
 
-    def post(self, text):
+    def post(self, text: str) -> None:
         tab = self.tab
         if tab.gone or self.missing:
             return
         tab.partition.words.append(text)
         for other in tab.partition.tabs:
             if other is not tab and not other.channel.missing:
-                tab.world.clock.at(
-                    tab.world.rng.uniform(0.0005, 0.004), lambda to=other: to.hear(text)
-                )
+                delay = tab.world.rng.uniform(0.0005, 0.004)
+                tab.world.clock.at(delay, partial(other.hear, text))
 
 
 class Answer:
-    def __init__(self, status, body, retry_after):
+    def __init__(self, status: int, body: bytes | None, retry_after: str | None) -> None:
         self.status = status
         self.body = body
         self.retry_after = retry_after
 
-    async def read(self, limit):
+    async def read(self, limit: int) -> bytes:
         return b"" if self.body is None else self.body
 
 
 class Net:
     """Carries requests to the server and answers back, or loses them."""
 
-    def __init__(self, world):
+    def __init__(self, world: "Sim") -> None:
         self.world = world
         self.delay = 0.1
         self.online = True
@@ -222,24 +235,24 @@ class Net:
         self.lose_answers = 0
         """How many answers get lost on their way, after the server has acted."""
         self.hang_answers = 0
-        self.delivered = {}
+        self.delivered: dict[str, tuple[float, Tab]] = {}
         """Refresh tokens that have arrived: when, and in which tab."""
-        self.under_way = []
+        self.under_way: list[tuple[float, Tab, str]] = []
         """(since when, tab, token) of refreshes."""
-        self.overlaps = []
+        self.overlaps: list[tuple[float, float, str]] = []
         """Refreshes that went out while another one of the same session was under way."""
-        self.faults = None
+        self.faults: Callable[[str], Fault] | None = None
         """Asked for each request: None, "request" or "answer" (lost), or an answer."""
 
-    async def fetch(self, tab, url, body):
+    async def fetch(self, tab: "Tab", url: str, body: str) -> Answer:
         clock = self.world.clock
-        done = asyncio.get_running_loop().create_future()
-        aborted = []
+        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        aborted: list[bool] = []
 
-        def fail():
+        def fail() -> None:
             tab.resolve(done, error=FetchFailed())
 
-        def arrive():
+        def arrive() -> None:
             if tab.gone or aborted:
                 return
             if not self.online:
@@ -258,7 +271,7 @@ class Net:
             else:
                 clock.at(self.delay / 2, lambda: back(answer))
 
-        def back(answer):
+        def back(answer: Answered) -> None:
             if not self.online:
                 fail()
                 return
@@ -271,7 +284,7 @@ class Net:
                 and isinstance(value, dict)
             ):
                 token = (value.get("credentials") or {}).get("refreshToken")
-                self.delivered[token] = (clock.time, tab)
+                self.delivered[str(token)] = (clock.time, tab)
             raw = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
             tab.resolve(done, Answer(status, raw, more[0] if more else None))
             clock.halted = self.halts
@@ -291,13 +304,13 @@ class Net:
             if refresh:
                 self.under_way.remove(refresh)
 
-    def _overlap(self, now, tab, token):
+    def _overlap(self, now: float, tab: "Tab", token: str) -> None:
         family = self.world.server.by_token.get(token)
         for since, _, other in self.under_way:
             if family is self.world.server.by_token.get(other) and now - since < 15:
                 self.overlaps.append((now, since, token))
 
-    def forget(self, tab):
+    def forget(self, tab: "Tab") -> None:
         """What arrived in a tab just before it was frozen or closed may not have been written."""
         for token, (at, in_tab) in list(self.delivered.items()):
             if in_tab is tab and self.world.clock.time - at < 0.1:
@@ -307,7 +320,7 @@ class Net:
 class Tab:
     """A bus in a frame of a host's page, and that page."""
 
-    def __init__(self, world, origin, partition, table):
+    def __init__(self, world: "Sim", origin: str, partition: Partition, table: Settings) -> None:
         self.world = world
         self.origin = origin
         self.partition = partition
@@ -320,18 +333,20 @@ class Tab:
         self.store = TabStore(self)
         self.locks = TabLocks(self)
         self.channel = TabChannel(self)
-        self.lines = []
-        self.kept = []
+        self.lines: list[str] = []
+        self.kept: list[str] = []
         """What a debug build says of where sessions are kept: "" in the partition, else why not."""
-        self.reports = []
+        self.reports: list[Exception] = []
         self._numbers = count(1)
         self._ids = count(1)
         self.rng = random.Random(world.rng.random())
         self.settings = table
 
-        async def fetch(url, *, headers, body):
+        async def fetch(url: str, *, headers: dict[str, str], body: str | None) -> Answer:
+            assert body is not None  # a json backend gets POST alone
             return await world.net.fetch(self, url, body)
 
+        assert isinstance(table.sso, JsonSso)
         timeout = table.request_timeout_seconds
         post = JsonPost(timeout, fetch=fetch, now=world.now)
         exchange = JsonExchange(table.sso.exchange_url, timeout, fetch=fetch, now=world.now)
@@ -351,7 +366,11 @@ class Tab:
                 channel=self.channel,
                 window=self.window,
                 backend=backend_for(
-                    table, fetch=fetch, verify=None, now=world.now, log=self.lines.append
+                    table,
+                    fetch=fetch,
+                    verify=cast("Verify", None),
+                    now=world.now,
+                    log=self.lines.append,
                 ),
                 now=world.now,
                 monotonic=self.loop.time,
@@ -362,7 +381,8 @@ class Tab:
             )
         self.around = around
         self.services = services_for(table, exchange=exchange, post=post, around=around)
-        self.session = self.services.session
+        self.session = cast("Session", self.services.session)
+        """None without `[bus.session]`; tests that use it have one."""
         self.bus = Bus(
             gate=Gate(frozenset(table.allowed_origins)),
             handlers=self.services.handlers,
@@ -374,27 +394,37 @@ class Tab:
         partition.tabs.append(self)
         world.clock.loops.append(self.loop)
 
-    def new_id(self):
+    def new_id(self) -> str:
         return f"{self.rng.getrandbits(64):016x}"
 
-    def resolve(self, future, value=None, error=None):
+    def resolve(
+        self, future: asyncio.Future[Any], value: object = None, error: Exception | None = None
+    ) -> None:
         """What a browser does when something is done: it waits in the page's queue while that is frozen."""
         if self.gone:
             return
 
-        def settle():
+        def settle() -> None:
             if not future.done():
                 future.set_exception(error) if error else future.set_result(value)
 
         self.loop.call_soon(settle)
 
-    def hear(self, text):
+    def hear(self, text: str) -> None:
         if not self.gone:
             self.loop.call_soon(self.session.heard, text)
 
     # -- the host's side ---------------------------------------------------------------------------
 
-    def send(self, type_, payload=None, *, id=None, port=False, origin=None):  # noqa: A002
+    def send(
+        self,
+        type_: str,
+        payload: Message | None = None,
+        *,
+        id: str | None = None,  # noqa: A002
+        port: bool = False,
+        origin: str | None = None,
+    ) -> Reply:
         message = {"type": type_, "payload": payload or {}}
         if id is not None:
             message["id"] = id
@@ -403,41 +433,43 @@ class Tab:
         self.loop.run(self.bus.receive(inbound))
         return Reply(self, number)
 
-    def ask(self, type_, payload=None, *, seconds=60, **facts):
+    def ask(
+        self, type_: str, payload: Message | None = None, *, seconds: float = 60, **facts: Any
+    ) -> Message:
         reply = self.send(type_, payload, **facts)
         assert self.world.clock.run(seconds, until=lambda: reply.value is not None), (
             f"no reply to {type_}"
         )
         return reply.value
 
-    def sign_in(self, user="ann", **facts):
+    def sign_in(self, user: str = "ann", **facts: Any) -> Message:
         code = f"{user}/{self.new_id()}"
         return self.ask(
             "AUTH.SSO", {"code": code, "redirectUrl": "https://app.example.com/cb"}, **facts
         )
 
-    def register(self, **facts):
+    def register(self, **facts: Any) -> Message:
         payload = {"origin": self.origin, "appName": "MARK-app", "release": "1"}
         return self.ask("BUS.REGISTER", payload, **facts)
 
-    def init(self, **facts):
+    def init(self, **facts: Any) -> Message:
         return self.ask("BUS.INIT", {"services": ["AUTH", "MORE"]}, **facts)
 
-    def destroy(self, **facts):
+    def destroy(self, **facts: Any) -> Message:
         return self.ask("BUS.DESTROY", {"services": ["AUTH"]}, **facts)
 
-    def credentials(self, seconds=None, **facts):
+    def credentials(self, seconds: int | None = None, **facts: Any) -> Message:
         payload = {} if seconds is None else {"minValiditySeconds": seconds}
         return self.ask("AUTH.CREDENTIALS", payload, **facts)
 
-    def sign_out(self, **facts):
+    def sign_out(self, **facts: Any) -> Message:
         return self.ask("AUTH.SIGN_OUT", **facts)
 
     @property
-    def pushes(self):
+    def pushes(self) -> list[Message]:
         return [message for _, message in self.window.pushes]
 
-    def pushed(self):
+    def pushed(self) -> list[str]:
         """The types of what was pushed, and forget it."""
         types = [message["type"].removeprefix("AUTH.") for message in self.pushes]
         self.window.pushes.clear()
@@ -445,42 +477,42 @@ class Tab:
 
     # -- the browser's side ------------------------------------------------------------------------
 
-    def freeze(self):
+    def freeze(self) -> None:
         """As the browser does it: the page is told, then stands still."""
         self.loop.call_soon(self.session.hide)
         self.world.clock.run(0)
         self.stop()
 
-    def stop(self):
+    def stop(self) -> None:
         """Stand still without a word, as where a machine sleeps."""
         self.frozen = True
         self.world.net.forget(self)
         self.world.clock.loops.remove(self.loop)
 
-    def go_on(self):
+    def go_on(self) -> None:
         self.frozen = False
         self.world.clock.loops.append(self.loop)
 
-    def thaw(self):
+    def thaw(self) -> None:
         self.go_on()
         self.loop.call_soon(self.session.show)
 
-    def cache(self):
+    def cache(self) -> None:
         """Into the back-forward cache."""
         self.loop.call_soon(self.bus.hide)
         self.loop.call_soon(self.session.hide)
         self.world.clock.run(0)
         self.stop()
 
-    def restore(self):
+    def restore(self) -> None:
         self.go_on()
         self.loop.call_soon(self.bus.show)
         self.loop.call_soon(self.session.show)
 
-    def visible(self):
+    def visible(self) -> None:
         self.loop.call_soon(self.session.wake)
 
-    def close(self):
+    def close(self) -> None:
         if not self.frozen:
             self.world.clock.loops.remove(self.loop)
         self.gone = True
@@ -493,21 +525,27 @@ class Tab:
 class Sim:
     """All there is."""
 
-    def __init__(self, seed=1, **table):
+    def __init__(self, seed: int = 1, **table: object) -> None:
         self.rng = random.Random(seed)
         self.clock = Clock()
         self.clock_error = 0.0
         self.server = Server(self.clock)
         self.net = Net(self)
         self.server.delivered = self.net.delivered
-        self.partitions = defaultdict(Partition)
+        self.partitions: defaultdict[str, Partition] = defaultdict(Partition)
         self.settings = settings(**table)
-        self.tabs = []
+        self.tabs: list[Tab] = []
 
-    def now(self):
+    def now(self) -> float:
         return EPOCH + self.clock.time + self.clock_error
 
-    def tab(self, origin=HOST, site="example.com", table=None, **facts):
+    def tab(
+        self,
+        origin: str = HOST,
+        site: str = "example.com",
+        table: Settings | None = None,
+        **facts: Any,
+    ) -> Tab:
         tab = Tab(self, origin, self.partitions[site], table or self.settings)
         for name, value in facts.items():
             port, _, fact = name.partition("_")
@@ -517,10 +555,10 @@ class Sim:
         self.tabs.append(tab)
         return tab
 
-    def run(self, seconds):
+    def run(self, seconds: float) -> None:
         self.clock.run(seconds)
 
-    def sleep(self, seconds):
+    def sleep(self, seconds: float) -> None:
         """The machine sleeps: no tab runs, time goes on."""
         awake = [tab for tab in self.tabs if not tab.gone and not tab.frozen]
         for tab in awake:
@@ -531,25 +569,29 @@ class Sim:
             tab.visible()
         self.run(1)
 
-    def set_online(self, online):
+    def set_online(self, online: bool) -> None:
         self.net.online = online
         if online:
             for tab in self.tabs:
                 if not tab.gone:
-                    tab.loop.call_soon(lambda tab=tab: tab.session.wake(online=True))
+                    tab.loop.call_soon(partial(tab.session.wake, online=True))
 
     @property
-    def record(self):
+    def record(self) -> Any:
         text = self.partitions["example.com"].texts.get(HOST)
         return None if text is None else json.loads(text)
 
-    def refreshes(self):
+    def refreshes(self) -> int:
         return len(self.server.sent("/refresh"))
 
-    def close(self):
+    def close(self) -> None:
         for tab in self.tabs:
             assert tab.reports == [], tab.reports
             for line in tab.lines:
                 assert "MARK" not in line
             if not tab.gone:
                 tab.close()
+
+
+Sims = Callable[..., Sim]
+"""Makes worlds, with these settings of `[bus.session]` (conftest.py)."""

@@ -1,0 +1,1 @@
+"""`make check`: asks, before a bus is deployed, whoever it will depend on; without a user."""

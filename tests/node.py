@@ -39,8 +39,9 @@ class Player:
         self._node = node
 
     def do(self, step: Step) -> Any:
-        """Play a step; {"world": options} begins anew."""
-        assert self._node.stdin and self._node.stdout
+        """Play a step; {"world": options} starts over."""
+        assert self._node.stdin is not None
+        assert self._node.stdout is not None
         self._node.stdin.write(json.dumps(step) + "\n")
         self._node.stdin.flush()
         return json.loads(self._node.stdout.readline())

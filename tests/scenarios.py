@@ -93,7 +93,9 @@ def registers(gives: Any, tab: int = 1) -> Step:
 
 
 def credentials(user: str, n: int, minutes: int, tab: int = 1) -> Step:
-    return ask("AUTH.CREDENTIALS", None, tab, gives=person(user, tokens(n)) | {"expiresAt": minutes})
+    return ask(
+        "AUTH.CREDENTIALS", None, tab, gives=person(user, tokens(n)) | {"expiresAt": minutes}
+    )
 
 
 def nobody(tab: int = 1) -> Step:
@@ -154,6 +156,8 @@ TYPES = [
     "BUS.DESTROY", "BUS.INIT", "BUS.REGISTER",
 ]  # fmt: skip
 
+NO_OBJECTS: list[Any] = ["text", 1, [], True, None]
+
 SCENARIOS: dict[str, list[Step]] = {
     # -- requests and errors ---------------------------------------------------------------------
     "it is ready": [
@@ -177,35 +181,64 @@ SCENARIOS: dict[str, list[Step]] = {
         ask("AUTH.SSO", sso("ann", codeVerifier="v" * 42 + "!"), fails=invalid("codeVerifier")),
         ask("AUTH.SSO", sso("ann", codeVerifier=None), fails=invalid("codeVerifier")),
         ask("AUTH.SSO", sso("ann", nonce="n"), fails=invalid("nonce")),
-        ask("AUTH.SSO", {"redirecturl": REDIRECT, "code": "c"},
-            fails=invalid("redirectUrl", "redirecturl")),
+        ask(
+            "AUTH.SSO",
+            {"redirecturl": REDIRECT, "code": "c"},
+            fails=invalid("redirectUrl", "redirecturl"),
+        ),
         ask("AUTH.SIGN_OUT", {"everywhere": True}, fails=invalid("everywhere")),
-        ask("BUS.REGISTER", {"origin": HOST, "appName": "", "release": 1},
-            fails=invalid("appName", "release")),
+        ask(
+            "BUS.REGISTER",
+            {"origin": HOST, "appName": "", "release": 1},
+            fails=invalid("appName", "release"),
+        ),
         ask("BUS.INIT", {"services": "AUTH"}, fails=invalid("services")),
-        ask("BUS.INIT", {"services": ["AUTH", 1, None]},
-            fails=invalid(["services", 1], ["services", 2])),
+        ask(
+            "BUS.INIT",
+            {"services": ["AUTH", 1, None]},
+            fails=invalid(["services", 1], ["services", 2]),
+        ),
         ask("BUS.INIT", {"services": ["X"] * 65}, fails=invalid("services")),
         ask("AUTH.SSO", sso("ann", codeVerifier="v" * 43), gives=person("ann", tokens(1))),
     ],
     "redirect URLs": [
-        *map(bad_redirect, [
-            "", "/cb", "app.example.com/cb", "ftp://app.example.com/", "http://app.example.com/",
-            "https://app.example.com/#", "https://app.example.com/#a", "https://me@app.example.com/",
-            "https://App.Example.com/", "http://127.1/", "https://app.example.com/\u00fc",
-            "https://app.example.com\\cb", "https://app.example.com/a b", "https:///cb",
-            "https://a<b/", "https://app.example.com:70000/",
-        ]),
-        ask("AUTH.SSO", sso("ann", redirectUrl="http://localhost:5173/cb?a=b"),
-            gives=person("ann", tokens(1))),
+        *map(
+            bad_redirect,
+            [
+                "",
+                "/cb",
+                "app.example.com/cb",
+                "ftp://app.example.com/",
+                "http://app.example.com/",
+                "https://app.example.com/#",
+                "https://app.example.com/#a",
+                "https://me@app.example.com/",
+                "https://App.Example.com/",
+                "http://127.1/",
+                "https://app.example.com/\u00fc",
+                "https://app.example.com\\cb",
+                "https://app.example.com/a b",
+                "https:///cb",
+                "https://a<b/",
+                "https://app.example.com:70000/",
+            ],
+        ),
+        ask(
+            "AUTH.SSO",
+            sso("ann", redirectUrl="http://localhost:5173/cb?a=b"),
+            gives=person("ann", tokens(1)),
+        ),
         ask("AUTH.SSO", sso("bob", redirectUrl="http://[::1]/"), gives=person("bob", tokens(2))),
     ],
     "payloads that are no objects": [
-        ask("AUTH.SSO", value, fails=no("INVALID_MESSAGE")) for value in ("text", 1, [], True)
-    ] + [{"ask": "AUTH.SSO", "with": None, "fails": no("INVALID_MESSAGE")}],
+        {"ask": "AUTH.SSO", "with": payload, "fails": no("INVALID_MESSAGE")}
+        for payload in NO_OBJECTS
+    ],
     "what JSON does not have": [
-        *(ask("AUTH.SSO", sso("ann", nonce=odd(name)), fails=no("INVALID_MESSAGE"))
-          for name in ("undefined", "NaN", "date", "map", "lone", "hole", "deep", "large")),
+        *(
+            ask("AUTH.SSO", sso("ann", nonce=odd(name)), fails=no("INVALID_MESSAGE"))
+            for name in ("undefined", "NaN", "date", "map", "lone", "hole", "deep", "large")
+        ),
         ask("AUTH.SSO", odd("date"), fails=no("INVALID_MESSAGE")),
         ask("AUTH.SSO", sso("ann", nonce=odd("function")), fails={"thrown": "DataCloneError"}),
         ask("AUTH.SSO", odd("instance"), fails=invalid("code", "redirectUrl", "x")),
@@ -281,22 +314,46 @@ SCENARIOS: dict[str, list[Step]] = {
         nobody(),
     ],
     "an e-mail address and a password": [
-        ask("AUTH.EMAIL_AND_PASSWORD", {"email": "ann@example.com", "password": "a password"},
-            gives=person("ann", tokens(1))),
-        *map(bad_email, ["", "ann", "ann@", "@example.com", "a b@example.com", "ann@-a.example",
-                         "ann@example.com ", "ann@example..com", "a" * 243 + "@example.com"]),
-        ask("AUTH.EMAIL_AND_PASSWORD", {"email": "ann@example.com", "password": ""},
-            fails=invalid("password")),
+        ask(
+            "AUTH.EMAIL_AND_PASSWORD",
+            {"email": "ann@example.com", "password": "a password"},
+            gives=person("ann", tokens(1)),
+        ),
+        *map(
+            bad_email,
+            [
+                "",
+                "ann",
+                "ann@",
+                "@example.com",
+                "a b@example.com",
+                "ann@-a.example",
+                "ann@example.com ",
+                "ann@example..com",
+                "a" * 243 + "@example.com",
+            ],
+        ),
+        ask(
+            "AUTH.EMAIL_AND_PASSWORD",
+            {"email": "ann@example.com", "password": ""},
+            fails=invalid("password"),
+        ),
         fails_with("AUTH.EMAIL_AND_PASSWORD", "REJECTED", status=401, error={"wrong": True}),
-        ask("AUTH.EMAIL_AND_PASSWORD", {"email": "ann@example.com", "password": "wrong"},
-            fails=rejected({"wrong": True}, 401)),
+        ask(
+            "AUTH.EMAIL_AND_PASSWORD",
+            {"email": "ann@example.com", "password": "wrong"},
+            fails=rejected({"wrong": True}, 401),
+        ),
         credentials("ann", 1, 15),  # it leaves the session that was there
         backend("sign-in", "sign-in"),
     ],
     # -- the session -----------------------------------------------------------------------------
     "whose session it is": [
-        ask("BUS.REGISTER", {"origin": "https://elsewhere.example", "appName": "a", "release": "1"},
-            fails=no("ORIGIN_MISMATCH")),
+        ask(
+            "BUS.REGISTER",
+            {"origin": "https://elsewhere.example", "appName": "a", "release": "1"},
+            fails=no("ORIGIN_MISMATCH"),
+        ),
         registers("nothing"),
         nobody(),
         signs_in("ann"),
@@ -347,21 +404,36 @@ SCENARIOS: dict[str, list[Step]] = {
         signs_in("ann"),
         move(14 * 60),
         backend("exchange"),
-        ask("AUTH.CREDENTIALS", {"minValiditySeconds": 0},
-            gives=person("ann", tokens(1)) | {"expiresAt": 1}),
-        ask("AUTH.CREDENTIALS", {"minValiditySeconds": 30},
-            gives=person("ann", tokens(1)) | {"expiresAt": 1}),
+        ask(
+            "AUTH.CREDENTIALS",
+            {"minValiditySeconds": 0},
+            gives=person("ann", tokens(1)) | {"expiresAt": 1},
+        ),
+        ask(
+            "AUTH.CREDENTIALS",
+            {"minValiditySeconds": 30},
+            gives=person("ann", tokens(1)) | {"expiresAt": 1},
+        ),
         backend(),
         credentials("ann", 2, 15),
         backend("refresh"),
-        ask("AUTH.CREDENTIALS", {"minValiditySeconds": 600},
-            gives=person("ann", tokens(2)) | {"expiresAt": 15}),  # half of their life is enough
+        ask(
+            "AUTH.CREDENTIALS",
+            {"minValiditySeconds": 600},
+            gives=person("ann", tokens(2)) | {"expiresAt": 15},
+        ),  # half of their life is enough
         move(6 * 60),
-        ask("AUTH.CREDENTIALS", {"minValiditySeconds": 600},
-            gives=person("ann", tokens(2)) | {"expiresAt": 9}),
+        ask(
+            "AUTH.CREDENTIALS",
+            {"minValiditySeconds": 600},
+            gives=person("ann", tokens(2)) | {"expiresAt": 9},
+        ),
         move(2 * 60),
-        ask("AUTH.CREDENTIALS", {"minValiditySeconds": 600},
-            gives=person("ann", tokens(3)) | {"expiresAt": 15}),
+        ask(
+            "AUTH.CREDENTIALS",
+            {"minValiditySeconds": 600},
+            gives=person("ann", tokens(3)) | {"expiresAt": 15},
+        ),
         backend("refresh"),
         hears(),
     ],
@@ -453,8 +525,11 @@ SCENARIOS: dict[str, list[Step]] = {
         backend("exchange"),
         fails_with("refresh", "REJECTED", status=429, error={}, retryAfterSeconds=600),
         move(10 * 60),
-        ask("AUTH.CREDENTIALS", {"minValiditySeconds": 400},
-            gives=person("ann", tokens(1)) | {"expiresAt": 5}),
+        ask(
+            "AUTH.CREDENTIALS",
+            {"minValiditySeconds": 400},
+            gives=person("ann", tokens(1)) | {"expiresAt": 5},
+        ),
         backend("refresh"),
         {"heal": 1},
         {"offline": 1},

@@ -1,4 +1,4 @@
-"""Makes declarations, schemas and the protocol's document from the models of the messages."""
+"""Generates declarations, schemas and the AsyncAPI document from the models of the messages."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from host.tools.types.text import json_text
 
 
 def documents() -> dict[Path, str]:
-    """Return the text of each file that is made from the models."""
+    """Return the text of each file that is generated from the models."""
     schemas = {message.type: message_schema(message) for message in MESSAGES}
     docs = ROOT / "docs"
     return {

@@ -39,15 +39,15 @@ class Sessions:
         self.life_seconds = 900
         """How long the ID tokens are good that are made from now on."""
         self.families: list[Family] = []
+        self.planned: dict[str, Response] = {}
+        """By the last part of a path: what is answered there, whatever is asked."""
+        self.held: dict[str, threading.Event] = {}
+        """By the last part of a path: what answers there wait for."""
         self.fails: list[int] = []
         """Statuses, without a body, that the next refreshes are answered with."""
         self._changed = threading.Condition()
         self._free = threading.Event()
         self._free.set()
-        self.planned: dict[str, Response] = {}
-        """By the last part of a path: what is answered there, whatever is asked."""
-        self.held: dict[str, threading.Event] = {}
-        """By the last part of a path: what answers there wait for."""
         paths = ("/session/exchange", "/session/sign-in", "/session/refresh", "/session/revoke")
         self.app = Starlette(
             routes=[Route(path, self._answer, methods=["POST", "OPTIONS"]) for path in paths]
@@ -64,7 +64,7 @@ class Sessions:
             return self.sent(path)
 
     def hold(self) -> None:
-        """Decide, but let no refresh have its answer before `release`."""
+        """Decide, but let no exchange or refresh have its answer before `release`."""
         self._free.clear()
 
     def release(self) -> None:
@@ -86,17 +86,19 @@ class Sessions:
             return Response(status_code=204, headers=cors)
         sent = json.loads(await request.body())
         path = request.url.path.removeprefix("/session/")
+        held, planned = self.held.get(path), self.planned.get(path)
         with self._changed:
             self.asked.append((request.url.path, sent))
+            decided = None if held or planned else self._decide(path, sent)
             self._changed.notify_all()
-        if held := self.held.get(path):
+        if held:
             await asyncio.to_thread(held.wait)
-        if planned := self.planned.get(path):
+        if planned:
             planned.headers.update(cors)
             return planned
         with self._changed:
-            status, body = self._decide(path, sent)
-        if path == "refresh":
+            status, body = decided or self._decide(path, sent)
+        if path in ("exchange", "refresh"):
             await asyncio.to_thread(self._free.wait)
         if body is None:
             return Response(status_code=status, headers=cors)

@@ -11,6 +11,8 @@ from bus.settings.oidc import OidcSso
 ISSUER = "https://id.example.com/realms/acme"
 GOOD = {"provider": "oidc", "issuer": ISSUER, "client_id": "crm"}
 
+NO_CLAIMS: list[Any] = [1, None, {}, [], ["org", ""], ["org", 1]]
+
 
 def settings(**sso: Any) -> Settings:
     data = {name: value for name, value in (GOOD | sso).items() if value is not ...}
@@ -62,7 +64,7 @@ def test_all_origins() -> None:
 def test_what_the_page_holds_is_read_back_as_it_was() -> None:
     whole = settings(
         scope="openid",
-        company_claim="a.b",
+        company_claim=["https://example.com/app", "org"],
         userinfo=False,
         clock_skew_seconds=0,
         connect_origins=["https://id.example.com"],
@@ -88,6 +90,7 @@ def test_what_the_page_holds_is_read_back_as_it_was() -> None:
         ({"scope": "openid  profile"}, "scope", "match"),
         ({"scope": 'openid "'}, "scope", "match"),
         ({"userinfo": "no"}, "userinfo", "boolean"),
+        *(({"company_claim": value}, "company_claim", "a list of names") for value in NO_CLAIMS),
         ({"clock_skew_seconds": -1}, "clock_skew_seconds", "0"),
         ({"clock_skew_seconds": 301}, "clock_skew_seconds", "300"),
         ({"connect_origins": []}, "connect_origins", "lists no origin"),

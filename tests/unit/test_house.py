@@ -1,4 +1,4 @@
-"""The rooms of the house: who may import whom."""
+"""Which folder may import from which, and what each folder holds."""
 
 import ast
 import re

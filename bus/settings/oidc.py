@@ -3,7 +3,13 @@
 import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from ..urls import origin_of, policy_problem
@@ -40,6 +46,18 @@ def _scope(value: str) -> str:
     if "openid" not in value.split(" "):
         raise _wrong("must contain openid: without it, a provider gives no ID token")
     return value
+
+
+def _claim(value: object) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and value and all(map(_is_name, value)):
+        return tuple(value)
+    raise _wrong("must be the name of a claim, or a list of names, none of them empty")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def _params(values: dict[str, str]) -> dict[str, str]:
@@ -79,8 +97,11 @@ class OidcSso(Table):
         str, StringConstraints(pattern=r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$"), AfterValidator(_scope)
     ] = DEFAULT_SCOPE
     """The scope that host pages request when a sign-in begins; the bus itself does not send it."""
-    company_claim: str = ""
-    """The claim that holds the company, or a dotted path to it; none if empty."""
+    company_claim: Annotated[str | tuple[str, ...], BeforeValidator(_claim)] = ""
+    """The claim that holds the company, or a dotted path to it; none if empty.
+
+    A path through names that contain dots (`https://example.com/org`) is a list of names.
+    """
     userinfo: bool = True
     """Whether the bus asks the userinfo endpoint, if there is one, for the current user."""
     clock_skew_seconds: Annotated[float, Field(ge=0, le=300)] = 60

@@ -15,7 +15,7 @@ from host.server.page import PARTS_MARK, PRELOAD_MARK, fill_page
 from host.server.policy import headers, headers_file
 from host.tools import guide
 from host.tools.compress import compress_folder
-from host.tools.discovery import with_connect_origins
+from host.tools.discovery import with_discovery
 from host.tools.nginx import nginx_file
 from host.tools.paths import BUS, PAGE, ROOT
 from host.tools.runtime import ensure_runtime
@@ -45,7 +45,7 @@ def build(
     An older build in `out` is replaced at the end, in one step. Raises OSError if `out` exists and is
     not a build, and ConfigError if the settings' provider does not say which origins it needs.
     """
-    settings = with_connect_origins(settings)
+    settings = with_discovery(settings, say=say)
     if out.exists() and not (out.is_dir() and (_is_build(out) or not any(out.iterdir()))):
         raise FileExistsError(f"{out} exists and is not a built bus; nothing was changed")
     part = out.with_name(out.name + ".part")

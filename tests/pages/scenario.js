@@ -6,7 +6,7 @@ import { mockWorld, seat } from "/pages/player.js";
 const LOOK = 20; // milliseconds
 
 window.take = async (src) => {
-  const bus = (window.bus = embed({ src, replyPort: false }));
+  const bus = (window.bus = embed({ src }));
   window.seat = seat(bus, BusError, () => new Promise((done) => setTimeout(done, LOOK)));
   await bus.ready;
 };

@@ -29,6 +29,9 @@ def manifest() -> dict[str, Any]:
         "license": PROJECT["license"],
         "type": "module",
         "sideEffects": False,
+        # For resolvers from before there was "exports"; they find the other modules beside these.
+        "main": "./client.js",
+        "types": "./client.d.ts",
         "exports": {
             **{
                 # Types first: the first that fits is taken.

@@ -4,6 +4,7 @@ tests/scenarios.py says how a bus answers: here the mock is compared with that t
 bus in tests/e2e/test_mock.py. What follows is what only the mock has: what a test can do with it.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from bus.errors import CODES
-from host.tools.paths import CLIENT
+from host.tools.node import start_node
+from host.tools.paths import CLIENT, ROOT
 from tests.node import host_modules, player, run_module
 from tests.scenarios import SCENARIOS, VERBS, differences, steps_of
 
@@ -337,3 +339,29 @@ def test_what_a_host_gets_is_its_own(modules: Path) -> None:
     tell([again.currentUser, again.credentials.idToken === "forged", bus.mock.session.user, calls]);
     """
     assert run(modules, text) == [{"name": "Ada"}, False, {"name": "Ada"}, []]
+
+
+# -- the guide ------------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_guide(modules: Path) -> None:
+    guide = (ROOT / "docs/session.md").read_text("utf-8")
+    section = guide.split("## Test your app with the mock\n")[1].split("\n## ")[0]
+    [example] = re.findall(r"```js\n(.+?)```", section, re.S)
+    for name in ("mock", "session"):
+        assert f'"sso-bus-client/{name}"' in example
+        example = example.replace(f'"sso-bus-client/{name}"', f'"./{name}.js"')
+    path = modules / "session.test.js"
+    path.write_text(example, "utf-8")
+    node = start_node("--test", "--test-reporter=tap", path.name, cwd=modules)
+    said, _ = node.communicate(timeout=60)
+    assert node.returncode == 0, said
+    assert "# pass 4\n" in said
+
+
+def test_the_guide_lists_all_that_a_test_can_do(modules: Path) -> None:
+    guide = (ROOT / "docs/session.md").read_text("utf-8")
+    table = guide.split("| `bus.mock` | |\n")[1].split("\n\n")[0]
+    listed = re.findall(r"[a-zA-Z]+", " ".join(re.findall(r"`([a-zA-Z]+)[(`]", table)))
+    there = run(modules, "tell(Object.keys(mockBus().mock));")
+    assert {*listed, "clock"} == {*there}

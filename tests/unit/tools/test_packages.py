@@ -26,6 +26,7 @@ def test_the_manifest() -> None:
         name: entry for name, entry in manifest["exports"].items() if name != "./package.json"
     }
     assert list(entries) == [".", "./signin", "./session", "./mock"]
+    assert entries["."] == {"types": manifest["types"], "default": manifest["main"]}
     for entry in entries.values():
         assert next(iter(entry)) == "types"  # the order matters
         assert all((CLIENT / path).exists() for path in entry.values())

@@ -44,7 +44,6 @@ def tokens(n: int) -> dict[str, str]:
 
 
 LEGACY = {"legacy_token": "legacy 1"}
-NO_OBJECTS: list[Any] = ["text", 1, [], True]
 
 
 def person(user: str, credentials: Any) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class HostSession:
             # Who finds it gone may not have heard why yet, but sees what it had come to.
             if self._expired or (self._last and self.age.over(self._last)):
                 push(target, refresh_token_expired())
-                self._known, self._expired = None, False
+                self._known, self._expired = None, False  # the next session has not ended
             if generation != self._known:
                 push(target, session_changed(record.user if record else None))
         self.met(record)

@@ -768,6 +768,22 @@ def test_legacy_credentials_are_kept_and_restored_and_never_refreshed_or_pushed(
     assert "/revoke" not in sim.server.paths()
 
 
+def test_that_a_session_is_over_is_told_once(sim: Sim) -> None:
+    """Who signs in next in another tab has a session of their own, which has not ended."""
+    tab, other = sim.tab(), sim.tab()
+    for each in (tab, other):
+        each.init()
+        each.register()
+    tab.sign_in("legacy")
+    sim.run(1)
+    assert other.pushed() == ["SESSION_CHANGED"]
+    sim.sleep(90 * DAYS)
+    assert other.pushed() == ["REFRESH_TOKEN_EXPIRED"]
+    tab.sign_in("bob")
+    sim.run(1)
+    assert other.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]
+
+
 # -- SIGN_OUT -------------------------------------------------------------------------------------
 
 

@@ -33,7 +33,7 @@ $(READY): requirements.lock host/tools/preflight.py
 	@$(VENV)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --timeout 60 --require-hashes -r requirements.lock
 	@touch $@
 
-demo: $(READY) ## Run the demo: host app, bus, identity provider (PROVIDER=oidc, ARGS="--open")
+demo: $(READY) ## Run the demo: host app, bus, identity provider (PROVIDER=oidc, ARGS="--open --fast")
 	@$(VENV)/python -m host.demo --provider $(PROVIDER) $(ARGS)
 
 dev: $(READY) ## Run the demo with the unbuilt tree: edit a file in bus/, then reload the page

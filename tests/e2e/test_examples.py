@@ -90,4 +90,9 @@ def test_served_as_it_is(name: str, open_tab: Opener, world: World, tmp_path: Pa
 
 def test_each_example_is_tested() -> None:
     names = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
-    assert names == {*BUILT, *STATIC, "typescript"}  # the last in tests/e2e/test_packages.py
+    elsewhere = {
+        "typescript",  # tests/e2e/test_packages.py
+        "react-session",  # tests/e2e/test_session_js.py
+        "vue-session",
+    }
+    assert names == {*BUILT, *STATIC, *elsewhere}

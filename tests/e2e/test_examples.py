@@ -10,7 +10,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from host.tools.paths import ROOT, RUNTIME
-from tests.e2e.support.example import build_example, install_example, set_settings
+from tests.e2e.support.example import build_example, install_example, set_settings, unpack_client
 from tests.e2e.support.tab import Opener, Tab
 from tests.e2e.support.world import Server, World
 
@@ -73,13 +73,14 @@ def test_built_with_vite(
 
 
 @pytest.mark.parametrize("name", STATIC)
-def test_served_as_it_is(name: str, open_tab: Opener, world: World) -> None:
+def test_served_as_it_is(name: str, open_tab: Opener, world: World, tmp_path: Path) -> None:
     code = world.backend.answers()
     example = Example(name, world)
+    client = unpack_client(tmp_path)
     try:
         shutil.copytree(EXAMPLES / name, example.folder, dirs_exist_ok=True)
         for module in ("client.js", "signin.js"):
-            shutil.copyfile(ROOT / "host/client" / module, example.folder / module)
+            shutil.copyfile(client / module, example.folder / module)
         url = world.provider.url(code=code)
         set_settings(example.folder / "settings.js", bus=example.bus, authorizeUrl=url)
         signs_in(open_tab(), example, world, code)

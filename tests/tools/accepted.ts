@@ -13,6 +13,7 @@ import {
 } from "sso-bus-client";
 import { openSession, type SessionReason, type SessionState } from "sso-bus-client/session";
 import * as signin from "sso-bus-client/signin";
+import { mockBus, mockClock, type MockBus } from "sso-bus-client/mock";
 import { startSignIn } from "sso-bus-client/signin";
 
 const aborting = new AbortController();
@@ -171,3 +172,14 @@ export function told(reply: SsoRejected): string {
 }
 
 export const codes: readonly ErrorCode[] = ["REJECTED", "TIMEOUT", "INTERNAL"];
+
+// A test of a host: what takes a bus takes the mock.
+const clock = mockClock(0);
+const mocked: MockBus = mockBus({ user: ({ code = "" }) => ({ name: code }), clock, lifeSeconds: 60 });
+export const inTest: typeof bus = mocked;
+mocked.mock.fail("refresh", { code: "REJECTED", status: 503, error: null }, { times: 2 });
+mocked.mock.fail("AUTH.SSO", "BACKEND_TIMEOUT");
+await mocked.mock.signInElsewhere({ user: { name: "Bob" } });
+await clock.advance(1000);
+const letGo: () => Promise<void> = mocked.mock.hold("AUTH.CREDENTIALS");
+await letGo();

@@ -1,6 +1,7 @@
 // What must not compile: each line after a mark is wrong, and TypeScript says so if it is not.
 import { BusError, embed, type BusCode, type SsoPayload, type SsoRequest } from "sso-bus-client";
 import { openSession } from "sso-bus-client/session";
+import { mockBus } from "sso-bus-client/mock";
 import { finishSignIn, startSignIn } from "sso-bus-client/signin";
 
 const bus = embed({ src: "https://bus.example.com/" });
@@ -145,3 +146,13 @@ if (failure.code === "NOT_ALLOWED") {
 const code: BusCode = "TIMEOUT";
 // @ts-expect-error - the type says which payload it is
 const message: SsoRequest = { type: "BUS.CANCEL", payload: right };
+
+const mocked = mockBus();
+// @ts-expect-error - no such code
+mocked.mock.fail("AUTH.SSO", "SERVER_ERROR");
+// @ts-expect-error - no such act
+mocked.mock.delay("AUTH.LOGIN", 100);
+// @ts-expect-error - the option is spelled otherwise
+mockBus({ users: { name: "Ada" } });
+// @ts-expect-error - nor is there a session to look into before one has looked whether there is one
+mocked.mock.session.user;

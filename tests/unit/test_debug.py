@@ -136,6 +136,19 @@ async def test_where_sessions_are_kept_is_told() -> None:
     ]
 
 
+async def test_calls_of_all_fetches_have_one_count() -> None:
+    """Those of sign-ins, and those of a session, which outlive the page."""
+    told = Told()
+    asking = [
+        asyncio.ensure_future(told.debug.fetch(told.fetch)(BACKEND, headers={}, body="x"))
+        for _ in range(2)
+    ]
+    for _ in asking:
+        (await told.fetch.next()).fail()
+    await asyncio.gather(*asking, return_exceptions=True)
+    assert {report["call"] for report in told.reports} == {1, 2}
+
+
 async def test_the_whole_bus_tells_no_value() -> None:
     """The bus as the debug build wires it: every text it is given or gets holds a mark."""
     told = Told((200, SIGNED_IN))

@@ -1,5 +1,6 @@
 """Host pages with sessions: what they ask of their bus, what it pushes, and what it has stored."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +118,22 @@ class Place:
             }""",
         )
         return found
+
+    def record(self, window: Window) -> dict[str, Any]:
+        """Return a host's stored session."""
+        found = self.stored(window.tab)
+        record: dict[str, Any] = json.loads(found[f"sso-bus/sessions/{window.host}"])
+        return record
+
+    def age(self, window: Window, seconds: int, **changes: Any) -> None:
+        """Make the tokens of a host's stored session so much older; says no word of it to the tabs."""
+        record = self.record(window)
+        now = record["arrival"]
+        for key in ("arrival", "asked"):
+            record[key] -= seconds * 1000
+        if "pause" in changes:
+            changes["pause"] |= {"at": now}
+        self.store(window.tab, window.host, json.dumps(record | changes))
 
     def store(self, tab: Tab, key: str, value: str | None) -> None:
         """Put a text in the place of a record, as script on the bus's origin could."""

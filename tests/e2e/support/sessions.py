@@ -14,6 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 GRACE_SECONDS = 30
+LEGACY = "legacy"
+"""A user whose credentials are of the old kind."""
 
 
 @dataclass
@@ -37,6 +39,10 @@ class Sessions:
         self.life_seconds = 900
         """How long the ID tokens are good that are made from now on."""
         self.families: list[Family] = []
+        self.planned: dict[str, Response] = {}
+        """By the last part of a path: what is answered there, whatever is asked."""
+        self.held: dict[str, threading.Event] = {}
+        """By the last part of a path: what answers there wait for."""
         self.fails: list[int] = []
         """Statuses, without a body, that the next refreshes are answered with."""
         self._changed = threading.Condition()
@@ -58,7 +64,7 @@ class Sessions:
             return self.sent(path)
 
     def hold(self) -> None:
-        """Decide, but let no refresh have its answer before `release`."""
+        """Decide, but let no exchange or refresh have its answer before `release`."""
         self._free.clear()
 
     def release(self) -> None:
@@ -80,11 +86,19 @@ class Sessions:
             return Response(status_code=204, headers=cors)
         sent = json.loads(await request.body())
         path = request.url.path.removeprefix("/session/")
+        held, planned = self.held.get(path), self.planned.get(path)
         with self._changed:
             self.asked.append((request.url.path, sent))
-            status, body = self._decide(path, sent)
+            decided = None if held or planned else self._decide(path, sent)
             self._changed.notify_all()
-        if path == "refresh":
+        if held:
+            await asyncio.to_thread(held.wait)
+        if planned:
+            planned.headers.update(cors)
+            return planned
+        with self._changed:
+            status, body = decided or self._decide(path, sent)
+        if path in ("exchange", "refresh"):
             await asyncio.to_thread(self._free.wait)
         if body is None:
             return Response(status_code=status, headers=cors)
@@ -98,8 +112,14 @@ class Sessions:
             return (self.fails.pop(0), None) if self.fails else self._refresh(sent["refreshToken"])
         user = (sent["code"] if path == "exchange" else sent["email"]).split("/")[0].split("@")[0]
         self.families.append(Family(user))
-        credentials = {"credentials": self._issue(self.families[-1])}
-        return 200, {**credentials, "currentUser": {"name": user}, "company": {"name": "Engines"}}
+        issued = (
+            {"legacy_token": "an old token"} if user == LEGACY else self._issue(self.families[-1])
+        )
+        return 200, {
+            "credentials": issued,
+            "currentUser": {"name": user},
+            "company": {"name": "Engines"},
+        }
 
     def _refresh(self, token: str) -> tuple[int, Any]:
         family = self.family(token)

@@ -40,6 +40,12 @@ class Tab:
         self._context.on("weberror", self._error)
         self.page: Page = self._context.new_page()
 
+    @classmethod
+    def within(cls, context: BrowserContext) -> "Tab":
+        """Open a tab in a profile that somebody else closes."""
+        browser: Any = None
+        return cls(browser, [context])
+
     def beside(self) -> "Tab":
         """Open another tab with the same profile, which ends with this one and keeps no lines of its own."""
         other = copy(self)

@@ -70,6 +70,14 @@ def partitioning(playwright: Playwright, engine: str) -> dict[str, Any]:
     }
 
 
+def merged(*options: dict[str, Any]) -> dict[str, Any]:
+    """Return what to start a browser with so that all of these hold."""
+    found: dict[str, Any] = {}
+    for key, value in [pair for each in options for pair in each.items()]:
+        found[key] = value if key not in found else found[key] + value
+    return found
+
+
 class Hideable(Protocol):
     """A host page in a tab that can be hidden behind another."""
 

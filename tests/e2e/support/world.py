@@ -122,6 +122,7 @@ def _host_routes() -> list[Route | Mount]:
     return [
         Route("/isolated.html", isolated),
         Route("/client.js", module),
+        Route("/mock.js", module),
         Route("/signin.js", module),
         Route("/session.js", module),
         Mount("/pages", StaticFiles(directory=PAGES)),

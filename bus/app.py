@@ -21,7 +21,7 @@ from .messages import (
 from .ports import Inbound, Log, Window
 
 Handler = Callable[[Any, Inbound], Awaitable[Answer]]
-"""Answers requests of one class, with the message that each came in; or raises BusError or Rejected."""
+"""Answers requests of one class; gets the inbound message too. Raises BusError or Rejected."""
 
 MAX_IN_FLIGHT: Final = 64
 """Requests at a time; more are answered OVERLOADED."""
@@ -29,7 +29,7 @@ MAX_IN_FLIGHT: Final = 64
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply as JSON, and what is to be done once it is out (`Answer.then`)."""
+    """A reply as JSON, and what to do once it is sent (`Answer.then`)."""
 
     text: str
     then: Callable[[], None] | None = None
@@ -60,12 +60,12 @@ class Bus:
     _flights: dict[object, Flight] = field(default_factory=dict)
     _hidden: bool = False
     _held: list[tuple[int, Reply]] = field(default_factory=list)
-    """What is to be posted when the page is back, by message number."""
+    """Replies to post when the page is back, with their message numbers."""
 
     async def receive(self, inbound: Inbound) -> None:
         """Answer one message, or stay silent (protocol.md, "The gate").
 
-        The checks stand in the protocol's order, and the first that fails decides.
+        The checks have the protocol's order, and the first that fails decides.
         """
         if refusal := self.gate.refusal(inbound):
             self._ignore(inbound.number, refusal)
@@ -98,7 +98,7 @@ class Bus:
                 raise
             return
         if not self._end(key, flight):
-            return  # given up meanwhile, and answered then
+            return  # given up while it was handled, and already answered
         self._post(inbound.number, reply)
 
     async def _answer(self, envelope: Envelope, inbound: Inbound) -> Reply:
@@ -115,7 +115,7 @@ class Bus:
             return Reply(rejected(envelope, defect))
 
     def _end(self, key: object, flight: Flight) -> bool:
-        """Free the slot and the id of `flight`; False if it was given up, which has done so."""
+        """Free the slot and the id of `flight`; False if it was given up, and they are free already."""
         if self._flights.get(key) is not flight:
             return False
         del self._flights[key]
@@ -145,10 +145,10 @@ class Bus:
             )
 
     def _give_up(self, key: object, error: BusError) -> None:
-        """Reject a request, and free its slot and id, at once; its task ends later, unheard.
+        """Reject a request, and free its slot and id at once. Its task ends later, unheard.
 
-        What a handler shares among requests must be free by then as well (`SingleFlight` sees to
-        it), not only when the cancelled task runs.
+        A handler must free what its requests share at once too (`SingleFlight` does), not only
+        when the cancelled task runs.
         """
         flight = self._flights.pop(key)
         flight.task.cancel()

@@ -1,8 +1,8 @@
 // The boot: the second script of the bus page. It fetches what was built and nothing else, and starts
 // PyScript, or says why not.
 //
-// early.js listens already, and answers whatever becomes of this file; what the two share is `ssoBus`
-// there. interpreter.mjs finds in `ssoBoot` what is under way for it.
+// early.js listens already, and answers even if this file fails; the two share `ssoBus`, described
+// there. interpreter.mjs finds the fetches that were started for it in `ssoBoot`.
 "use strict";
 
 (() => {
@@ -14,7 +14,7 @@
 
   // ---- what is the bus's own, and its hashes ------------------------------------------------
 
-  // The import map holds the hash of each file. Browsers check modules by it; main.py, archives and
+  // The import map holds the hash of each file. Browsers check modules with it; main.py, archives and
   // what else is fetched are checked because fetch is told the hash here.
   const map = JSON.parse(document.querySelector('script[type="importmap"]')?.textContent ?? "{}");
   const absolute = (address) => new URL(address, document.baseURI).href;
@@ -40,7 +40,7 @@
     const integrity = hashes.get(absolute(what?.url ?? what));
     return fetch(what, integrity ? { ...options, integrity } : options);
   };
-  // For what may fail, because there is another way: rejects, and ends no boot.
+  // For a fetch that may fail because there is a fallback: it rejects, and does not end the boot.
   const tryFetch = async (address, options) => {
     const response = await checked(address, options);
     if (!response.ok) throw new Error(`${response.status} for ${name(address)}`);
@@ -97,7 +97,7 @@
   addEventListener("error", onError, true);
   addEventListener("unhandledrejection", onError);
 
-  // So does a part that is not there: without this, a missing file leaves Pyodide waiting forever.
+  // A missing part ends the boot too: without this, Pyodide would wait for it forever.
   const begun = new Map(); // address -> promise of the answer, for the first to ask
   window.fetch = async (...args) => {
     /** @type {any[]} */
@@ -128,13 +128,13 @@
   const bytes = async (source) => (await source).arrayBuffer();
   WebAssembly.compileStreaming ??= async (source) => WebAssembly.compile(await bytes(source));
   WebAssembly.instantiateStreaming ??= async (source, imports) => WebAssembly.instantiate(await bytes(source), imports);
-  // A file that is not WebAssembly ends the boot as well: Pyodide would wait for ever.
+  // A file that is not WebAssembly ends the boot too: Pyodide would wait for it forever.
   const { instantiateStreaming } = WebAssembly;
   WebAssembly.instantiateStreaming = (source, ...more) => {
     const made = instantiateStreaming.call(WebAssembly, source, ...more);
     const failed = async (error) => {
       const { url } = await source;
-      // WebKit's policy lets that least module pass.
+      // WebKit's policy allows the smallest module.
       const reason = error.message.includes("wasm-unsafe-eval") ? "policy" : "webAssembly";
       if (isOwn(url)) fail(reason, error.message);
     };
@@ -142,9 +142,9 @@
     return made;
   };
 
-  // PyScript opens IndexedDB and a BroadcastChannel and does not start without them, yet a cross-site
-  // iframe may be refused all storage, and then both. PyScript has nothing to store, so it always gets
-  // these stand-ins, which forget, and reach nobody. A session gets the browser's own (early.js).
+  // PyScript opens IndexedDB and a BroadcastChannel and does not start without them, but a browser may
+  // refuse all storage to a cross-site iframe, and then both. PyScript has nothing to store, so it always
+  // gets these stand-ins, which store nothing and reach no page. A session gets the browser's own (early.js).
   const standIn = (what, value) => Object.defineProperty(window, what, { value });
   const request = (result, more) => {
     const made = { result, ...more };
@@ -172,9 +172,9 @@
 
   // PyScript looks for its config when it is imported, and must find the script only after the
   // hook is gone that composes worker code with Function(…), which the page's policy forbids.
-  // Chromium compiles a module again each time while it comes in, and never looks whether it has kept
-  // the code (`MaybeCreateConsumeCodeCacheTask` in its script_streamer.cc), but it does look if the
-  // file was asked for as a script. Other browsers would fetch it twice.
+  // Chromium compiles a module again each time while it downloads, and does not use its code cache
+  // (`MaybeCreateConsumeCodeCacheTask` in its script_streamer.cc). It does use the cache if the file was
+  // preloaded as a script. Other browsers would fetch it twice.
   const asked = "userAgentData" in navigator ? { rel: "preload", as: "script" } : { rel: "modulepreload" };
   for (const href of preload.split(" ").filter(Boolean)) {
     const integrity = hashes.get(absolute(href)) ?? "";
@@ -189,12 +189,12 @@
     } else element.setAttribute("src", config);
     document.head.append(element);
   }
-  // The interpreter starts now, not when PyScript has got that far.
+  // The interpreter starts now, not when PyScript asks for it.
   if (inline) {
     const { interpreter } = JSON.parse(config);
     import(absolute(interpreter)).catch(() => fail("file", `${name(interpreter)} could not be loaded.`));
   }
-  // PyScript would fetch the script only when Python is up. The answer waits for it in `begun`.
+  // PyScript would fetch the script only when Python has started. The answer waits in `begun`.
   begun.set(main, window.fetch(main));
   // What takes longest begins here and not in interpreter.mjs, which has yet to be loaded itself:
   // WebAssembly is compiled while it streams in. What fails is for interpreter.mjs to tell. The

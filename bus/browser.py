@@ -36,8 +36,8 @@ def start() -> None:
     from pyodide.ffi import create_proxy
 
     early = js.ssoBus
-    # Pyodide calls this once when it has suffered a fatal error. It must be a JavaScript function:
-    # no Python can be relied on any more, though proxies can still be called.
+    # Pyodide calls this once, after a fatal error. It must be a JavaScript function: Python is not
+    # reliable any more, though its proxies can still be called.
     pyodide_js._api.on_fatal = early.died  # noqa: SLF001 - there is no public way
     settings = Settings.model_validate_json(early.settings)
 
@@ -71,8 +71,8 @@ def start() -> None:
         inbound = Inbound(*facts)  # in the early listener's order
         if debug:
             current.set(inbound.number)  # the task's context is a copy of this one
-        # Started at once: order is kept, and what Python refuses is answered without a detour
-        # through the event loop.
+        # Started at once: this keeps the order, and Python answers a request that it refuses
+        # without a detour through the event loop.
         task = eager(loop, bus.receive(inbound))
         if task.done():
             done(task)
@@ -87,7 +87,7 @@ def start() -> None:
 
     _follow_the_page(bus, session)
     if session and around:
-        # Before anything else is asked of session.mjs, which answers in order.
+        # Before any other call to session.mjs, which answers in order.
         early.session("listen", create_proxy(session.heard))
         around.spawn(session.start())
     early.serve(create_proxy(receive), create_proxy(lambda: True), ready(served(settings)))
@@ -96,7 +96,7 @@ def start() -> None:
 def _around(
     settings: Settings, early: Any, window: "EarlyWindow", refreshes: Fetch, debug: Debug | None
 ) -> Around | None:
-    """Return what stands around the sessions; None without `[bus.session]`.
+    """Return what the sessions need; None without `[bus.session]`.
 
     `refreshes` is a fetch that outlives the page.
     """
@@ -122,7 +122,7 @@ def _around(
 
 
 def _follow_the_page(bus: Bus, session: Session | None) -> None:
-    """Tell the bus and its sessions what becomes of the page.
+    """Tell the bus and its sessions when the page is hidden, shown, frozen or resumed.
 
     HTML Standard, "Page visibility" and "Page transitions"; Page Lifecycle, "freeze" and "resume".
     """
@@ -135,7 +135,7 @@ def _follow_the_page(bus: Bus, session: Session | None) -> None:
 
     def hidden(_: Any) -> None:
         bus.hide()
-        # Not left to the cancelled tasks: the page is frozen before their turn comes.
+        # The cancelled tasks cannot do this: the page is frozen before they run.
         for controller in tuple(_under_way.values()):
             controller.abort()
         if session:
@@ -163,7 +163,7 @@ def _follow_the_page(bus: Bus, session: Session | None) -> None:
     listen(js.window, "online", lambda _: session.wake(online=True))
 
 
-# Not Python's `random`: that one's state is in the memory snapshot, the same for everybody.
+# Not Python's `random`: its state is in the memory snapshot, the same for everybody.
 
 
 def _new_id() -> str:
@@ -214,16 +214,16 @@ class BrowserStore:
         return list(await self._do("origins"))
 
     async def read(self, origin: str) -> str | None:
-        """Return the text filed under `origin`, or None."""
+        """Return the text stored under `origin`, or None."""
         text: str | None = await self._do("read", origin)
         return text
 
     async def swap(self, origin: str, old: str | None, new: str | None) -> bool:
-        """Put `new` in the place of `old`; return whether that was done."""
+        """Replace `old` with `new`; return whether that was done."""
         return bool(await self._do("swap", origin, old, new))
 
     async def erase(self, origin: str) -> None:
-        """Delete the text filed under `origin`."""
+        """Delete the text stored under `origin`."""
         await self._do("erase", origin)
 
     async def _do(self, method: str, *args: str | None) -> Any:
@@ -248,7 +248,7 @@ class BrowserLocks:
         try:
             end = await self._early.session("lock", name, held.signal)
         except BaseException:
-            held.abort()  # gives up the request, and the lock where it is granted by now
+            held.abort()  # gives up the request, or the lock if it was granted already
             raise
         if end.failed:
             raise NoLocks
@@ -279,7 +279,7 @@ async def fetch(
 ) -> "BrowserBody":
     """POST or GET with the browser's fetch; see `bus.ports.Fetch`.
 
-    Where it `outlives_page`, it is not aborted when the page is hidden.
+    If it `outlives_page`, it is not aborted when the page is hidden.
     """
     import js
 
@@ -298,7 +298,7 @@ async def fetch(
 
 
 def _end(controller: Any) -> None:
-    """Abort a fetch, which means nothing where all of it is there or it has failed."""
+    """Abort a fetch. This does nothing if it is complete or has failed."""
     controller.abort()
     _under_way.pop(id(controller), None)
 
@@ -336,7 +336,7 @@ class BrowserBody:
         chunks: list[bytes] = []
         size = 0
         try:
-            if not self._response.body:  # null where there can be none (Fetch)
+            if not self._response.body:  # null if the status allows no body (Fetch)
                 return b""
             reader = self._response.body.getReader()
             while not (step := await _settled(reader, "read")).done:
@@ -368,11 +368,11 @@ async def verify(algorithm: str, *, jwk: str, signed: bytes, signature: bytes) -
     except JsException as error:
         if error.name == "NotSupportedError":
             raise NoSuchAlgorithm from None
-        return False  # what cannot be a signature
+        return False  # it cannot be a signature
 
 
-# For importKey and for verify: each passes over what only the other needs. A PSS salt is as long
-# as the hash (RFC 7518, 3.5).
+# For importKey and for verify: each ignores the members that only the other needs. A PSS salt is as
+# long as the hash (RFC 7518, 3.5).
 _ALGORITHMS = {
     "RS256": {"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-256"},
     "RS384": {"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-384"},

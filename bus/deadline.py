@@ -1,4 +1,4 @@
-"""A time limit that the wall clock keeps."""
+"""A time limit that is measured by the wall clock."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,7 +10,7 @@ from .ports import Now
 T = TypeVar("T")
 
 LOOK_SECONDS: Final = 1.0
-"""The clock is looked at at least this often: timers stand still while a machine sleeps."""
+"""The clock is checked at least this often, because timers stop while a machine sleeps."""
 
 
 async def within(
@@ -26,7 +26,9 @@ async def within(
         while not task.done():
             left = end - now()
             if left <= 0:
-                await asyncio.sleep(0)  # after a sleep, what has arrived gets in before the limit
+                await asyncio.sleep(
+                    0
+                )  # after a sleep, an answer that has arrived wins over the limit
                 if task.done():
                     break
                 raise BusError(

@@ -1,36 +1,37 @@
-"""What a debug build tells its host: facts, never a value (protocol.md, "Debug builds")."""
+"""The reports of a debug build to its host: facts, never a value (protocol.md, "Debug builds")."""
 
 import json
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 from .ports import Body, Fetch, Now
 
 current: ContextVar[int | None] = ContextVar("current", default=None)
-"""The early listener's number for the message that is being worked on."""
+"""The early listener's number for the message that is being handled."""
 
 
 @dataclass(frozen=True)
 class Debug:
-    """Stands between the bus and the backend, and tells the host what passes.
+    """Reports each call between the bus and the backend to the host.
 
-    What becomes of each message is told where it ends (bus/early.js).
+    bus/early.js reports what happens to each message.
     """
 
     tell: Callable[[str], None]
     """Gets one report, as JSON."""
     now: Now
+    _calls: Iterator[int] = field(default_factory=lambda: count(1))
+    """One count for all calls, whichever fetch makes them."""
 
     def fetch(self, fetch: Fetch) -> Fetch:
-        """Return a fetch that tells the host of each call, when it begins and when it ends."""
-        calls = count(1)
+        """Return a fetch that reports each call to the host, when it begins and when it ends."""
 
         async def told(url: str, *, headers: dict[str, str], body: str | None) -> Body:
             call = {
-                "call": next(calls),
+                "call": next(self._calls),
                 "method": "GET" if body is None else "POST",
                 "url": url.partition("?")[0],
             }
@@ -49,20 +50,20 @@ class Debug:
         return told
 
     def report(self, event: str, **facts: object) -> None:
-        """Tell the host; where it belongs to a message, with that one's number."""
+        """Send a report to the host, with the message's number if it belongs to a message."""
         number = current.get()
         numbered = {} if number is None else {"number": number}
         self.tell(json.dumps({"event": event, **numbered, **facts}))
 
     def session(self, reason: str) -> None:
         """Tell the host where sessions are kept: in the partition, or in memory for `reason`."""
-        # Of no message: that it is so was found out when one came along, and holds for all.
+        # Without a message's number: it was found out during one message, but holds for all.
         facts = {"kept": "memory", "reason": reason} if reason else {"kept": "partition"}
         self.tell(json.dumps({"event": "session", **facts}))
 
 
 class _Told:
-    """A body whose end is told; see `bus.ports.Body`."""
+    """A body that reports its end; see `bus.ports.Body`."""
 
     def __init__(self, body: Body, end: Callable[..., None]) -> None:
         self.status = body.status

@@ -1,10 +1,10 @@
 // The early listener, behind requests.js in the first script of the bus page.
 //
-// It is JavaScript because it must live before Python does and after Python has died. It lets in
-// only what the gate lets in (protocol.md, "The gate", rules 1 and 2), turns data into JSON text,
-// keeps messages until Python serves, and answers for a Python that never comes (BOOT_FAILED) or has
-// died (RUNTIME_DIED). Python judges every message again, and decides. It starts nothing: boot.js
-// does, and what the two have to say to each other is in `ssoBus`, below.
+// It is JavaScript because it must run before Python starts and after Python has died. It applies the
+// gate (protocol.md, "The gate", rules 1 and 2), turns data into JSON text, and keeps messages until
+// Python serves. It answers if Python never starts (BOOT_FAILED) or has died (RUNTIME_DIED). Python
+// checks every message again, and decides. This file starts nothing: boot.js does. The two share
+// `ssoBus`, below.
 "use strict";
 
 (() => {
@@ -17,7 +17,7 @@
   const log = (line) => console.debug(`sso-bus: ${line}`);
 
   if (parent === window) {
-    // Opened in a tab: tell a person what this is, and answer nobody.
+    // Opened in a tab: tell a person what this is, and answer no message.
     document.addEventListener("DOMContentLoaded", () => {
       /** @type {any} */ (document.querySelector("main")).hidden = false;
     });
@@ -31,7 +31,7 @@
     return;
   }
 
-  // The browser's own, before PyScript gets its stand-ins; where it is refused, some browsers throw
+  // The browser's own, before PyScript gets its stand-ins; where storage is refused, some browsers throw
   // already here.
   const own = (what) => {
     try {
@@ -57,15 +57,15 @@
     for (const origin of allowed) parent.postMessage(message, origin);
   };
 
-  // Facts alone, never a value that was sent; and of who is not let in, nothing but where from.
+  // Facts only, never a value that was sent; of a sender that is not let in, only the origin.
   const tell = (facts) => {
     if (!debug) return;
     const at = Date.now(); // the host's process has the same clock
     announce({ type: "BUS.DEBUG", payload: JSON.parse(JSON.stringify({ at, ...facts })) });
   };
 
-  // Who floods the bus must not flood the host: what is not let in is told MAX_TOLD times in a
-  // second, and the rest is counted.
+  // A flood of messages to the bus must not become a flood to the host: MAX_TOLD refused messages are
+  // reported in a second, and the rest is counted.
   const MAX_TOLD = 20;
   const untold = new Map(); // reason -> how many
   let told = 0;
@@ -137,7 +137,7 @@
 
   // ---- what a session needs of the browser -------------------------------------------------
 
-  // Nobody awaits session.mjs but who calls one of its methods. That it is there is told below.
+  // Only the callers of its methods await session.mjs.
   const session = settings.session
     ? import(new URL("session.mjs", address).href).then(({ open }) => open(originals))
     : null;
@@ -167,7 +167,7 @@
     else reject(number, ...down);
   };
 
-  // What the queue says of a message that does not wait.
+  // What the queue decides about a message that does not wait.
   const settle = ({ number, error, reason }) => (error ? reject(number, ...error) : drop(number, reason));
 
   const deliver = (number, event, text) => {
@@ -230,13 +230,13 @@
     if (state === "booting") goDown("BOOT_FAILED", `The Python runtime could not start. ${REASONS[reason]}`, detail);
   };
 
-  // The reason is not shown whole: what a dying runtime says may hold what it was working on.
+  // The reason is not shown completely: a dying runtime's message may contain the data that it handled.
   const died = (error) => {
     if (state === "serving") goDown("RUNTIME_DIED", "The Python runtime died.", error?.name ?? "");
   };
 
-  // Once a second: has Python come in time, is it still alive while somebody waits for it?
-  // By the wall clock, since timers stand still while a machine sleeps.
+  // Once a second: has Python started in time, and is it still alive while a request waits?
+  // By the wall clock, because timers stop while a machine sleeps.
   let deadline = Date.now() + settings.boot_timeout_seconds * 1000;
   const look = () => {
     if (state === "booting" && Date.now() > deadline) {
@@ -252,7 +252,7 @@
   session?.catch(() => fail("file", "session.mjs could not be loaded."));
   setInterval(look, 1000);
   addEventListener("pageshow", ({ persisted }) => {
-    // Back from the back-forward cache: a boot that was frozen gets its time again.
+    // Back from the back-forward cache: the time limit of a frozen boot starts again.
     if (persisted) deadline = Date.now() + settings.boot_timeout_seconds * 1000;
   });
 
@@ -269,7 +269,7 @@
     true,
   );
 
-  // All that others have of this file.
+  // Everything that other files use of this one.
   //   for the boot (boot.js, interpreter.mjs, main.py)
   //     isBooting()           whether the boot can still fail: Python does not serve yet, nothing has failed
   //     fail(reason, detail)  it has failed: a name of REASONS, and a sentence for the console alone

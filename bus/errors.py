@@ -1,4 +1,4 @@
-"""The one error that the bus answers with."""
+"""The error that the bus answers with."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -67,7 +67,7 @@ def invalid_field(name: str, message: str) -> BusError:
 
 
 class Rejected(Exception):
-    """The backend said no in JSON of its own, which the host gets unchanged."""
+    """The backend refused the request with its own JSON, which the host gets unchanged."""
 
     def __init__(self, error: object, *, status: int) -> None:
         super().__init__(f"the backend rejected the request with status {status}")

@@ -7,12 +7,12 @@ from .ports import Inbound
 
 @dataclass(frozen=True)
 class Gate:
-    """Judges every message by what the browser says of it, before its text is read."""
+    """Checks every message by what the browser reports about it, before its text is read."""
 
     allowed_origins: frozenset[str]
 
     def refusal(self, inbound: Inbound) -> str | None:
-        """Return why the message is met with silence, or None to let it in."""
+        """Return why the message gets no reply, or None to let it in."""
         if not inbound.trusted:
             return "made by a script"
         if not inbound.from_parent:

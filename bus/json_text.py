@@ -1,4 +1,4 @@
-"""JSON from a backend, read so that nothing in it can hurt the interpreter."""
+"""Reads JSON from a backend so that its content cannot crash the interpreter."""
 
 from math import isfinite
 
@@ -11,10 +11,10 @@ _BOM = b"\xef\xbb\xbf"
 def parse_json(body: bytes) -> JsonValue:
     """Return the JSON value in `body`, which is UTF-8 (RFC 8259).
 
-    pydantic's parser stops cleanly at 200 levels of nesting, where `json.loads` would take the
-    interpreter down with it. A byte order mark is skipped, as `Response.json()` does (Fetch).
+    pydantic's parser stops cleanly at 200 levels of nesting, where `json.loads` would crash the
+    interpreter. A byte order mark is skipped, as `Response.json()` does (Fetch).
     Raises ValueError for anything else: NaN, Infinity, numbers beyond double precision's range,
-    lone surrogates, invalid UTF-8, nothing at all.
+    lone surrogates, invalid UTF-8, an empty body.
     """
     # Values are not cached: tokens would stay in memory for thousands of refreshes.
     value: JsonValue = from_json(body.removeprefix(_BOM), allow_inf_nan=False, cache_strings="keys")

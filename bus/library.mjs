@@ -59,7 +59,7 @@ export function withLibrary(create, { path, library, core }) {
     });
 }
 
-// Wasm may point to some JavaScript functions as well. Emscripten compiles a module for each, after the table refused the
+// Wasm may also point to some JavaScript functions. Emscripten compiles a module for each, after the table refused the
 // function as it is, which takes longer than all else it does there. Until what this returns is called, the table takes
 // them: their places stay empty, which nobody sees before Python starts, and then one module brings them all.
 function placeTogether(table) {

@@ -1,7 +1,7 @@
 """Every message that the bus takes or sends (protocol.md, "Envelope" and "Messages").
 
-What it takes has its models here. What it sends is made here as text; the models of that stand beside
-these in host/tools/types/messages.py, which does not ship: they would make the snapshot 2 % larger.
+Incoming messages have their models here. Outgoing messages are written here as text; their models are in
+host/tools/types/messages.py, which does not ship, because they would make the snapshot 2 % larger.
 """
 
 import json
@@ -27,9 +27,9 @@ from .errors import BusError, Detail, Rejected
 from .urls import redirect_url_problem
 
 MAX_DETAILS: Final = 64
-"""At most so many fields are named in one `INVALID_PAYLOAD`."""
+"""One `INVALID_PAYLOAD` names at most this many fields."""
 MAX_LOC: Final = 128
-"""A longer name of an unknown key is cut to so many characters (UTF-16 code units)."""
+"""The name of an unknown key is cut to this many characters (UTF-16 code units)."""
 
 
 def _at_most(units: int) -> AfterValidator:
@@ -64,7 +64,7 @@ class _Strict(BaseModel):
 
 
 class Wire(BaseModel):
-    """What comes from a backend: unknown keys are dropped."""
+    """Data from a backend: unknown keys are dropped."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -72,7 +72,7 @@ class Wire(BaseModel):
 # -- host to bus ---------------------------------------------------------------------------------
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128), _at_most(128)]
-"""A request's name, of the host's choice."""
+"""A request's id, chosen by the host."""
 _ID: Final[TypeAdapter[str]] = TypeAdapter(Id)
 
 
@@ -97,9 +97,9 @@ def _redirect_url(value: str) -> str:
 
 
 class SsoPayload(_Strict):
-    """What `AUTH.SSO` asks with (protocol.md, "Fields"); each value is passed on as received.
+    """The payload of `AUTH.SSO` (protocol.md, "Fields"); each value is passed on as received.
 
-    An optional field that was not sent is the empty string, which none can be when sent.
+    An optional field that was not sent is the empty string, which no field can be when sent.
     """
 
     code: Annotated[
@@ -108,7 +108,7 @@ class SsoPayload(_Strict):
         _at_most(4096),
         Field(repr=False),
     ]
-    """What the identity provider gave after the redirect. A credential, good for one use."""
+    """The code that the identity provider sent with its redirect. A credential, valid for one use."""
     redirectUrl: Annotated[
         str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_redirect_url)
     ]
@@ -125,7 +125,7 @@ class SsoPayload(_Strict):
 
 
 class CancelPayload(_Strict):
-    """What `BUS.CANCEL` asks with: the id of the request to give up."""
+    """The payload of `BUS.CANCEL`: the id of the request to give up."""
 
     id: Id
 
@@ -139,14 +139,14 @@ class Sso(_Strict):
 
 
 class Cancel(_Strict):
-    """`BUS.CANCEL`: give up a request. It has no reply of its own."""
+    """`BUS.CANCEL`: give up a request. It gets no reply itself."""
 
     type: Literal["BUS.CANCEL"]
     id: Id | None = None
     payload: CancelPayload
 
 
-# What the session asks with (protocol.md, "The session").
+# The requests of the session (protocol.md, "The session").
 
 
 EMAIL: Final = re.compile(
@@ -164,12 +164,12 @@ def _email(value: str) -> str:
 
 
 class EmailAndPasswordPayload(_Strict):
-    """What `AUTH.EMAIL_AND_PASSWORD` asks with. Neither is ever stored, logged or repeated."""
+    """The payload of `AUTH.EMAIL_AND_PASSWORD`. Neither field is ever stored, logged or repeated."""
 
     email: Annotated[
         str, StringConstraints(max_length=254), AfterValidator(_email), Field(repr=False)
     ]
-    """An address as the HTML standard's grammar has it."""
+    """An e-mail address by the HTML standard's grammar."""
     password: Annotated[
         str, StringConstraints(min_length=1, max_length=1024), _at_most(1024), Field(repr=False)
     ]
@@ -185,17 +185,17 @@ class EmailAndPassword(_Strict):
 
 
 class GetCredentialsPayload(_Strict):
-    """What `AUTH.CREDENTIALS` asks with.
+    """The payload of `AUTH.CREDENTIALS`.
 
     A field that was not sent is -1.
     """
 
     minValiditySeconds: Annotated[float, Field(ge=0, le=600)] = -1
-    """The ID token must be good for so many seconds; the settings' margin where it was not sent."""
+    """How many seconds the ID token must stay valid; if not sent, the margin in the settings."""
 
 
 class GetCredentials(_Strict):
-    """`AUTH.CREDENTIALS`: credentials that are good now, refreshed first if need be."""
+    """`AUTH.CREDENTIALS`: return credentials that are valid now, refreshed first if necessary."""
 
     type: Literal["AUTH.CREDENTIALS"]
     id: Id | None = None
@@ -203,7 +203,7 @@ class GetCredentials(_Strict):
 
 
 class SignOutPayload(_Strict):
-    """`AUTH.SIGN_OUT` asks with nothing."""
+    """The payload of `AUTH.SIGN_OUT`, which is empty."""
 
 
 class SignOut(_Strict):
@@ -218,18 +218,18 @@ Label = Annotated[str, StringConstraints(min_length=1, max_length=128), _at_most
 
 
 class RegisterPayload(_Strict):
-    """What `BUS.REGISTER` asks with."""
+    """The payload of `BUS.REGISTER`."""
 
     origin: str
     """The host's own origin; the bus compares it with the sender's."""
     appName: Label
-    """What the host app is called; for debug lines only."""
+    """The host app's name; for debug lines only."""
     release: Label
-    """Which release of it this is; likewise."""
+    """The host app's release; for debug lines only."""
 
 
 class Register(_Strict):
-    """`BUS.REGISTER`: say who the host is, and hear whose session is there."""
+    """`BUS.REGISTER`: name the host app, and return the user of the restored session."""
 
     type: Literal["BUS.REGISTER"]
     id: Id | None = None
@@ -237,14 +237,14 @@ class Register(_Strict):
 
 
 class ServicesPayload(_Strict):
-    """What `BUS.INIT` and `BUS.DESTROY` ask with: services by name; unknown ones are passed over."""
+    """The payload of `BUS.INIT` and `BUS.DESTROY`: names of services; unknown ones are skipped."""
 
     services: Annotated[tuple[str, ...], Field(max_length=64, strict=False)]
-    """What stands before the dot in the types of messages, such as "AUTH". May be empty."""
+    """The parts of message types before the dot, such as "AUTH". May be empty."""
 
 
 class Init(_Strict):
-    """`BUS.INIT`: start services; that of AUTH starts the refresh and the pushes."""
+    """`BUS.INIT`: start services; AUTH starts refreshes and pushes."""
 
     type: Literal["BUS.INIT"]
     id: Id | None = None
@@ -264,7 +264,7 @@ Request = Annotated[AnyRequest, Field(discriminator="type")]
 REQUEST: Final[TypeAdapter[AnyRequest]] = TypeAdapter(Request)
 
 SERVED: Final = ("AUTH.SSO", "BUS.CANCEL")
-"""The types in `Request` that every build serves. `bus.served` adds those that settings ask for."""
+"""The types in `Request` that every build serves. `bus.served` adds those that the settings enable."""
 SERVED_WITH_SESSION: Final = (
     "AUTH.CREDENTIALS", "AUTH.SIGN_OUT", "BUS.DESTROY", "BUS.INIT", "BUS.REGISTER",
 )  # fmt: skip
@@ -279,15 +279,15 @@ FROM_BUS: Final = frozenset(
         "AUTH.SESSION_CHANGED",
     }
 )
-"""What only the bus sends, and unasked; the early listener gets them with the settings as well."""
+"""The types that only the bus sends, unasked. The early listener gets them with the settings."""
 _REPLY = ("_FULFILLED", "_REJECTED")
 _TYPE = re.compile(r"[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*")
-# How the early listener's text begins, whatever follows: the type, then the id if it was usable.
+# The early listener's text always begins with the type, then the id if it was usable.
 _HEAD = re.compile(r'\{\s*"type"\s*:\s*"([^"\\]*)"(?:\s*,\s*"id"\s*:\s*("(?:[^"\\]|\\.)*"))?')
 
 
 def is_request_type(type_: str) -> bool:
-    """Whether a message of this type gets an answer at all; others would only make loops."""
+    """Whether a message of this type gets an answer at all; to answer others would cause loops."""
     return (
         len(type_) <= 64
         and _TYPE.fullmatch(type_) is not None
@@ -299,8 +299,8 @@ def is_request_type(type_: str) -> bool:
 def parse_envelope(text: str) -> Envelope | None:
     """Return the frame of a message, or None if it is not a request and gets no reply.
 
-    Text that begins as a request always gets a reply, even if the rest cannot be read:
-    the early listener has taken it for one, and the host waits for the reply.
+    Text that begins like a request always gets a reply, even if the rest cannot be read: the early
+    listener has taken it for a request, and the host waits for the reply.
     """
     try:
         envelope = Envelope.model_validate_json(text)
@@ -321,7 +321,7 @@ def _usable_id(text: str | None) -> str | None:
 
 
 def require(envelope: Envelope, served: Collection[str] = SERVED) -> None:
-    """Check what must hold before a request takes a slot; `served` are the types of this build.
+    """Check a request before it takes a slot; `served` are the types that this build serves.
 
     Raises BusError UNKNOWN_TYPE or INVALID_MESSAGE, whichever comes first.
     """
@@ -344,9 +344,9 @@ def parse_payload(envelope: Envelope) -> AnyRequest:
 
 
 def invalid_payload(errors: list[ErrorDetails]) -> BusError:
-    """Turn pydantic's errors on a request into the one that the host gets, without any value."""
+    """Turn pydantic's errors about a request into the error that the host gets, without any value."""
     details = tuple(
-        # The first two parts of a place are the union's tag and "payload".
+        # The first two parts of a location are the union's tag and "payload".
         Detail(
             tuple(
                 _cut(part, MAX_LOC) if isinstance(part, str) else part for part in item["loc"][2:]
@@ -384,7 +384,7 @@ class LegacyCredentials(Wire):
 
 
 def _one_shape(value: object) -> object:
-    # A null stands for a field that is not there, as many backends write it.
+    # Many backends write null for a missing field.
     if isinstance(value, dict):
         there = {name for name, token in value.items() if token is not None}
         if there & LegacyCredentials.model_fields.keys() and (
@@ -396,12 +396,12 @@ def _one_shape(value: object) -> object:
 
 Credentials = Annotated[MigratedCredentials | LegacyCredentials, BeforeValidator(_one_shape)]
 JsonObject = dict[str, Any]
-"""An object that came out of a JSON parser. Not pydantic's JsonValue: that one stops at 49 levels
-where it is compiled to WebAssembly, and the parser has seen to it that all of this is JSON."""
+"""An object from a JSON parser, which has checked that everything in it is JSON. Not pydantic's
+JsonValue, which stops at 49 levels when it is compiled to WebAssembly."""
 
 
 class SignedIn(Wire):
-    """What a backend answers a good code with, and what the host gets."""
+    """A backend's answer to a valid code, which the host gets."""
 
     credentials: Credentials
     currentUser: JsonObject
@@ -409,24 +409,24 @@ class SignedIn(Wire):
 
 
 class Holding(Wire):
-    """What `AUTH.CREDENTIALS` is answered with."""
+    """The answer to `AUTH.CREDENTIALS`."""
 
     credentials: Credentials
     currentUser: JsonObject
     company: JsonObject
     expiresAt: int = 0
-    """When the ID token expires, in milliseconds since the epoch by this browser's clock. Not there
-    for legacy credentials."""
+    """When the ID token expires, in milliseconds since the epoch by this browser's clock. Absent for
+    legacy credentials."""
 
 
 class Restored(Wire):
-    """What `BUS.REGISTER` is answered with where there is a session."""
+    """The answer to `BUS.REGISTER` if there is a session."""
 
     user: JsonObject
 
 
 class SignedOut(Wire):
-    """What `AUTH.SIGN_OUT` is answered with."""
+    """The answer to `AUTH.SIGN_OUT`."""
 
     logoutUrl: str = ""
     """Where the host may send the browser to end the provider's own session."""
@@ -437,7 +437,7 @@ def _absent(value: object) -> object:
 
 
 class RefreshedTokens(Wire):
-    """The credentials in a `json` backend's answer to a refresh; a token that is not there is ""."""
+    """The credentials in a `json` backend's answer to a refresh; a missing token is ""."""
 
     idToken: Token
     refreshToken: Annotated[str, BeforeValidator(_absent), Field(repr=False)] = ""
@@ -445,7 +445,7 @@ class RefreshedTokens(Wire):
 
 
 class Refreshed(Wire):
-    """What a `json` backend answers a refresh with; what is not there stays as it was."""
+    """A `json` backend's answer to a refresh; a missing field stays as it was."""
 
     credentials: RefreshedTokens
     currentUser: JsonObject | None = None
@@ -454,14 +454,14 @@ class Refreshed(Wire):
 
 @dataclass(frozen=True)
 class Answer:
-    """What meets a request."""
+    """The answer to a request that succeeded."""
 
     payload: BaseModel | None
     """None: the reply has no payload. Fields that are not set are not sent."""
     status: int | None = None
-    """The backend's HTTP status, where the payload came from there."""
+    """The backend's HTTP status, if the payload came from the backend."""
     then: Callable[[], None] | None = None
-    """Set: the reply's port or window is kept for pushes, and this runs when the reply is out."""
+    """If set, the reply's port or window is kept for pushes, and this runs once the reply is sent."""
 
 
 # -- bus to host ---------------------------------------------------------------------------------
@@ -494,7 +494,7 @@ def session_changed(user: JsonObject | None) -> str:
 
 
 def fulfilled(envelope: Envelope, answer: Answer) -> str:
-    """The reply to a request that was met, as JSON."""
+    """The reply to a request that succeeded, as JSON."""
     meta: JsonObject = {"source": "bus"}
     if answer.status is not None:
         meta = {"source": "backend", "status": answer.status}
@@ -502,7 +502,7 @@ def fulfilled(envelope: Envelope, answer: Answer) -> str:
 
 
 def plain(model: BaseModel | None) -> JsonObject | None:
-    """Return what is set in a model, ready to be written as JSON."""
+    """Return the fields that are set in a model, ready to be written as JSON."""
     if model is None:
         return None
     return {

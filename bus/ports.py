@@ -1,4 +1,4 @@
-"""What the bus needs of a browser, as protocols: the bus gets them as arguments."""
+"""What the bus needs from a browser, as protocols: the bus gets them as arguments."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Inbound:
-    """One message as it came in: the facts that the gate judges, and its text.
+    """One message as it came in: the facts that the gate checks, and its text.
 
-    `text` is JSON made where `event.data` was read: `type`, then `id` if there was a usable one,
-    then `payload`. Where something was unusable (protocol.md, "Envelope"), `text` has `problem` in
-    place of the payload, a sentence without any value.
+    `text` is JSON, written where `event.data` was read: `type`, then `id` if there was a usable one,
+    then `payload`. If something was unusable (protocol.md, "Envelope"), `text` has `problem` instead
+    of the payload, a sentence without any value.
     """
 
     number: int
-    """The early listener's number for this message; the reply goes out under it."""
+    """The early listener's number for this message; the reply names it."""
     trusted: bool
     """False for an event that a script made (DOM, `Event.isTrusted`)."""
     from_parent: bool
@@ -30,27 +30,28 @@ class Window(Protocol):
     """Where replies go out."""
 
     def post(self, number: int, text: str) -> None:
-        """Send the reply `text` (JSON) to message `number`: to its port, else to its window."""
+        """Send the reply `text` (JSON) to message `number`: to its port, or else to its window."""
 
     def drop(self, number: int, reason: str = "") -> None:
         """Forget message `number` without a reply, and close its port.
 
-        `reason` is a text of the bus's own that says why it is met with silence; a debug build tells
-        the host (protocol.md, "Debug builds"). A cancellation has none: it was obeyed.
+        `reason` is the bus's own text that says why the message gets no reply; a debug build tells it
+        to the host (protocol.md, "Debug builds"). A cancellation has none, because it was carried out.
         """
 
     def keep(self, number: int, text: str) -> None:
-        """Send the reply `text` (JSON) to message `number`, as `post` does, and keep where it went.
+        """Send the reply `text` (JSON) to message `number`, as `post` does, and keep its target.
 
-        From then on it is no request in flight any more: it takes no slot, its id is free, and no
-        watchdog answers it again. `push` sends to it until `drop`. Nothing that arrives on its port
-        is read.
+        From then on the request is no longer in flight: it takes no slot, its id is free, and the
+        watchdog does not answer it again. `push` sends to the target until `drop`. Nothing that
+        arrives on its port is read.
         """
 
     def push(self, number: int, text: str) -> None:
-        """Send `text` (JSON) to where the reply to the kept message `number` went.
+        """Send `text` (JSON) to the target of the reply to the kept message `number`.
 
-        That is its port, else its window with its exact origin. Nothing if it is not kept.
+        The target is its port, or else its window with its exact origin. Does nothing if the message
+        is not kept.
         """
 
 
@@ -59,7 +60,7 @@ class Body(Protocol):
 
     status: int
     retry_after: str | None
-    """The header of that name (RFC 9110, 10.2.3), where there is one that CORS lets be read."""
+    """The header of that name (RFC 9110, 10.2.3), if there is one and CORS allows reading it."""
 
     async def read(self, limit: int) -> bytes | None:
         """Return the whole body, or None if it is larger than `limit` bytes.
@@ -72,12 +73,12 @@ class Fetch(Protocol):
     """The browser's `fetch`, as far as the bus uses it."""
 
     async def __call__(self, url: str, *, headers: dict[str, str], body: str | None) -> Body:
-        """POST `body` to `url`, or GET `url` where it is None (Fetch standard).
+        """POST `body` to `url`, or GET `url` if it is None (Fetch standard).
 
         No cookies, cache, referrer or redirects.
 
         Cancelling the call, or the reading of its body, aborts the request.
-        Raises `FetchFailed` where no response comes.
+        Raises `FetchFailed` if no response comes.
         """
 
 
@@ -93,8 +94,8 @@ class Verify(Protocol):
 
         `algorithm` is RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA with
         Ed25519 (RFC 7518, 3.1; RFC 8037, 3.1), `jwk` a public key as JSON text (RFC 7517).
-        Raises `UnusableKey` for a key that cannot be one, and `NoSuchAlgorithm` where the browser
-        lacks the algorithm.
+        Raises `UnusableKey` for an invalid key, and `NoSuchAlgorithm` if the browser lacks the
+        algorithm.
         """
 
 

@@ -1,7 +1,7 @@
 // What needs no browser: whether a message is a request, its text, and which requests wait for Python.
 //
 // The first half of the page's first script; the build puts it before early.js, in the same file. It
-// knows no window and no event, so that Node can try it alone (tests/unit/test_requests_js.py).
+// uses no window and no event, so that Node can test it alone (tests/unit/test_requests_js.py).
 "use strict";
 
 (() => {
@@ -18,7 +18,7 @@
 
   // ---- data to text ------------------------------------------------------------------------
 
-  // `fromBus` are the types that only the bus sends: to answer those would make loops.
+  // `fromBus` are the types that only the bus sends: to answer them would cause loops.
   const isRequestType = (type, fromBus) =>
     typeof type === "string" &&
     type.length <= 64 &&
@@ -33,7 +33,7 @@
   // `left.bytes` is counted down by what the JSON text has at least, so that a huge value ends
   // the walk early; a cycle ends at MAX_DEPTH.
   const problemIn = (value, path, depth, left) => {
-    // Cut, but not in the middle of a surrogate pair: a sentence must be well-formed as well.
+    // Cut, but not within a surrogate pair: a sentence must be well-formed too.
     const at = () => (path.length > 128 ? `${path.slice(0, 128).replace(/[\ud800-\udbff]$/, "")}…` : path);
     left.bytes -= typeof value === "string" ? value.length + 2 : 1;
     if (left.bytes < 0) return `The message is larger than ${MAX_BYTES} bytes of JSON.`;
@@ -94,7 +94,7 @@
 
   // ---- what waits for Python ---------------------------------------------------------------
 
-  // Python is not there yet: which messages wait, and what is answered for Python, in the protocol's
+  // Before Python serves: which messages wait, and which are answered for Python, in the protocol's
   // order. `types` are those that the bus serves.
   const queue = (types) => {
     const waiting = new Map(); // number -> {id, text, good, more}
@@ -118,8 +118,8 @@
         }
         const served = types.includes(type);
         const good = served && !problem;
-        // The same once more is a second delivery. What says something else under that id waits for
-        // Python's judgement: had the first an invalid payload, its id will be free by then.
+        // An equal message is a second delivery. A different one with that id waits for Python to
+        // decide: if the first one's payload is invalid, the id will be free by then.
         const [first] = good ? under(id) : [];
         if (first && (waiting.size >= MAX_WAITING || waiting.get(first).text === text))
           return [{ number, reason: "a second delivery" }];
@@ -133,7 +133,7 @@
         return reject("OVERLOADED", `${MAX_WAITING} requests wait for Python already.`);
       },
       forget: (number) => waiting.delete(number),
-      // All that wait, in order, as [number, text, more]; what is forgotten meanwhile is left out.
+      // All waiting messages, in order, as [number, text, more]; without those that were forgotten meanwhile.
       *[Symbol.iterator]() {
         for (const [number, { text, more }] of waiting) yield [number, text, more];
       },

@@ -1,4 +1,4 @@
-"""Which types of requests a bus serves: that depends on its settings."""
+"""Which types of requests a bus serves, by its settings."""
 
 from .messages import SERVED, SERVED_WITH_PASSWORD, SERVED_WITH_SESSION
 from .settings import Settings

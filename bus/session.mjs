@@ -1,9 +1,9 @@
-// What a session needs of the browser (`bus.session.ports`): storage, locks, and a word to the other
-// tabs. early.js loads this file where the settings have [bus.session], and nobody else does.
+// What a session needs from the browser (`bus.session.ports`): storage, locks, and broadcasts to the
+// other tabs. Only early.js loads this file, if the settings have [bus.session].
 //
-// It is JavaScript because a transaction ends when no JavaScript has asked for more in its turn, and
-// because the early listener signs users out where Python cannot. It decides nothing: only early.js
-// and Python know whose text is written, and when.
+// It is JavaScript because a transaction ends when no JavaScript requests more in the same task, and
+// because the early listener signs users out if Python cannot. It decides nothing: only early.js and
+// Python decide which text is written, and when.
 
 const DATABASE = "sso-bus";
 const STORE = "sessions"; // key: the host's origin; value: text
@@ -11,7 +11,7 @@ const CHANNEL = "sso-bus";
 
 // Makes the methods.
 //   indexedDB, BroadcastChannel   the browser's own; undefined where it has none for this page
-// What fails throws, or its promise is rejected; none has a time limit.
+// A method that fails throws, or its promise is rejected; none has a time limit.
 export function open({ indexedDB, BroadcastChannel }) {
   /** @type {any} */
   let opening = null; // promise of the database
@@ -43,7 +43,7 @@ export function open({ indexedDB, BroadcastChannel }) {
     try {
       return (await database()).transaction(STORE, mode);
     } catch (error) {
-      // It was closed, and this page not told, as WebKit does; or it is closing at this moment.
+      // It was closed without telling this page, as WebKit does; or it is closing at this moment.
       if (error?.name !== "InvalidStateError") throw error;
       forget();
       return (await database()).transaction(STORE, mode);
@@ -92,7 +92,7 @@ export function open({ indexedDB, BroadcastChannel }) {
         store.get(origin).onsuccess = ({ target }) => is(target.result);
       }),
 
-    // Puts `text` in the place of `old`; undefined is no text. Resolves to whether that was done.
+    // Replaces `old` with `text`; undefined is no text. Resolves to whether that was done.
     swap: (origin, old, text) =>
       transact("readwrite", (store, is) => {
         store.get(origin).onsuccess = ({ target }) => {

@@ -1,4 +1,4 @@
-"""One piece of work for everybody who asks for the same thing at the same time."""
+"""Shares one piece of work among all callers that ask for the same thing at the same time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Iterator
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class _Flight(Generic[T]):
-    """A piece of work, and a future for each who waits for it."""
+    """A piece of work, and a future for each of its waiters."""
 
     def __init__(self, work: asyncio.Future[T]) -> None:
         self.work = work
@@ -18,36 +18,36 @@ class _Flight(Generic[T]):
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody still waits.
+        """Whether there is still a waiter.
 
-        `Task.cancel` cancels what the task waits for at once, and wakes the task later. So a waiter
-        that was cancelled counts no more, before it has run.
+        `Task.cancel` cancels at once what the task waits for, and wakes the task later. So a
+        cancelled waiter stops counting before its task has run.
         """
         return not all(waiter.cancelled() for waiter in self.waiters)
 
 
 class SingleFlight(Generic[K, T]):
-    """Runs each piece of work once while it is in flight; its last waiter takes it along."""
+    """Runs each piece of work once while it is in flight; it is cancelled with its last waiter."""
 
     def __init__(self) -> None:
         self._flights: dict[K, _Flight[T]] = {}
 
     def __iter__(self) -> Iterator[K]:
-        """The keys of what is in flight and still waited for, the first to start first."""
+        """The keys of the work that is in flight and still has a waiter, in the order of their starts."""
         return (key for key, flight in self._flights.items() if flight.wanted)
 
     async def join(self, key: K, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return the result of the work under `key`, started now if it is not in flight.
+        """Return the result of the work under `key`; start the work if it is not in flight.
 
-        Cancelling one waiter leaves the others alone. Work that nobody waits for any more is not in
-        flight, from the moment that its last waiter is cancelled: whoever asks then starts over.
+        Cancelling one waiter leaves the others alone. When the last waiter is cancelled, the work is
+        no longer in flight from that moment on: the next caller starts it again.
         """
         flight = self._flights.get(key)
         if flight is None or not flight.wanted:
             flight = self._flights[key] = _Flight(asyncio.ensure_future(start()))
             flight.work.add_done_callback(partial(self._land, key, flight))
-        # A future of this waiter's own, and not asyncio.shield: from Python 3.14 on, that reports a
-        # failure as a defect if one of its waiters was cancelled, though the others get to see it.
+        # Each waiter has its own future. Not asyncio.shield: since Python 3.14, it reports a failure
+        # as a defect if one of its waiters was cancelled, though the others handle the failure.
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         flight.waiters.add(waiter)
         try:

@@ -1,4 +1,4 @@
-"""Which URLs and origins are acceptable, judged by a parser that follows the URL standard."""
+"""Checks URLs and origins with a parser that follows the URL standard."""
 
 import re
 from ipaddress import ip_address, ip_network
@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 from pydantic_core import Url, ValidationError
 
-# What the URL standard's parser would repair without a word: spaces, control characters, backslashes.
+# Characters that the URL standard's parser repairs silently: spaces, control characters, backslashes.
 _REPAIRED = re.compile(r"[\x00-\x20\\\x7f-\x9f\u2028\u2029]")
-# The URL standard's hosts may hold more, ";" and "*" among it, which mean something in a policy.
+# The URL standard allows more in hosts, such as ";" and "*", which have a meaning in a policy.
 _HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:]+\]")
-# What a Content-Security-Policy can name (CSP Level 3, 2.3.1, "host-part"). It also has "*", and in
-# newer drafts a dot at the end, which browsers do not all know.
+# The hosts that a Content-Security-Policy can name (CSP Level 3, 2.3.1, "host-part"). It also allows
+# "*", and in newer drafts a dot at the end, which not all browsers support.
 _POLICY_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
-# Spelled out, because newer Pythons count ::ffff:127.0.0.1 in.
+# Written out, because newer versions of Python include ::ffff:127.0.0.1.
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
@@ -58,8 +58,8 @@ def url_problem(text: str) -> str | None:
 def redirect_url_problem(text: str) -> str | None:
     """Return what keeps `text` from being a redirect URL (protocol.md, "Fields"), or None.
 
-    Only ASCII, and the host as the URL standard serialises it, so that nobody who compares the
-    text with another takes it for what a browser does not.
+    It must be ASCII, with the host as the URL standard serialises it, so that a comparison of texts
+    gives the same result as a browser's comparison of URLs.
     """
     if not text.isascii():
         return "must be ASCII: encode the rest, as the URL standard's parser does"
@@ -71,7 +71,7 @@ def redirect_url_problem(text: str) -> str | None:
 
 
 def _written_host(url: str) -> str:
-    """Return the host of a URL that passed `url_problem`, as it is written there."""
+    """Return the host of a URL that passed `url_problem`, as written in the URL."""
     authority = re.split(r"[/?]", url.split("://", 1)[1], maxsplit=1)[0]
     return re.sub(r":[0-9]*$", "", authority)
 
@@ -80,7 +80,7 @@ def policy_problem(url: str) -> str | None:
     """Return what keeps a policy from naming the host of a URL that passed `url_problem`, or None.
 
     The bus is served with a Content-Security-Policy that lists who may embed it and what it may
-    fetch from. A browser passes over a source that it cannot read there.
+    fetch from. A browser ignores a source there that it cannot parse.
     """
     parsed = Url(url)
     host = parsed.host or ""
@@ -110,7 +110,7 @@ def origin_of(url: str) -> str:
 def origin_problem(text: str) -> str | None:
     """Return what keeps `text` from being an exact origin as browsers write it, or None.
 
-    Origins stand in the bus's policy, so one that no policy can name is none either.
+    The bus's policy lists the origins, so an origin that no policy can name is refused too.
     """
     if text in ("*", "null", ""):
         return "is no origin: list each host page's origin, such as https://app.example.com"

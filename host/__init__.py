@@ -1,1 +1,1 @@
-"""What lives outside the iframe: the embed module, the build, the servers, the demo."""
+"""Everything outside the iframe: the embed module, the build, the servers, the demo."""

@@ -5,7 +5,7 @@ from typing import Final, Protocol
 from ..messages import Answer, SsoPayload
 
 MAX_BODY_BYTES: Final = 1024 * 1024
-"""At most so much of a backend's answer is read."""
+"""The bus reads at most this much of a backend's answer."""
 
 
 class Exchange(Protocol):

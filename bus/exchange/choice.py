@@ -1,4 +1,4 @@
-"""Makes the exchange that the settings ask for."""
+"""Makes the exchange that the settings name."""
 
 from ..ports import Fetch, Log, Now, Verify
 from ..session.backend import Backend
@@ -22,9 +22,9 @@ def exchange_for(
 
 
 def backend_for(settings: Settings, *, fetch: Fetch, verify: Verify, now: Now, log: Log) -> Backend:
-    """Return what refreshes and revokes the sessions of a bus with `[bus.session]`.
+    """Return the backend that refreshes and revokes the sessions of a bus with `[bus.session]`.
 
-    Raises ValueError for settings that have none.
+    Raises ValueError for settings without that table.
     """
     session, seconds = settings.session, settings.request_timeout_seconds
     if session is not None and isinstance(settings.sso, OidcSso):

@@ -1,4 +1,4 @@
-"""The backend that speaks the bus's own contract (protocol.md, "The backend contract")."""
+"""The backend that follows the bus's own contract (protocol.md, "The backend contract")."""
 
 from dataclasses import dataclass
 
@@ -66,7 +66,7 @@ class JsonPost:
 
 
 def signed_in(reply: Reply) -> Answer:
-    """Return what an answer to a sign-in holds.
+    """Return the content of an answer to a sign-in.
 
     Raises BusError BACKEND_ERROR or BACKEND_INVALID, or Rejected with the backend's own JSON.
     """
@@ -75,7 +75,7 @@ def signed_in(reply: Reply) -> Answer:
     try:
         return Answer(SignedIn.model_validate(reply.json()), reply.status)
     except ValidationError as error:
-        # The name helps whoever runs the backend, and is the contract's own: no value shows.
+        # The field's name helps to fix the backend. It is the contract's own, so no value shows.
         [name, *_] = error.errors(include_input=False)[0]["loc"] or ["object"]
         problem = f"does not hold what the contract says: see its {name}"
     except ValueError:

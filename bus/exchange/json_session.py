@@ -16,12 +16,12 @@ from .json_backend import JsonPost, signed_in
 from .reply import Reply, refused
 
 REFUSALS: Final = (400, 401, 403)
-"""With a JSON body, these end a session; without one it was a proxy."""
+"""With a JSON body, these statuses end a session; without one, the answer came from a proxy."""
 
 
 @dataclass(frozen=True)
 class JsonSession:
-    """What `bus.session.backend.Backend` says, by the bus's own contract."""
+    """Implements `bus.session.backend.Backend` by the bus's own contract."""
 
     refresh_url: str
     revoke_url: str | None
@@ -30,7 +30,7 @@ class JsonSession:
 
     @property
     def maker(self) -> Maker:
-        """What sessions are made by."""
+        """The identity of this backend, for the records of its sessions."""
         return Maker(provider="json", refresh_url=self.refresh_url)
 
     async def refresh(self, refresh_token: str, *, id_token: str) -> Fresh | Failed:
@@ -50,7 +50,7 @@ class JsonSession:
             return Failed(error, retry_after_seconds=wait)
 
     async def revoke(self, refresh_token: str) -> bool:
-        """Revoke, where there is an address for it."""
+        """Revoke, if the settings have an address for it."""
         if self.revoke_url is None:
             return True
         try:
@@ -59,7 +59,7 @@ class JsonSession:
             return False
 
     async def logout_url(self) -> str:
-        """Return nothing: such a backend has no session of its own."""
+        """Return "": such a backend has no session of its own."""
         return ""
 
 
@@ -100,7 +100,7 @@ def _fresh(reply: Reply, before: str) -> Fresh | Failed:
     error = BusError(
         "BACKEND_INVALID", f"The backend's answer to a refresh {problem}.", status=reply.status
     )
-    # The old token may be spent by now: whatever else is wrong, the new one is kept.
+    # The old token may be used up by now, so the new one is kept even if the rest is wrong.
     token = _refresh_token(value)
     return Fresh(refresh_token=token, error=error) if token else Failed(error)
 

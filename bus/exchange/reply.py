@@ -1,4 +1,4 @@
-"""One answer of a backend or a provider, read whole and within bounds."""
+"""One complete answer of a backend or a provider, of limited size."""
 
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -13,16 +13,16 @@ from . import MAX_BODY_BYTES
 
 @dataclass(frozen=True)
 class Reply:
-    """A status, and the body that came with it; None if that is larger than 1 MiB."""
+    """A status and its body; the body is None if it is larger than 1 MiB."""
 
     status: int
     body: bytes | None
     retry_after: str | None = None
-    """The header of that name, where it can be read."""
+    """The header of that name, if it can be read."""
 
     @property
     def good(self) -> bool:
-        """Whether the status is one of success (RFC 9110, 15.3)."""
+        """Whether the status means success (RFC 9110, 15.3)."""
         return 200 <= self.status <= 299
 
     def json(self) -> JsonValue:
@@ -42,7 +42,7 @@ class Reply:
 async def ask(
     fetch: Fetch, url: str, *, headers: dict[str, str], body: str | None, heads: list[Body]
 ) -> Reply:
-    """Send one request and read its answer; `heads` gets its head as soon as that is there.
+    """Send one request and read its answer; the head is added to `heads` as soon as it arrives.
 
     Raises FetchFailed.
     """
@@ -57,7 +57,7 @@ def status_of(heads: list[Body]) -> int | None:
 
 
 def refused(reply: Reply) -> NoReturn:
-    """Raise what an error status becomes: Rejected with its JSON, else BusError BACKEND_ERROR."""
+    """Raise the error for an error status: Rejected with its JSON, or else BusError BACKEND_ERROR."""
     try:
         error = reply.json()
     except ValueError:

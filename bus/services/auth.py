@@ -13,20 +13,20 @@ from ..single_flight import SingleFlight
 _Key = tuple[str, str, str, str, str]
 
 Signing = Coroutine[Any, Any, Answer]
-"""A sign-in under way."""
+"""A sign-in in progress."""
 
 Keep = Callable[[str, Signing], Signing]
-"""Makes the session of a host's origin of the sign-in; or just hands it back."""
+"""Makes the sign-in the session of a host's origin; or only hands the sign-in back."""
 
 
 def forget(_origin: str, signing: Signing) -> Signing:
-    """Keep nothing: what happens without `[bus.session]`."""
+    """Keep nothing, as without `[bus.session]`."""
     return signing
 
 
 @dataclass
 class Auth:
-    """Signs users in with what the configured exchange makes of a code."""
+    """Signs users in by exchanging their codes."""
 
     exchange: Exchange
     keep: Keep = forget

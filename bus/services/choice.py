@@ -1,4 +1,4 @@
-"""Makes the services that the settings ask for, with their handlers."""
+"""Makes the services that the settings enable, with their handlers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ class Services:
 
     handlers: Mapping[type, Handler]
     session: Session | None
-    """Wants to be told of the page and of other tabs, where there is one."""
+    """Must be told about the page and about other tabs; None without `[bus.session]`."""
 
 
 def services_for(
     settings: Settings, *, exchange: Exchange, post: JsonPost, around: Around | None
 ) -> Services:
-    """Return the services; `around` is there if and only if the settings have `[bus.session]`."""
+    """Return the services; `around` is set if and only if the settings have `[bus.session]`."""
     session = Session(around, settings.allowed_origins) if around else None
     keep = session.keep if session else forget
     handlers: dict[type, Handler] = {Sso: Auth(exchange, keep).sso}

@@ -1,4 +1,4 @@
-"""BUS and AUTH, as far as they are about the session (protocol.md, "The session")."""
+"""The requests of BUS and AUTH that concern the session (protocol.md, "The session")."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -30,7 +30,7 @@ from .auth import Keep
 
 
 class Hosted:
-    """All that there is for one host origin."""
+    """Everything that belongs to one host origin."""
 
     def __init__(self, origin: str, around: Around) -> None:
         self.session = HostSession(origin, around)
@@ -40,7 +40,7 @@ class Hosted:
 
 
 class Session:
-    """Answers the requests that are about the session, and listens to the page and other tabs."""
+    """Answers the requests that concern the session, and listens to the page and to other tabs."""
 
     def __init__(self, around: Around, allowed_origins: tuple[str, ...]) -> None:
         self._around = around
@@ -55,7 +55,7 @@ class Session:
         return self._hosts[origin]
 
     async def start(self) -> None:
-        """Delete what is stored and is no session here any more."""
+        """Delete stored records that are not valid sessions of this bus any more."""
         shelf = self._around.shelf
         for origin in await shelf.origins():
             session = HostSession(origin, self._around)
@@ -67,14 +67,14 @@ class Session:
     # -- requests ----------------------------------------------------------------------------------
 
     async def register(self, request: Register, inbound: Inbound) -> Answer:
-        """Say whose session there is. Raises BusError ORIGIN_MISMATCH."""
+        """Return the user of the session, if there is one. Raises BusError ORIGIN_MISMATCH."""
         if request.payload.origin != inbound.origin:
             raise BusError("ORIGIN_MISMATCH", "The origin is not that of the page that sent it.")
         record = await self._look(inbound, met=True)
         return Answer(Restored(user=record.user) if record else None)
 
     async def init(self, request: Init, inbound: Inbound) -> Answer:
-        """Start the refresh and the pushes, once the reply is out."""
+        """Start refreshes and pushes, once the reply is sent."""
         await self._look(inbound)
         if "AUTH" not in request.payload.services:
             return Answer(None)
@@ -92,9 +92,9 @@ class Session:
         return Answer(None)
 
     async def credentials(self, request: GetCredentials, inbound: Inbound) -> Answer:
-        """Give credentials that are good for as long as was asked, refreshed first if need be.
+        """Return credentials that stay valid for as long as the request asks; refresh first if necessary.
 
-        Raises BusError NO_SESSION; where the old ones have expired, what the last refresh failed with.
+        Raises BusError NO_SESSION; if the old credentials have expired, the error of the last refresh.
         """
         began, hosted = self._around.now(), self._at(inbound.origin)
         session, age = hosted.session, hosted.session.age
@@ -131,9 +131,9 @@ class Session:
         return Answer(holding.model_copy(update={"expiresAt": session.age.expires_at(record)}))
 
     async def sign_out(self, _request: SignOut, inbound: Inbound) -> Answer:
-        """End the session here and in all tabs, then revoke what can be revoked.
+        """End the session here and in all tabs, then revoke its tokens.
 
-        Goes on where the request is given up. Raises `StoreFailed` where what is stored may be left.
+        Continues if the request is given up. Raises `StoreFailed` if a stored record may be left.
         """
         ending = self._around.spawn(self._sign_out(self._at(inbound.origin)))
         return await _result_of(ending)
@@ -150,16 +150,16 @@ class Session:
     def keep(
         self, origin: str, signing: Coroutine[Any, Any, Answer]
     ) -> Coroutine[Any, Any, Answer]:
-        """Make a session of a sign-in (`bus.services.auth.Keep`)."""
+        """Make a sign-in a session (`bus.services.auth.Keep`)."""
         hosted = self._at(origin)
         if self._around.settings.idle_minutes:
             self._around.spawn(hosted.session.look(active=True))
         return hosted.signing.sign_in(signing)
 
     async def _look(self, inbound: Inbound, *, met: bool = False) -> Record | None:
-        """Take note of a request, and return the session that there is.
+        """Note a request as activity, and return the current session.
 
-        What comes while the page goes is answered by what holds when it is back.
+        A request that comes while the page is hidden is answered when the page is back.
         """
         await self._shown.wait()
         hosted = self._at(inbound.origin)
@@ -190,27 +190,27 @@ class Session:
     # -- the page and the other tabs ---------------------------------------------------------------
 
     def wake(self, *, online: bool = False) -> None:
-        """Look at once: the page is visible again, or the browser is `online` again."""
+        """Check at once: the page is visible again, or the browser is `online` again."""
         for hosted in self._hosts.values():
             if online:
                 hosted.session.age.online()
             hosted.session.changed.set()
 
     def hide(self) -> None:
-        """Let go of locks: the page is about to be frozen, or goes (`freeze`, `pagehide`)."""
+        """Release locks: the page is about to be frozen or unloaded (`freeze`, `pagehide`)."""
         self._shown.clear()
         for hosted in self._hosts.values():
             hosted.refresh.hide()
 
     def show(self) -> None:
-        """Look at once: the page is back (`resume`, `pageshow`)."""
+        """Check at once: the page is back (`resume`, `pageshow`)."""
         self._shown.set()
         for hosted in self._hosts.values():
             hosted.refresh.show()
         self.wake()
 
     def heard(self, text: str) -> None:
-        """Take a word from another tab (`bus.session.ports.Channel`)."""
+        """Handle a broadcast from another tab (`bus.session.ports.Channel`)."""
         said = read_word(text)
         if said is not None and said.origin in self._hosts:
             self._hosts[said.origin].session.heard(said)
@@ -226,7 +226,7 @@ class Password:
         self._keep = keep
 
     async def email_and_password(self, request: EmailAndPassword, inbound: Inbound) -> Answer:
-        """Sign in; two at once are two exchanges. Raises BusError, or Rejected with the backend's own."""
+        """Sign in; two at once are two exchanges. Raises BusError, or Rejected with the backend's error."""
         return await self._keep(inbound.origin, self._sign_in(request.payload))
 
 

@@ -1,7 +1,7 @@
-"""How old everything in a record is, by a wall clock that may be wrong, and may be set.
+"""Judges the times in a record by a wall clock that may be wrong, and may be set.
 
-All times are milliseconds since the epoch by this browser's clock, all spans milliseconds, but for
-what has `seconds` in its name.
+All times are milliseconds since the epoch by this browser's clock. All durations are milliseconds,
+except those with `seconds` in their name.
 """
 
 from typing import Any, Final
@@ -11,18 +11,18 @@ from .claims import claims_in
 from .record import LIFE_SECONDS, Record
 
 SET_BACK_SECONDS: Final = 1.0
-"""If the wall clock falls so far behind the one that nobody sets, it was set back. That it gets ahead
-means nothing: the other one may stand still while a machine sleeps."""
+"""If the wall clock falls this far behind the monotonic clock, it was set back. If it gets ahead, that
+means nothing: the monotonic clock may stop while a machine sleeps."""
 REST_MS: Final = 5_000
-"""Tokens that live for seconds are not refreshed more often than so, but on request."""
+"""Tokens with a very short life are not refreshed more often than this, except on request."""
 WARN_MS: Final = 60_000
 LOOK_SECONDS: Final = 30.0
-"""No timer is longer (protocol.md, "The session")."""
+"""The longest timer (protocol.md, "The session")."""
 SOON_SECONDS: Final = 0.05
 DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
 ACTIVE_MS: Final = 1_000
-"""The last request is written down so exactly, not more often."""
+"""The precision with which the time of the last request is stored."""
 
 
 class Age:
@@ -32,7 +32,7 @@ class Age:
         self._around = around
         self._anchor: tuple[float, float] | None = None
         self._lost = 0.0
-        """By how much the clock was set back since the record was seen last."""
+        """By how much the clock was set back since the record was last seen."""
         self._set_back = 0.0
         """By how much it was set back since this pair of tokens arrived."""
         self._pair: tuple[str, int] | None = None
@@ -50,7 +50,7 @@ class Age:
         return round(wall * 1000)
 
     def see(self, record: Record) -> None:
-        """Take note of the record that holds now."""
+        """Note the current record."""
         self.ms()
         pair = (record.generation, record.turn)
         self._set_back = self._lost + (self._set_back if pair == self._pair else 0)
@@ -60,7 +60,7 @@ class Age:
         self._online = False
 
     def online(self) -> None:
-        """The browser is online again: the pause that holds now is over, unless it was asked for."""
+        """The browser is online again: end the current pause, unless the backend asked for it."""
         self._online = True
 
     # -- the session ---------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ class Age:
         return now >= oldest or (0 < self._idle() <= now - record.active)
 
     def worth_noting(self, record: Record) -> bool:
-        """Whether a request now makes the session idle later."""
+        """Whether a request now postpones the end by idleness."""
         return bool(self._idle()) and abs(self.ms() - record.active) >= ACTIVE_MS
 
     def _idle(self) -> float:
@@ -81,7 +81,7 @@ class Age:
     # -- the tokens ----------------------------------------------------------------------------------
 
     def times(self, id_token: str, arrival: int) -> dict[str, Any]:
-        """Return what a record holds of the times of an ID token that has arrived just now."""
+        """Return the fields of a record for the times of an ID token that has just arrived."""
         claims = claims_in(id_token)
         life, skew = LIFE_SECONDS * 1000, 0
         if claims.iat is not None:
@@ -93,10 +93,10 @@ class Age:
         return {"arrival": arrival, "life": max(life, 1), "skew": skew}
 
     def left(self, record: Record) -> float:
-        """Return how long the ID token is still good; not positive if it is not, or may not be."""
+        """Return how long the ID token is still valid; 0 or less if it is not, or may not be."""
         now = self.ms()
         if now < record.arrival - SET_BACK_SECONDS * 1000:
-            return -1  # the clock was set back by who knows how much
+            return -1  # the clock was set back by an unknown amount
         return self.expires_at(record) - now
 
     def expires_at(self, record: Record) -> int:
@@ -104,27 +104,27 @@ class Age:
         return round(record.arrival + record.life - self._set_back - self._lost)
 
     def good(self, record: Record, seconds: float) -> bool:
-        """Whether the ID token is good for so long, or for half its life where that is less."""
+        """Whether the ID token stays valid for `seconds`, or for half its life if that is less."""
         left = self.left(record)
         return left > 0 and left >= min(seconds * 1000, record.life / 2)
 
     def wants(self, record: Record) -> bool:
-        """Whether the tokens are to be refreshed: they expire soon, or an answer may be lost."""
+        """Whether the tokens need a refresh: they expire soon, or an answer may be lost."""
         if record.tokens is None:
             return False
         margin = self._around.settings.refresh_margin_seconds
         return self.lost(record) or record.pause is not None or not self.good(record, margin)
 
     def rested(self, record: Record) -> bool:
-        """Whether it is a while since the last refresh."""
+        """Whether the last refresh was long enough ago."""
         return not 0 <= self.ms() - record.arrival < REST_MS
 
     def lost(self, record: Record) -> bool:
-        """Whether a refresh was marked and never came to an end: its answer may be lost."""
+        """Whether a refresh was marked and never finished: its answer may be lost."""
         return record.mark is not None and not self.under_way(record)
 
     def under_way(self, record: Record) -> bool:
-        """Whether somebody marked a refresh that may still end."""
+        """Whether a tab marked a refresh that may still finish."""
         limit = self._around.timeout_seconds * 1000
         return record.mark is not None and abs(self.ms() - record.mark.at) < limit
 
@@ -137,13 +137,13 @@ class Age:
         if pause is None or (pause.at == self._defied and not pause.asked):
             return 0
         gone = self.ms() - pause.at
-        # A pause from the future was made before the clock was set back.
+        # A pause that lies in the future began before the clock was set back.
         return pause.seconds * 1000 - gone if gone > -SET_BACK_SECONDS * 1000 else 0
 
     # -- the next look -------------------------------------------------------------------------------
 
     def next_look_seconds(self, record: Record | None) -> float:
-        """Return after how long the record is to be looked at again."""
+        """Return how long to wait before the record is checked again."""
         waits = [LOOK_SECONDS]
         if record:
             now, margin = self.ms(), self._around.settings.refresh_margin_seconds
@@ -161,5 +161,5 @@ class Age:
 
 
 def _bounded(value: float) -> int:
-    """Return a time that no date of an odd token makes too large to be written."""
+    """Return the time, limited so that a token with odd dates cannot make it too large to store."""
     return round(max(min(value, 1e14), -1e14))

@@ -1,4 +1,4 @@
-"""All that a session gets as arguments."""
+"""Everything that a session gets as arguments."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass
 class Around:
-    """What stands around the sessions of a frame, and the tasks that they have started."""
+    """What the sessions of a frame need, and the tasks that they have started."""
 
     settings: SessionSettings
     timeout_seconds: float
@@ -29,24 +29,24 @@ class Around:
     backend: Backend
     now: Now
     monotonic: Now
-    """A clock that nobody sets, in seconds: it shows by how much the wall clock was set back."""
+    """A monotonic clock, in seconds: it shows by how much the wall clock was set back."""
     jitter: Jitter
     new_id: Callable[[], str]
-    """Returns an unguessable string, another one each time."""
+    """Returns a new unguessable string each time."""
     log: Log
     report: Callable[[Exception], None]
     """Gets a defect of the bus (`bus.app.Bus.report`)."""
     _tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        """Start work that nobody need wait for; what it raises is reported."""
+        """Start background work; an exception that it raises is reported."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
 
     async def revoke(self, refresh_token: str) -> None:
-        """Revoke as best one can."""
+        """Try to revoke a refresh token; log a failure."""
         if not await self.backend.revoke(refresh_token):
             self.log("session: a refresh token could not be revoked")
 

@@ -1,4 +1,4 @@
-"""What the session asks of a backend or provider, one implementation for each kind."""
+"""What the session needs from a backend or provider; each kind has one implementation."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -10,9 +10,9 @@ from .record import Maker
 
 @dataclass(frozen=True)
 class Fresh:
-    """What a refresh brought: an answer of success whose refresh token can be read.
+    """The result of a refresh: a successful answer whose refresh token can be read.
 
-    What the answer did not have stays as it was.
+    Fields that the answer did not have stay as they were.
     """
 
     refresh_token: str = field(default="", repr=False)
@@ -22,43 +22,43 @@ class Fresh:
     user: JsonObject | None = field(default=None, repr=False)
     company: JsonObject | None = field(default=None, repr=False)
     error: BusError | None = None
-    """What is wrong with the rest of the answer; it goes to who waits."""
+    """What is wrong with the rest of the answer; waiting requests get it."""
     other_user: bool = False
     """The answer is for another subject or from another issuer: the session ends."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A refresh that brought nothing."""
+    """A refresh that failed."""
 
     error: BusError | Rejected
     refused: bool = False
     """Whether it was a definite refusal, which ends the session."""
     retry_after_seconds: float = 0
-    """What `Retry-After` asked for; 0 where it did not."""
+    """The delay that `Retry-After` asked for; 0 without that header."""
 
 
 class Backend(Protocol):
-    """A kind of backend, as far as sessions go."""
+    """A kind of backend, as sessions see it."""
 
     @property
     def maker(self) -> Maker:
-        """What sessions of this bus are made by; those of another are no sessions here."""
+        """What the sessions of this bus are made by; a record with another maker is not valid here."""
 
     async def refresh(self, refresh_token: str, *, id_token: str) -> Fresh | Failed:
-        """Ask for new tokens, once, within the time limit; `id_token` is the one before.
+        """Ask for new tokens, once, within the time limit; `id_token` is the previous one.
 
-        Never raises but for a defect.
+        Raises only for a defect.
         """
 
     async def revoke(self, refresh_token: str) -> bool:
-        """Revoke, within the time limit; whether it is done. True where there is nowhere to.
+        """Revoke within the time limit, and return whether that succeeded. True if there is no endpoint.
 
-        Never raises but for a defect.
+        Raises only for a defect.
         """
 
     async def logout_url(self) -> str:
-        """Return where the provider's own session ends (RP-Initiated Logout 1.0, 2), or "".
+        """Return the URL that ends the provider's own session (RP-Initiated Logout 1.0, 2), or "".
 
-        Never raises but for a defect.
+        Raises only for a defect.
         """

@@ -1,4 +1,4 @@
-"""What an ID token says of itself. It is not checked here: the exchange has done that, if it can be."""
+"""Reads the claims of an ID token. It checks nothing: the exchange has done that, where possible."""
 
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ..json_text import parse_json
 
 @dataclass(frozen=True)
 class Claims:
-    """Who it is for, and when; what the token does not name, or not as it should, is None."""
+    """Whom the token is for, and its times. A claim that is missing or malformed is None."""
 
     iss: str | None = None
     sub: str | None = None
@@ -18,12 +18,12 @@ class Claims:
     exp: float | None = None
 
     def of_another(self, other: "Claims") -> bool:
-        """Whether both name a subject, or an issuer, and not the same one."""
+        """Whether both name a subject, or both an issuer, and the two differ."""
         return _differ(self.iss, other.iss) or _differ(self.sub, other.sub)
 
 
 def claims_in(token: str) -> Claims:
-    """Return the claims in an ID token; none where it is no JWT (RFC 7519)."""
+    """Return the claims in an ID token; all are None if it is not a JWT (RFC 7519)."""
     parts = token.split(".")
     if len(parts) != 3:
         return Claims()

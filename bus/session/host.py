@@ -1,7 +1,7 @@
-"""The session of one host origin in one frame: what is stored, and what the host is told of it.
+"""The session of one host origin in one frame: what is stored, and what the host was told about it.
 
-Everything is decided from the record, which is read before every answer and every push. Expiry is a
-state that is looked at, not a timer.
+The record decides everything; it is read before every answer and every push. Expiry is a state that
+is checked, not a timer.
 """
 
 import asyncio
@@ -16,33 +16,33 @@ from .words import END, LOOK, OUT, Kind, Word, word
 
 
 class HostSession:
-    """The session of one host, and what that host's page has been told of it."""
+    """The session of one host, and what that host's page was told about it."""
 
     def __init__(self, origin: str, around: Around) -> None:
         self.origin = origin
         self.around = around
         self.age = Age(around)
         self.order = asyncio.Lock()
-        """Held by whoever reads the record and then writes it or tells of it."""
+        """Held from reading the record until the change is written or the host is told."""
         self.changed = Signal()
         """Set when there may be something new in the record."""
         self.last_error: BusError | Rejected | None = None
-        """Of the last refresh in this frame, if that failed."""
+        """The error of the last refresh in this frame, if it failed."""
         self._target: int | None = None  # the message whose port or window gets pushes
         self._target_is_port = False
-        self._met = False  # whether the host knows whose session it is, or that there is none
+        self._met = False  # whether the host knows the user, or knows that there is no session
         self._known: str | None = None  # that session's generation
         self._told: tuple[str, int] | None = None  # the last pair of tokens that this tab got
-        self._last: Record | None = None  # that session, as the host heard of it last
-        self._expired = False  # whether that one ended, or is ending, but not by a sign-out
+        self._last: Record | None = None  # that session, as the host last heard of it
+        self._expired = False  # whether that session ended, or is ending, other than by a sign-out
 
     # -- the record --------------------------------------------------------------------------------
 
     async def look(self, *, active: bool = False, met: bool = False) -> Record | None:
-        """Read the record, end what is over, and tell the host what is new.
+        """Read the record, end a session that is over, and tell the host what is new.
 
-        `active`: a request was accepted, which counts only if nothing was over by then. `met`: the
-        host gets the record as an answer.
+        `active`: a request was accepted; it counts as activity only if the session was not over.
+        `met`: the host gets the record as an answer.
         """
         async with self.order:
             while True:
@@ -56,9 +56,9 @@ class HostSession:
                 return record
 
     async def read(self) -> tuple[str | None, Record | None]:
-        """Return what is stored, and the session in it; what is none, or is over, is deleted.
+        """Return the stored text and its session. Delete it if it is not a session, or is over.
 
-        Only for who holds `order`.
+        The caller must hold `order`.
         """
         while True:
             text = await self.around.shelf.read(self.origin)
@@ -81,15 +81,15 @@ class HostSession:
         return read_record(text, origin=self.origin, maker=self.around.backend.maker)
 
     async def swap(self, text: str | None, record: Record | None) -> bool:
-        """Put `record` in the place of `text`; whether that was done. Only for who holds `order`."""
+        """Replace `text` with `record`; return whether that was done. The caller must hold `order`."""
         return await self.around.shelf.swap(self.origin, text, record.text() if record else None)
 
     async def end(self, text: str | None, record: Record) -> bool:
-        """End a session otherwise than by a sign-out; whether that was done.
+        """End a session other than by a sign-out; return whether that was done.
 
-        Only for who holds `order`.
+        The caller must hold `order`.
         """
-        # Said before it is done: who finds the record gone knows why by then.
+        # Broadcast first: a tab that finds the record gone must know why by then.
         self.say(END, record.generation)
         if not await self.swap(text, None):
             return False
@@ -100,7 +100,7 @@ class HostSession:
     # -- the host ----------------------------------------------------------------------------------
 
     def tell(self, record: Record | None) -> None:
-        """Push what this tab has not been told, once. `record` has just been read."""
+        """Push what this tab was not told yet, once. `record` has just been read."""
         if self._target is None:
             return
         push, target = self.around.window.push, self._target
@@ -109,21 +109,21 @@ class HostSession:
             # Who finds it gone may not have heard why yet, but sees what it had come to.
             if self._expired or (self._last and self.age.over(self._last)):
                 push(target, refresh_token_expired())
-                self._known, self._expired = None, False
+                self._known, self._expired = None, False  # the next session has not ended
             if generation != self._known:
                 push(target, session_changed(record.user if record else None))
         self.met(record)
         if record is None or record.tokens is None:
             return
         pair = (record.generation, record.turn)
-        # What is about to be refreshed is not worth telling, unless that has failed.
+        # Tokens that are about to be refreshed are not pushed, unless the refresh has failed.
         stays = not self.age.wants(record) or (record.pause and self.age.left(record) > 0)
         if pair != self._told and stays:
             self._told = pair
             push(target, token_refreshed(record.tokens))
 
     def met(self, record: Record | None) -> None:
-        """Note that the host knows by now whose session `record` is, or that there is none."""
+        """Note that the host now knows the user of `record`, or that there is no session."""
         generation = record.generation if record else None
         self._expired = self._expired and generation == self._known
         self._met, self._known, self._last = True, generation, record
@@ -137,16 +137,16 @@ class HostSession:
         self._told = (record.generation, record.turn) if record else None
 
     def start(self, number: int, *, port: bool) -> None:
-        """Push to where the reply to message `number` went; an earlier place is closed."""
+        """Push to the target of the reply to message `number`; an earlier target is closed."""
         before, self._target = self._target, number
         if before is not None:
             self.around.window.drop(before)
             if port or self._target_is_port:
-                self._told = None  # somebody else listens from now on
+                self._told = None  # another port or window listens from now on
         self._target_is_port = port
 
     def stop(self) -> None:
-        """Push nothing any more."""
+        """Stop pushing."""
         if self._target is not None:
             self.around.window.drop(self._target)
             self._target = None
@@ -167,7 +167,7 @@ class HostSession:
         self.changed.set()
 
     async def _forget(self, said: Word) -> None:
-        """End a session that is in memory alone, because another tab's has ended."""
+        """End a session that is only in memory, because another tab's session has ended."""
         async with self.order:
             text, record = await self.read()
             if record and (said.kind == OUT or said.generation == record.generation):

@@ -1,7 +1,7 @@
-"""What the session needs of a browser, as protocols: it gets them as arguments.
+"""What the session needs from a browser, as protocols: it gets them as arguments.
 
-Times that cross are seconds. Only text crosses. Every port may be called from several tasks at a
-time. `bus.ports` has the rest: the window that pushes go out to, the clock, fetch.
+Only text crosses; times are seconds. Several tasks may call a port at the same time. `bus.ports` has
+the other ports: the window that gets pushes, the clock, fetch.
 """
 
 from collections.abc import Callable
@@ -9,33 +9,33 @@ from typing import Protocol
 
 
 class StoreFailed(Exception):
-    """The storage threw, is not there, or is full."""
+    """The storage threw, is missing, or is full."""
 
 
 class Store(Protocol):
-    """One text for each host origin, in the partition of the browser's storage that is the bus's.
+    """One text for each host origin, in the bus's partition of the browser's storage.
 
     All tabs of the partition share it. Each method is one transaction, complete when it returns
     (IndexedDB: the transaction's `complete` event), and takes effect in the order of the calls.
-    Each raises `StoreFailed`. None needs a time limit of its own: the caller has one
-    (`bus.session.shelf`), and cancels a call that takes too long, whose effect is then unknown.
+    Each raises `StoreFailed`. None needs a time limit: the caller has one (`bus.session.shelf`), and
+    cancels a call that takes too long. The effect of such a call is unknown.
     """
 
     async def origins(self) -> list[str]:
         """Return the keys of all texts."""
 
     async def read(self, origin: str) -> str | None:
-        """Return the text filed under `origin`, or None if there is none."""
+        """Return the text stored under `origin`, or None if there is none."""
 
     async def swap(self, origin: str, old: str | None, new: str | None) -> bool:
-        """Put `new` in the place of `old`, where None is no text. Return whether that was done.
+        """Replace `old` with `new`; None means no text. Return whether that was done.
 
-        It is done only if what is there equals `old`, character for character, and compared in
-        the transaction that writes: no Python runs in between.
+        It is done only if the stored text equals `old`, character for character. The comparison and
+        the write are one transaction: no Python runs in between.
         """
 
     async def erase(self, origin: str) -> None:
-        """Delete the text filed under `origin`, whatever it is."""
+        """Delete the text stored under `origin`, whatever its content."""
 
 
 class NoLocks(Exception):
@@ -46,21 +46,21 @@ class Locks(Protocol):
     """Web Locks: one holder over all tabs of the partition (Web Locks API)."""
 
     async def acquire(self, name: str) -> Callable[[], None]:
-        """Wait until this tab holds the exclusive lock `name`; return what releases it.
+        """Wait until this tab holds the exclusive lock `name`; return a function that releases it.
 
-        Never steals. Cancelling the call gives up the request (`AbortSignal`), also where the
-        lock is granted in that moment. Releasing twice does nothing. Raises `NoLocks`.
+        Never steals a lock. Cancelling the call gives up the request (`AbortSignal`), even if the
+        lock is granted at that moment. Releasing twice does nothing. Raises `NoLocks`.
         """
 
 
 class Channel(Protocol):
-    """BroadcastChannel: a word to the other tabs of the partition. Carries no tokens.
+    """BroadcastChannel: broadcasts to the other tabs of the partition. They carry no tokens.
 
-    What arrives goes to `Session.heard`. Tabs do not hear themselves.
+    `Session.heard` gets what arrives. A tab does not hear its own broadcasts.
     """
 
     def post(self, text: str) -> None:
-        """Send `text` to every other tab that can hear it; without a channel, to nobody.
+        """Send `text` to every other tab that can hear it; do nothing without a channel.
 
         Never raises.
         """

@@ -1,4 +1,4 @@
-"""The record of a session, as it is stored: all that is kept, and nothing else is."""
+"""The stored record of a session. Nothing else is ever stored."""
 
 import json
 from enum import Enum, auto
@@ -12,7 +12,7 @@ from ..messages import Credentials, JsonObject, MigratedCredentials, plain
 
 VERSION: Final = 1
 LIFE_SECONDS: Final = 15 * 60
-"""How long an ID token lives that does not say so itself."""
+"""The life of an ID token that does not state its life itself."""
 
 Ms = Annotated[int, Field(ge=0)]
 """Milliseconds since the epoch, by this browser's clock."""
@@ -23,7 +23,7 @@ class _Stored(BaseModel):
 
 
 class Maker(_Stored):
-    """What a session was made by. Under another one, it is none."""
+    """What a session was made by. With another maker, the session is not valid."""
 
     provider: Literal["json", "oidc"]
     issuer: str = ""
@@ -39,16 +39,16 @@ class Mark(_Stored):
 
 
 class Pause(_Stored):
-    """A refresh that failed: no other one for a while."""
+    """A refresh failed: the next one has to wait."""
 
     at: Ms
     seconds: Annotated[float, Field(ge=0)]
     failures: Annotated[int, Field(ge=1)]
     """In a row."""
     asked: bool = False
-    """Whether the backend asked for the pause (`Retry-After`): then it holds online again, too."""
+    """Whether the backend asked for the pause (`Retry-After`): then being online again does not end it."""
     code: Code
-    """Why: what pages are told that have not seen the failure itself."""
+    """The reason, for pages that have not seen the failure themselves."""
 
 
 class Record(_Stored):
@@ -58,26 +58,26 @@ class Record(_Stored):
     origin: str
     """The exact origin of the host that signed in."""
     generation: str
-    """Which session this is: another one for each sign-in."""
+    """Identifies the session: each sign-in makes a new one."""
     maker: Maker
     signed_in: Ms
     expires: Ms
-    """When it ends by age; no refresh moves it."""
+    """When it ends by age; a refresh does not change this."""
     active: Ms
-    """The last accepted request, as far as the settings ask for it."""
+    """The time of the last accepted request, if the settings limit idleness."""
     credentials: Credentials
     user: JsonObject
     company: JsonObject
     turn: Annotated[int, Field(ge=0)] = 0
     """How many pairs of tokens came before this one."""
     arrival: Ms
-    """When the ID token came."""
+    """When the ID token arrived."""
     life: Annotated[int, Field(ge=0)]
-    """How long the ID token is good, in milliseconds from its arrival."""
+    """How long the ID token is valid, in milliseconds from its arrival."""
     skew: int = 0
-    """The ID token's `iat` less `arrival`, in milliseconds: by how much this clock is slow."""
+    """The ID token's `iat` minus `arrival`, in milliseconds: how slow this clock is."""
     asked: Ms
-    """When the request went out that brought the tokens."""
+    """When the request for these tokens was sent."""
     mark: Mark | None = None
     pause: Pause | None = None
 
@@ -98,18 +98,18 @@ class Record(_Stored):
 
 
 class Unusable(Enum):
-    """A stored text that is no session here."""
+    """A stored text that is not a session of this bus."""
 
     NEWER = auto()
-    """Of a newer version: left alone."""
+    """It has a newer version: it is left alone."""
     FOREIGN = auto()
-    """Unreadable, made by another maker, or under another origin: deleted."""
+    """It is unreadable, or has another maker or origin: it is deleted."""
 
 
 def read_record(text: str, *, origin: str, maker: Maker) -> Record | Unusable:
-    """Return the session in a text that is filed under `origin`, or why there is none.
+    """Return the session in a text that is stored under `origin`, or why there is none.
 
-    Whether it is over is not looked at.
+    It does not check whether the session is over.
     """
     try:
         value = parse_json(text.encode())

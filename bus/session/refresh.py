@@ -1,4 +1,4 @@
-"""The refresh: one at a time over all tabs, whose result is never lost on purpose."""
+"""The refresh: one at a time over all tabs. Its result is never discarded deliberately."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from .schedule import pause_seconds
 from .words import LOOK
 
 LOCK_SECONDS: Final = 5.0
-"""The lock is waited for so long, and never stolen: a frozen tab may hold it."""
+"""How long to wait for the lock, which is never stolen: a frozen tab may hold it."""
 MARKING_MS: Final = 1_000
-"""If it takes longer to write a mark, the page stood still."""
+"""If writing a mark takes longer, the page was frozen meanwhile."""
 MARK_SECONDS: Final = 1.0
-"""A marked refresh that another tab works on is looked at so often."""
+"""How often to check a marked refresh of another tab."""
 
 
 class Refresh:
@@ -38,16 +38,16 @@ class Refresh:
         return self._task
 
     def begin(self, seen: Record) -> "asyncio.Task[None]":
-        """Refresh, unless that is under way already, or the record is no longer as it was seen.
+        """Refresh, unless a refresh is under way already, or the record has changed since it was seen.
 
-        The task does not fail: what has come of it stands in the record, and in `last_error`.
+        The task does not fail: its result is in the record, and in `last_error`.
         """
         if self._task is None:
             self._task = self._around.spawn(self._refresh(seen))
         return self._task
 
     def hide(self) -> None:
-        """Let go of the lock: the page may be frozen any moment. The mark stays."""
+        """Release the lock: the page may be frozen at any moment. The mark stays."""
         self._hidden = True
         if self._acquiring is not None:
             self._acquiring.cancel()
@@ -76,7 +76,7 @@ class Refresh:
     # -- one at a time -----------------------------------------------------------------------------
 
     async def _lock(self) -> None:
-        """Take the lock if it can be had; otherwise the mark and the record decide."""
+        """Take the lock if possible; without it, the mark and the record decide."""
         name = f"sso-bus:refresh:{self._host.origin}"
         self._acquiring = asyncio.ensure_future(self._around.locks.acquire(name))
         try:
@@ -97,9 +97,9 @@ class Refresh:
             release()
 
     async def _mark(self, seen: Record) -> Record | None:
-        """Mark the record as being refreshed, and return it; None where there is nothing to do.
+        """Mark the record as being refreshed, and return it; None if there is nothing to do.
 
-        A refresh that another tab has marked is waited for first, and its result taken.
+        If another tab has marked a refresh, wait for it first and take its result.
         """
         host, by = self._host, self._around.new_id()
         while True:
@@ -119,7 +119,7 @@ class Refresh:
                     continue
             await host.changed.after(count, MARK_SECONDS)
 
-    # -- what comes of it --------------------------------------------------------------------------
+    # -- the result --------------------------------------------------------------------------------
 
     async def _settle(
         self, marked: Record, used: MigratedCredentials, mark: Mark, result: Fresh | Failed
@@ -156,7 +156,7 @@ class Refresh:
     def _settled(
         self, record: Record, result: Fresh | Failed, mark: Mark, *, taken: bool
     ) -> Record:
-        """Return the record with what has come of the refresh."""
+        """Return the record with the result of the refresh."""
         mine = record.mark is not None and record.mark.by == mark.by
         base = record.but(mark=None) if mine else record
         # Two may have asked with the same token: after a freeze, or with no lock to be had. The
@@ -202,7 +202,7 @@ class Refresh:
         )
 
     def _revoke(self, result: Fresh | Failed) -> None:
-        """Revoke what has come too late."""
+        """Revoke tokens that came too late."""
         if isinstance(result, Fresh) and result.refresh_token:
             self._around.spawn(self._around.revoke(result.refresh_token))
 

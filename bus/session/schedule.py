@@ -1,4 +1,4 @@
-"""When a refresh is tried again (protocol.md, "The session")."""
+"""When to retry a refresh (protocol.md, "The session")."""
 
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -12,9 +12,9 @@ Jitter = Callable[[], float]
 
 
 def pause_seconds(failures: int, jitter: Jitter) -> float:
-    """Return how long to wait after so many failures in a row: 1, 2, 4 ... at most 300 seconds.
+    """Return how long to wait after this many failures in a row: 1, 2, 4 ... at most 300 seconds.
 
-    With jitter: between half of that and all of it, so that tabs and users do not come in step.
+    Jitter makes it between half of that and all of it, so that tabs and users do not retry in step.
     """
     longest = min(LONGEST_SECONDS, 2.0 ** min(failures - 1, 16))
     return longest * (0.5 + 0.5 * jitter())

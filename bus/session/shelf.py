@@ -1,4 +1,4 @@
-"""The store with a time limit, and memory in its place where it fails."""
+"""The store with a time limit, and memory as its fallback."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -10,12 +10,12 @@ from .ports import Store, StoreFailed
 T = TypeVar("T")
 
 LIMIT_SECONDS: Final = 2.0
-"""Whatever takes the store longer is taken for a failure."""
+"""A call that takes the store longer counts as a failure."""
 TRY: Final = "try"
-"""Filed under this, for a moment, is what shows that the store keeps what is written."""
+"""The key of a temporary text, which shows that the store keeps what is written."""
 SLICES: Final = 4
-"""The limit is kept in so many steps: when a machine wakes, one is over at once, and what has arrived
-gets in before the next."""
+"""The limit is divided into this many steps: when a machine wakes, one step is over at once, and an
+answer that has arrived is handled before the next."""
 
 
 class StoreHangs(StoreFailed):
@@ -33,11 +33,11 @@ class MemoryStore:
         return list(self.texts)
 
     async def read(self, origin: str) -> str | None:
-        """Return the text filed under `origin`, if any."""
+        """Return the text stored under `origin`, if any."""
         return self.texts.get(origin)
 
     async def swap(self, origin: str, old: str | None, new: str | None) -> bool:
-        """Put `new` in the place of `old`."""
+        """Replace `old` with `new`."""
         if self.texts.get(origin) != old:
             return False
         if new is None:
@@ -47,14 +47,14 @@ class MemoryStore:
         return True
 
     async def erase(self, origin: str) -> None:
-        """Delete the text filed under `origin`."""
+        """Delete the text stored under `origin`."""
         self.texts.pop(origin, None)
 
 
 class Shelf:
-    """Where the records stand: in the store, or in memory once that has failed.
+    """Keeps the records in the store, or in memory once the store has failed.
 
-    It never goes back: memory and store would each have a session. `tell` gets the
+    It never goes back, because memory and store would then each have a session. `tell` gets the
     reason, or "" once the store has kept what was written.
     """
 
@@ -73,9 +73,9 @@ class Shelf:
         self._memory = MemoryStore()
         self._opening: asyncio.Task[None] | None = None
         self._hung = False
-        self._stale: set[str] = set()  # what is stored under these has gone on in memory
+        self._stale: set[str] = set()  # origins whose stored session continues in memory
         self.lasting = store is not None
-        """Whether records stand in the store, where other tabs find them."""
+        """Whether records are in the store, where other tabs find them."""
 
     async def open(self) -> None:
         """Find out once whether the store keeps what is written (protocol.md, "The session")."""
@@ -91,7 +91,7 @@ class Shelf:
         text = self._new_id()
         try:
             wrote = await _limited(self._store.swap(TRY, None, text))
-            # Where another tab is trying it at this moment, what that one wrote shows it as well.
+            # If another tab tests the store at this moment, that tab's text proves the same.
             kept = not wrote or await _limited(self._store.read(TRY)) == text
             await _limited(self._store.swap(TRY, text, None))
         except StoreFailed as error:
@@ -108,16 +108,16 @@ class Shelf:
         return [key for key in keys if key != TRY]
 
     async def read(self, origin: str) -> str | None:
-        """Return the text filed under `origin`, if any."""
+        """Return the text stored under `origin`, if any."""
         text = await self._do(lambda store: store.read(origin))
         await self._copy(origin, text)
         return text
 
     async def swap(self, origin: str, old: str | None, new: str | None) -> bool:
-        """Put `new` in the place of `old`; whether that was done.
+        """Replace `old` with `new`; return whether that was done.
 
-        Where the store cannot do it, memory does, and the stored text is deleted if it can be: what
-        it holds is not to be used again.
+        If the store fails, memory is used, and the stored text is deleted if possible, because its
+        tokens must not be used again.
         """
         done = await self._do(lambda store: store.swap(origin, old, new))
         if done:
@@ -128,9 +128,9 @@ class Shelf:
         return done
 
     async def erase(self, origin: str) -> None:
-        """Delete the text filed under `origin`, everywhere.
+        """Delete the text stored under `origin`, everywhere.
 
-        Raises `StoreFailed` where a stored one may be left.
+        Raises `StoreFailed` if a stored text may be left.
         """
         await self.open()
         await self._memory.erase(origin)
@@ -143,7 +143,7 @@ class Shelf:
                 raise
 
     def leave(self) -> None:
-        """Turn to memory, and leave alone what a newer bus has stored."""
+        """Switch to memory, and leave alone what a newer bus has stored."""
         self._memory = MemoryStore()
         self._fall("a newer version of the bus has stored a session")
 
@@ -163,7 +163,7 @@ class Shelf:
         return await work(self._memory)
 
     async def _copy(self, origin: str, text: str | None) -> None:
-        """Keep the last text in memory, which goes on with it if the store fails."""
+        """Keep the last text in memory too, to continue with it if the store fails."""
         if self.lasting:
             await self._memory.swap(origin, await self._memory.read(origin), text)
 

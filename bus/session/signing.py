@@ -1,4 +1,4 @@
-"""Signing in, which makes a session, and signing out, which ends it in all tabs."""
+"""Sign-ins, which make a session, and sign-outs, which end it in all tabs."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -20,13 +20,13 @@ class Signing:
     def __init__(self, host: HostSession) -> None:
         self._host = host
         self._around = host.around
-        self._outs = 0  # a sign-in that began before the last of them makes no session
+        self._outs = 0  # a sign-in that began before the last sign-out makes no session
         self._sign_ins: set[asyncio.Task[Answer]] = set()
 
     async def sign_in(self, signing: Coroutine[Any, Any, Answer]) -> Answer:
-        """Return what a sign-in answers, once it has made a session.
+        """Return the answer to a sign-in, once it has made a session.
 
-        Raises what the sign-in raises, or BusError CANCELLED where a sign-out came between.
+        Raises what the sign-in raises, or BusError CANCELLED if a sign-out came in between.
         """
         began = self._outs
         task = asyncio.ensure_future(signing)
@@ -38,7 +38,7 @@ class Signing:
                     self._revoke(task.result())
                 raise _called_off()
             answer = task.result()
-            # It is done whole in any case: cancelled meanwhile, it is undone.
+            # It always runs to its end. If it is cancelled meanwhile, it is undone afterwards.
             filing = self._around.spawn(self._file(answer, began))
             try:
                 await asyncio.wait({filing})
@@ -54,16 +54,16 @@ class Signing:
             task.cancel()
 
     async def _file(self, answer: Answer, began: int) -> _Filed | None:
-        """Make the session; return what it replaced, and it. None: a sign-out came between."""
+        """Make the session; return what it replaced, and the session. None: a sign-out came in between."""
         host, record = self._host, self._record(answer)
         async with host.order:
             while began == self._outs:
                 text = await self._around.shelf.read(host.origin)
                 if host.parse(text) is Unusable.NEWER:
-                    self._around.shelf.leave()  # a newer bus goes on with it
+                    self._around.shelf.leave()  # a newer bus continues with it
                 elif await host.swap(text, record):
                     break
-            # Where a sign-out came between, it waits for its turn, and erases what was written.
+            # A sign-out that came in between waits for `order`, and then erases this record.
             if began != self._outs:
                 return None
             host.age.see(record)
@@ -95,7 +95,7 @@ class Signing:
         return record.but(**self._host.age.times(tokens.idToken, now)) if tokens else record
 
     async def _unfile(self, filing: "asyncio.Task[_Filed | None]") -> None:
-        """Take back a session whose sign-in was given up while it was being written."""
+        """Undo a session whose sign-in was given up while the session was written."""
         await asyncio.wait({filing})
         if (filed := filing.result()) is None:
             return
@@ -107,9 +107,9 @@ class Signing:
         host.changed.set()
 
     async def sign_out(self) -> str:
-        """Erase the session, here and in all tabs; sign-ins in flight are called off.
+        """Erase the session, here and in all tabs, and cancel sign-ins in flight.
 
-        Returns the refresh token that is to be revoked, or "". Raises `StoreFailed`.
+        Returns the refresh token to revoke, or "". Raises `StoreFailed`.
         """
         host = self._host
         self._outs += 1

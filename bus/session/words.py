@@ -1,4 +1,4 @@
-"""What tabs say to each other: that there is something to look at, and why. Never a token."""
+"""The broadcasts between tabs: that the record needs a look, and why. They never carry a token."""
 
 import json
 from typing import Final, Literal
@@ -10,13 +10,13 @@ Kind = Literal["LOOK", "END", "OUT"]
 LOOK: Final = "LOOK"
 """The record has changed."""
 END: Final = "END"
-"""That generation is about to end, otherwise than by a sign-out."""
+"""That generation is about to end, other than by a sign-out."""
 OUT: Final = "OUT"
-"""The user has signed out: whatever session there is, it is over."""
+"""The user has signed out: any session is over."""
 
 
 class Word(BaseModel):
-    """A word about the session of one host origin."""
+    """A broadcast about the session of one host origin."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -26,12 +26,12 @@ class Word(BaseModel):
 
 
 def word(kind: Kind, origin: str, generation: str) -> str:
-    """Return a word as text."""
+    """Return a broadcast as text."""
     return json.dumps({"kind": kind, "origin": origin, "generation": generation})
 
 
 def read_word(text: str) -> Word | None:
-    """Return the word in a text, or None if there is none that this version knows."""
+    """Return the broadcast in a text, or None if this version does not know it."""
     try:
         return Word.model_validate_json(text)
     except ValidationError:

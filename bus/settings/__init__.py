@@ -12,7 +12,7 @@ from .types import FetchedUrl, Origin, Table, distinct
 
 
 class JsonSso(Table):
-    """`[bus.sso]` for a backend that speaks the bus's own contract."""
+    """`[bus.sso]` for a backend that follows the bus's own contract."""
 
     provider: Literal["json"] = "json"
     exchange_url: FetchedUrl
@@ -29,7 +29,7 @@ def _with_provider(value: object) -> object:
 
 
 class Settings(Table):
-    """`[bus]`: who may embed the bus, and whom it asks."""
+    """`[bus]`: who may embed the bus, and which backend it uses."""
 
     allowed_origins: Annotated[
         tuple[Origin, ...],
@@ -84,18 +84,18 @@ def _unfit(key: str, problem: str) -> PydanticCustomError:
 
 
 def settings_problems(error: ValidationError) -> list[str]:
-    """Say in one line for each wrong setting which key it is and what is wrong with it."""
+    """Return one line for each wrong setting: its key, and what is wrong with it."""
     return [f"{_key(item)} {_reason(item['type'], item['msg'])}" for item in error.errors()]
 
 
 def _key(item: ErrorDetails) -> str:
     loc, kind = item["loc"], item["type"]
-    if kind == "unfit":  # found by looking at several tables
+    if kind == "unfit":  # found by a check across tables
         loc = (item["ctx"]["key"],)
     elif kind == "union_tag_invalid":
         loc = (*loc, "provider")
     elif loc[:1] == ("sso",):
-        loc = loc[:1] + loc[2:]  # the second part is which table of the union it is
+        loc = loc[:1] + loc[2:]  # the second part names the table of the union
     return (
         "bus" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc) + ":"
     )

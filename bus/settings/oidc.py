@@ -3,7 +3,13 @@
 import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from ..urls import origin_of, policy_problem
@@ -17,7 +23,7 @@ _OWN_PARAMS = {
 }  # fmt: skip
 _SECRETS = {"client_secret", "client_assertion", "client_assertion_type"}
 _OWN_HEADERS = {"accept", "authorization", "content-type"}
-# What a browser sets itself, and lets nobody else set (Fetch, "forbidden request-header").
+# Headers that only the browser may set (Fetch, "forbidden request-header").
 _BROWSERS_HEADERS = {
     "accept-charset", "accept-encoding", "access-control-request-headers",
     "access-control-request-method", "connection", "content-length", "cookie", "cookie2", "date",
@@ -40,6 +46,18 @@ def _scope(value: str) -> str:
     if "openid" not in value.split(" "):
         raise _wrong("must contain openid: without it, a provider gives no ID token")
     return value
+
+
+def _claim(value: object) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and value and all(map(_is_name, value)):
+        return tuple(value)
+    raise _wrong("must be the name of a claim, or a list of names, none of them empty")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def _params(values: dict[str, str]) -> dict[str, str]:
@@ -68,7 +86,7 @@ def _headers(values: dict[str, str]) -> dict[str, str]:
 class OidcSso(Table):
     """`[bus.sso]` for an OpenID Connect provider with a public client that uses PKCE.
 
-    What discovery says holds, but for the endpoints that are set here.
+    Endpoints come from discovery, except those that are set here.
     """
 
     provider: Literal["oidc"]
@@ -78,17 +96,20 @@ class OidcSso(Table):
     scope: Annotated[
         str, StringConstraints(pattern=r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$"), AfterValidator(_scope)
     ] = DEFAULT_SCOPE
-    """What host pages ask for when a sign-in begins; the bus itself sends it nowhere."""
-    company_claim: str = ""
-    """The claim that holds the company, or a dotted path to it; none if empty."""
+    """The scope that host pages request when a sign-in begins; the bus itself does not send it."""
+    company_claim: Annotated[str | tuple[str, ...], BeforeValidator(_claim)] = ""
+    """The claim that holds the company, or a dotted path to it; none if empty.
+
+    A path through names that contain dots (`https://example.com/org`) is a list of names.
+    """
     userinfo: bool = True
-    """Whether the current user is asked for at the userinfo endpoint, if there is one."""
+    """Whether the bus asks the userinfo endpoint, if there is one, for the current user."""
     clock_skew_seconds: Annotated[float, Field(ge=0, le=300)] = 60
     """By how much this machine's clock and the provider's may differ, in seconds."""
     connect_origins: (
         Annotated[tuple[Origin, ...], Field(strict=False), AfterValidator(distinct)] | None
     ) = None
-    """The origins that the bus may fetch from. The build fills it in where it is not set."""
+    """The origins that the bus may fetch from. If it is not set, the build fills it in."""
     discovery_url: FetchedUrl | None = None
     token_endpoint: FetchedUrl | None = None
     jwks_uri: FetchedUrl | None = None
@@ -106,7 +127,7 @@ class OidcSso(Table):
     def discovery(self) -> str | None:
         """Where the provider's metadata is (OpenID Connect Discovery 1.0, 4.1).
 
-        None where all endpoints that it would name are set.
+        None if the settings have all endpoints that it would name.
         """
         if self.token_endpoint and self.jwks_uri and (self.userinfo_endpoint or not self.userinfo):
             return None
@@ -114,11 +135,11 @@ class OidcSso(Table):
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """The origins that the bus fetches from, as far as the settings tell."""
+        """The origins that the bus fetches from, as far as the settings name them."""
         return self.connect_origins or tuple(dict.fromkeys(self._known().values()))
 
     def _known(self) -> dict[str, str]:
-        """The origin of each address that is known without asking, by its setting's name."""
+        """The origin of each address that the settings give, by the setting's name."""
         urls = {
             "discovery_url" if self.discovery_url else "issuer": self.discovery,
             "token_endpoint": self.token_endpoint,
@@ -130,7 +151,7 @@ class OidcSso(Table):
 
     @model_validator(mode="after")
     def _issuer_can_be_asked(self) -> Self:
-        # Not where it is only a name: where discovery_url is set, or all endpoints are.
+        # If discovery_url or all endpoints are set, the issuer is only a name, and is not fetched.
         if self.discovery and not self.discovery_url and (problem := policy_problem(self.issuer)):
             raise _wrong(f"issuer {problem}")
         return self

@@ -12,23 +12,23 @@ class SessionSettings(Table):
     """`[bus.session]`: the bus keeps the user signed in."""
 
     persist: Literal["partition", "memory"] = "partition"
-    """Where: in the browser's partition for this bus under this host's site, or in memory."""
+    """Where it is kept: in the browser's partition for this bus under this host's site, or in memory."""
     refresh_url: FetchedUrl | None = None
     """Where a `json` backend refreshes; OpenID Connect uses its token endpoint."""
     revoke_url: FetchedUrl | None = None
     """Where a `json` backend revokes, if it does; OpenID Connect uses its revocation endpoint."""
     refresh_margin_seconds: Annotated[float, Field(ge=61, le=600)] = 90
-    """An ID token is refreshed so many seconds before it expires."""
+    """How many seconds before it expires an ID token is refreshed."""
     max_age_days: Annotated[float, Field(ge=1, le=365)] = 90
-    """A session ends so many days after its sign-in, whatever happens."""
+    """How many days after its sign-in a session ends. A refresh does not prolong it."""
     idle_minutes: Annotated[float, Field(ge=0, le=525_600)] = 0
-    """A session ends so many minutes after the last accepted request in any tab; 0: never so."""
+    """How many minutes after the last accepted request in any tab a session ends; 0: no such limit."""
     post_logout_redirect_uri: RedirectUrl | None = None
     """Where an OpenID Connect provider sends the browser back to when its own session has ended."""
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """The origins that the bus fetches from on account of these settings."""
+        """The origins that the bus fetches from because of these settings."""
         return tuple(origin_of(url) for url in (self.refresh_url, self.revoke_url) if url)
 
 
@@ -40,5 +40,5 @@ class PasswordSettings(Table):
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """The origins that the bus fetches from on account of these settings."""
+        """The origins that the bus fetches from because of these settings."""
         return (origin_of(self.sign_in_url),)

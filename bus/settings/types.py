@@ -1,4 +1,4 @@
-"""The kinds of values that settings are made of, each with what is said of a wrong one."""
+"""The types of values in settings, each with the error for a wrong value."""
 
 from typing import Annotated
 
@@ -47,7 +47,7 @@ def _fetched(value: str) -> str:
 
 
 def distinct(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Return `values`, which must hold something, and nothing twice."""
+    """Return `values`, which must not be empty or hold a value twice."""
     if not values:
         raise PydanticCustomError("empty", "lists no origin")
     if len(set(values)) < len(values):

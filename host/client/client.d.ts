@@ -9,9 +9,9 @@ export interface JsonObject {
 
 // ---- messages ------------------------------------------------------------------------------
 
-/** What `AUTH.SSO` asks with; each value is passed on as received. */
+/** The payload of `AUTH.SSO`; each value is passed on as received. */
 export interface SsoPayload {
-  /** What the identity provider gave after the redirect. A credential, good for one use. */
+  /** The code that the identity provider sent with its redirect. A credential, valid for one use. */
   code: string;
   /** The redirect URL that the code was issued for, character for character: absolute, https (http on a loopback host), ASCII, the host as the URL standard serialises it, no user info, no fragment. */
   redirectUrl: string;
@@ -24,7 +24,7 @@ export interface SsoPayload {
 /** `AUTH.SSO`: sign in with a code. */
 export interface SsoRequest {
   type: "AUTH.SSO";
-  /** Any string of the host's own, echoed in the reply; lengths are counted as JavaScript counts. */
+  /** Any string that the host chooses; the reply repeats it. Its length counts UTF-16 code units. */
   id?: string;
   payload: SsoPayload;
 }
@@ -47,7 +47,7 @@ export interface MigratedCredentials {
   refreshToken: string;
 }
 
-/** What a backend answers a good code with, and what the host gets. */
+/** A backend's answer to a valid code, which the host gets. */
 export interface SignedIn {
   credentials: MigratedCredentials | LegacyCredentials;
   currentUser: JsonObject;
@@ -57,13 +57,13 @@ export interface SignedIn {
 /** `AUTH.SSO_FULFILLED`: the user is signed in. */
 export interface SsoFulfilled {
   type: "AUTH.SSO_FULFILLED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: SignedIn;
   meta: BackendMeta;
 }
 
-/** What the backend's error response held. */
+/** The body of the backend's error response. */
 export interface BackendError {
   /** The backend's own JSON, unchanged. */
   error: JsonValue;
@@ -96,7 +96,7 @@ export interface BusFault {
 /** The payload is the bus's own. */
 export interface BusMeta {
   source: "bus";
-  /** The backend's HTTP status, where a response was received. */
+  /** The backend's HTTP status, if a response was received. */
   status?: number;
 }
 
@@ -106,28 +106,28 @@ export interface Detail {
   message: string;
 }
 
-/** An error of the bus's own. No value that was sent is repeated in it. */
+/** An error that the bus made. It repeats no value that was sent. */
 export interface Fault {
-  /** What is wrong; part of the protocol, unlike the wording of the message. */
+  /** The error code. Codes are part of the protocol, the wording of messages is not. */
   code: BusCode;
   message: string;
-  /** Each field that does not fit, with `INVALID_PAYLOAD`. */
+  /** Each field that is wrong, with `INVALID_PAYLOAD`. */
   details?: Detail[];
 }
 
 /** `AUTH.SSO_REJECTED` with the backend's own error. */
 export interface SsoRejectedByBackend {
   type: "AUTH.SSO_REJECTED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: BackendError;
   meta: BackendMeta;
 }
 
-/** `AUTH.SSO_REJECTED` with an error of the bus's own. */
+/** `AUTH.SSO_REJECTED` with an error that the bus made. */
 export interface SsoRejectedByBus {
   type: "AUTH.SSO_REJECTED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: BusFault;
   meta: BusMeta;
@@ -137,9 +137,9 @@ export type SsoRejected =
   | SsoRejectedByBackend
   | SsoRejectedByBus;
 
-/** What `AUTH.EMAIL_AND_PASSWORD` asks with. Neither is ever stored, logged or repeated. */
+/** The payload of `AUTH.EMAIL_AND_PASSWORD`. Neither field is ever stored, logged or repeated. */
 export interface EmailAndPasswordPayload {
-  /** An address as the HTML standard's grammar has it. */
+  /** An e-mail address by the HTML standard's grammar. */
   email: string;
   /** A credential. */
   password: string;
@@ -148,7 +148,7 @@ export interface EmailAndPasswordPayload {
 /** `AUTH.EMAIL_AND_PASSWORD`: sign in with an e-mail address and a password. */
 export interface EmailAndPasswordRequest {
   type: "AUTH.EMAIL_AND_PASSWORD";
-  /** Any string of the host's own, echoed in the reply. */
+  /** Any string that the host chooses; the reply repeats it. */
   id?: string;
   payload: EmailAndPasswordPayload;
 }
@@ -156,7 +156,7 @@ export interface EmailAndPasswordRequest {
 /** `AUTH.EMAIL_AND_PASSWORD_FULFILLED`: the user is signed in. */
 export interface EmailAndPasswordFulfilled {
   type: "AUTH.EMAIL_AND_PASSWORD_FULFILLED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: SignedIn;
   meta: BackendMeta;
@@ -165,16 +165,16 @@ export interface EmailAndPasswordFulfilled {
 /** `AUTH.EMAIL_AND_PASSWORD_REJECTED` with the backend's own error. */
 export interface EmailAndPasswordRejectedByBackend {
   type: "AUTH.EMAIL_AND_PASSWORD_REJECTED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: BackendError;
   meta: BackendMeta;
 }
 
-/** `AUTH.EMAIL_AND_PASSWORD_REJECTED` with an error of the bus's own. */
+/** `AUTH.EMAIL_AND_PASSWORD_REJECTED` with an error that the bus made. */
 export interface EmailAndPasswordRejectedByBus {
   type: "AUTH.EMAIL_AND_PASSWORD_REJECTED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: BusFault;
   meta: BusMeta;
@@ -184,51 +184,51 @@ export type EmailAndPasswordRejected =
   | EmailAndPasswordRejectedByBackend
   | EmailAndPasswordRejectedByBus;
 
-/** What `AUTH.CREDENTIALS` asks with. */
+/** The payload of `AUTH.CREDENTIALS`. */
 export interface GetCredentialsPayload {
-  /** The ID token must be good for so many seconds; the settings' margin where it was not sent. */
+  /** How many seconds the ID token must stay valid; if not sent, the margin in the settings. */
   minValiditySeconds?: number;
 }
 
-/** `AUTH.CREDENTIALS`: credentials that are good now, refreshed first if need be. */
+/** `AUTH.CREDENTIALS`: return credentials that are valid now, refreshed first if necessary. */
 export interface GetCredentialsRequest {
   type: "AUTH.CREDENTIALS";
-  /** Any string of the host's own, echoed in the reply. */
+  /** Any string that the host chooses; the reply repeats it. */
   id?: string;
   payload: GetCredentialsPayload;
 }
 
-/** What `AUTH.CREDENTIALS` is answered with. */
+/** The answer to `AUTH.CREDENTIALS`. */
 export interface Holding {
   credentials: MigratedCredentials | LegacyCredentials;
   currentUser: JsonObject;
   company: JsonObject;
-  /** When the ID token expires, in milliseconds since the epoch by this browser's clock. Not there for legacy credentials. */
+  /** When the ID token expires, in milliseconds since the epoch by this browser's clock. Absent for legacy credentials. */
   expiresAt?: number;
 }
 
-/** `AUTH.CREDENTIALS_FULFILLED`: credentials that are good now. */
+/** `AUTH.CREDENTIALS_FULFILLED`: credentials that are valid now. */
 export interface GetCredentialsFulfilled {
   type: "AUTH.CREDENTIALS_FULFILLED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: Holding;
   meta: BusMeta;
 }
 
-/** `AUTH.CREDENTIALS_REJECTED`: the old ones have expired, and the backend refused new ones. */
+/** `AUTH.CREDENTIALS_REJECTED`: the old credentials have expired, and the backend refused new ones. */
 export interface GetCredentialsRejectedByBackend {
   type: "AUTH.CREDENTIALS_REJECTED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: BackendError;
   meta: BackendMeta;
 }
 
-/** `AUTH.CREDENTIALS_REJECTED` with an error of the bus's own. */
+/** `AUTH.CREDENTIALS_REJECTED` with an error that the bus made. */
 export interface GetCredentialsRejectedByBus {
   type: "AUTH.CREDENTIALS_REJECTED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: BusFault;
   meta: BusMeta;
@@ -238,18 +238,18 @@ export type GetCredentialsRejected =
   | GetCredentialsRejectedByBackend
   | GetCredentialsRejectedByBus;
 
-/** `AUTH.SIGN_OUT` asks with nothing. */
+/** The payload of `AUTH.SIGN_OUT`, which is empty. */
 export type SignOutPayload = Record<string, never>;
 
 /** `AUTH.SIGN_OUT`: end the session, here and in all tabs. */
 export interface SignOutRequest {
   type: "AUTH.SIGN_OUT";
-  /** Any string of the host's own, echoed in the reply. */
+  /** Any string that the host chooses; the reply repeats it. */
   id?: string;
   payload: SignOutPayload;
 }
 
-/** What `AUTH.SIGN_OUT` is answered with. */
+/** The answer to `AUTH.SIGN_OUT`. */
 export interface SignedOut {
   /** Where the host may send the browser to end the provider's own session. */
   logoutUrl?: string;
@@ -258,16 +258,16 @@ export interface SignedOut {
 /** `AUTH.SIGN_OUT_FULFILLED`: the session is over. */
 export interface SignOutFulfilled {
   type: "AUTH.SIGN_OUT_FULFILLED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: SignedOut;
   meta: BusMeta;
 }
 
-/** `AUTH.SIGN_OUT_REJECTED`: the session may not be over; ask again. */
+/** `AUTH.SIGN_OUT_REJECTED`: the session may not be over; send the request again. */
 export interface SignOutRejected {
   type: "AUTH.SIGN_OUT_REJECTED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: BusFault;
   meta: BusMeta;
@@ -296,33 +296,33 @@ export interface SessionChanged {
   payload: SessionChangedPayload;
 }
 
-/** What `BUS.REGISTER` asks with. */
+/** The payload of `BUS.REGISTER`. */
 export interface RegisterPayload {
   /** The host's own origin; the bus compares it with the sender's. */
   origin: string;
-  /** What the host app is called; for debug lines only. */
+  /** The host app's name; for debug lines only. */
   appName: string;
-  /** Which release of it this is; likewise. */
+  /** The host app's release; for debug lines only. */
   release: string;
 }
 
-/** `BUS.REGISTER`: say who the host is, and hear whose session is there. */
+/** `BUS.REGISTER`: name the host app, and return the user of the restored session. */
 export interface RegisterRequest {
   type: "BUS.REGISTER";
-  /** Any string of the host's own, echoed in the reply. */
+  /** Any string that the host chooses; the reply repeats it. */
   id?: string;
   payload: RegisterPayload;
 }
 
-/** What `BUS.REGISTER` is answered with where there is a session. */
+/** The answer to `BUS.REGISTER` if there is a session. */
 export interface Restored {
   user: JsonObject;
 }
 
-/** `BUS.REGISTER_FULFILLED`: whose session there is; none where there is no payload. */
+/** `BUS.REGISTER_FULFILLED`: the user of the session. Without a payload, there is no session. */
 export interface RegisterFulfilled {
   type: "BUS.REGISTER_FULFILLED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload?: Restored;
   meta: BusMeta;
@@ -331,22 +331,22 @@ export interface RegisterFulfilled {
 /** `BUS.REGISTER_REJECTED`: the bus does not know this host. */
 export interface RegisterRejected {
   type: "BUS.REGISTER_REJECTED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: BusFault;
   meta: BusMeta;
 }
 
-/** What `BUS.INIT` and `BUS.DESTROY` ask with: services by name; unknown ones are passed over. */
+/** The payload of `BUS.INIT` and `BUS.DESTROY`: names of services; unknown ones are skipped. */
 export interface ServicesPayload {
-  /** What stands before the dot in the types of messages, such as "AUTH". May be empty. */
+  /** The parts of message types before the dot, such as "AUTH". May be empty. */
   services: string[];
 }
 
-/** `BUS.INIT`: start services; that of AUTH starts the refresh and the pushes. */
+/** `BUS.INIT`: start services; AUTH starts refreshes and pushes. */
 export interface InitRequest {
   type: "BUS.INIT";
-  /** Any string of the host's own, echoed in the reply. */
+  /** Any string that the host chooses; the reply repeats it. */
   id?: string;
   payload: ServicesPayload;
 }
@@ -354,7 +354,7 @@ export interface InitRequest {
 /** `BUS.INIT_FULFILLED`: sent even if a service fails. It has no payload. */
 export interface InitFulfilled {
   type: "BUS.INIT_FULFILLED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   meta: BusMeta;
 }
@@ -362,7 +362,7 @@ export interface InitFulfilled {
 /** `BUS.INIT_REJECTED`: the message does not validate, or this build has no session. */
 export interface InitRejected {
   type: "BUS.INIT_REJECTED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: BusFault;
   meta: BusMeta;
@@ -371,7 +371,7 @@ export interface InitRejected {
 /** `BUS.DESTROY`: stop services. It does not sign out. */
 export interface DestroyRequest {
   type: "BUS.DESTROY";
-  /** Any string of the host's own, echoed in the reply. */
+  /** Any string that the host chooses; the reply repeats it. */
   id?: string;
   payload: ServicesPayload;
 }
@@ -379,7 +379,7 @@ export interface DestroyRequest {
 /** `BUS.DESTROY_FULFILLED`: the services have stopped. It has no payload. */
 export interface DestroyFulfilled {
   type: "BUS.DESTROY_FULFILLED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   meta: BusMeta;
 }
@@ -387,21 +387,21 @@ export interface DestroyFulfilled {
 /** `BUS.DESTROY_REJECTED`: the message does not validate, or this build has no session. */
 export interface DestroyRejected {
   type: "BUS.DESTROY_REJECTED";
-  /** The id of the request, where it had one. */
+  /** The id of the request, if it had one. */
   id?: string;
   payload: BusFault;
   meta: BusMeta;
 }
 
-/** What `BUS.CANCEL` asks with: the id of the request to give up. */
+/** The payload of `BUS.CANCEL`: the id of the request to give up. */
 export interface CancelPayload {
   id: string;
 }
 
-/** `BUS.CANCEL`: give up the request with that id. It has no reply of its own. */
+/** `BUS.CANCEL`: give up the request with that id. It gets no reply itself. */
 export interface CancelRequest {
   type: "BUS.CANCEL";
-  /** Of no use here: there is no reply that could echo it. */
+  /** Has no effect here: there is no reply that could repeat it. */
   id?: string;
   payload: CancelPayload;
 }
@@ -422,68 +422,68 @@ export interface ReportAccepted {
   event: "accepted";
   /** The bus's count of messages; all reports on this one have it. */
   number: number;
-  /** Where it came from. */
+  /** The sender's origin. */
   origin: string;
-  /** Whether a port for the reply came along. */
+  /** Whether the message carried a reply port. */
   port: boolean;
-  /** How long its JSON is in UTF-8; not there if it is not JSON-shaped. */
+  /** The length of its JSON in UTF-8; absent if it is not JSON-shaped. */
   bytes?: number;
-  /** What Python does: a message that comes while it is booting is kept. */
+  /** Python's state: a message that comes while it is booting is kept. */
   state: "booting" | "serving" | "down";
 }
 
-/** A call to the backend begins; and again, with how it ended, when it is over. */
+/** A call to the backend. Reported when the call begins, and again, with its outcome, when it ends. */
 export interface ReportBackend {
   /** When, in milliseconds since the epoch. */
   at: number;
   event: "backend";
-  /** Of the message that it is for, or that began what it is for; not there where none did. */
+  /** The number of the message that caused the call; absent if no message did. */
   number?: number;
   /** The bus's count of calls. */
   call: number;
   method: "GET" | "POST";
-  /** Without its query. */
+  /** The URL without its query. */
   url: string;
   /** How long it took, in milliseconds. */
   ms?: number;
-  /** How it ended; not there when it begins. */
+  /** How the call ended; absent when it begins. */
   outcome?: "answered" | "failed" | "aborted";
-  /** The HTTP status, where a response was received. */
+  /** The HTTP status, if a response was received. */
   status?: number;
 }
 
-/** A message is met with silence. */
+/** A message gets no reply. */
 export interface ReportDropped {
   /** When, in milliseconds since the epoch. */
   at: number;
   event: "dropped";
-  /** A sentence of the bus's own, without anything of the message. */
+  /** The bus's own sentence, which shows nothing of the message. */
   reason: string;
-  /** Of a message that was accepted before. */
+  /** The number of a message that was accepted before. */
   number?: number;
-  /** Where it came from, if it was not accepted. */
+  /** The sender's origin, if the message was not accepted. */
   origin?: string;
-  /** In place of both: so many more, for that reason, than were reported one by one. */
+  /** Instead of both: how many more messages had that reason than were reported one by one. */
   more?: number;
 }
 
 /** A reply goes out. */
 export interface ReportReplied {
-  /** The reply's own, such as "AUTH.SSO_FULFILLED". */
+  /** The reply's type, such as "AUTH.SSO_FULFILLED". */
   type: string;
   id?: string;
   /** When, in milliseconds since the epoch. */
   at: number;
   event: "replied";
   number: number;
-  /** Where it goes to. */
+  /** The receiver's origin. */
   origin: string;
   /** Whether it goes over the request's port. */
   port: boolean;
   source: "backend" | "bus";
-  /** The backend's HTTP status, where a response was received. */
+  /** The backend's HTTP status, if a response was received. */
   status?: number;
-  /** Of an error that is the bus's own. */
+  /** The code of an error that the bus made. */
   code?: BusCode;
 }
 
@@ -498,7 +498,7 @@ export interface ReportSession {
   reason?: string;
 }
 
-/** `BUS.DEBUG`: what a debug build decides and does. Facts alone: no code, no token, no payload. */
+/** `BUS.DEBUG`: what a debug build decides and does. Facts only: no code, no token, no payload. */
 export interface Debug {
   type: "BUS.DEBUG";
   payload: Report;
@@ -520,7 +520,7 @@ export interface ReadyPayload {
   /** The version of the bus. */
   version: string;
   protocol: 1;
-  /** What stands before the dot in the types that it serves, such as "AUTH". */
+  /** The parts before the dot of the types that it serves, such as "AUTH". */
   services: string[];
   /** The types of the requests that this build serves, such as "AUTH.SSO". */
   types: string[];

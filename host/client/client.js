@@ -82,49 +82,21 @@ export function embed({
   if (!/^https?:$/.test(url.protocol)) throw new TypeError(`src must be an http(s) address, not ${url.protocol}`);
   guide = new URL("errors.html", url).href;
   const { origin } = url;
-  const listeners = new Map(); // type -> set of callbacks
-  const pending = new Map(); // id -> request
-  /** @type {string[] & {connect?: boolean}} */
-  const policies = []; // what this page's own policy has forbidden
+  const iframe = newFrame(url.href, title);
   const born = Date.now();
-  let attached = false; // the iframe is in the page
-  let spoken; // the window whose document has said LISTENING
-  let known = false; // a document has ever said so: this page is allowed
-  let expected = false; // a load event is to come of a document that said LISTENING already
-  let loadedAt = -Infinity; // when the last load event was that came before a LISTENING
+  const life = new AbortController(); // aborted by `destroy`: its signal is an option of each listener
+  const listeners = new Set(); // of {type, callback}
+  const pending = new Map(); // id -> request
   let settled = false; // `ready` is
   let up = false; // Python serves in this document
-  /** @type {BusError | null} */
-  let fault = null; // the diagnosis, until a LISTENING proves it wrong
-  let destroyed = false;
   let dead = false; // the bus has said that its Python is
   let timer; // runs while something is pending, or the bus has still to show up
-  let turn = 0; // counts documents and diagnoses: one of an earlier document says nothing
-  let elsewhere; // the origin of a bus that `src` has led to
+  let pushes; // the port that the last BUS.INIT of AUTH came with
 
-  // What the host's own functions throw is the host's, and ends nothing here.
-  const call = (callback, value) => {
-    try {
-      callback(value);
-    } catch (error) {
-      reportError(error);
-    }
-  };
   const say = debug === true ? console.debug : debug;
   /** @type {(way: string, message: {type: string, id?: string}, since?: number) => void} */
   const tell = (way, { type, id }, since = born) =>
-    say && call(say, `sso-bus: ${way} ${type}${id ? ` ${String(id).slice(0, 8)}` : ""} ${Date.now() - since} ms`);
-
-  const iframe = document.createElement("iframe");
-  // Without a referrer, because this page's address may hold a code.
-  Object.assign(iframe, {
-    src: url.href,
-    title,
-    hidden: true,
-    tabIndex: -1,
-    ariaHidden: "true",
-    referrerPolicy: "no-referrer",
-  });
+    say && call(say, `sso-bus: ${way} ${type}${id ? ` ${id.slice(0, 8)}` : ""} ${Date.now() - since} ms`);
 
   const post = (message, ports) => {
     tell("->", message);
@@ -137,162 +109,99 @@ export function embed({
     endReady = (error, value) => {
       settled = true;
       if (error) reject(error);
-      else resolve(value);
+      resolve(value); // the first counts
     };
   });
   ready.catch(() => {}); // whoever cares awaits it
 
-  const failAll = (error, sentOnly) => {
-    for (const request of [...pending.values()]) if (request.sent || !sentOnly) request.fail(error);
-  };
-  const failWith = (error) => {
-    fault = error;
-    endReady(error);
-    failAll(error);
-  };
-  // A frame that was taken out of the page has another window when it is put back.
-  const listening = () => spoken?.closed === false;
+  const all = () => [...pending.values()];
+  const failAll = (error, sentOnly) => all().forEach((request) => (request.sent || !sentOnly) && request.fail(error));
   const flush = () => {
-    if (!listening()) return;
-    let room = MOST - [...pending.values()].filter(({ sent }) => sent).length;
-    for (const request of pending.values()) if (!request.sent && room-- > 0) request.send();
+    if (watch.listening())
+      all()
+        .slice(0, MOST)
+        .forEach((request) => request.sent || request.send());
   };
-
-  // ---- when the bus is silent --------------------------------------------------------------
-
-  const conclude = (error) => {
-    if (listening() || destroyed) return;
-    complain(error);
-    failWith(error);
-  };
-
-  /** @type {(loaded?: boolean) => Promise<void>} */
-  const diagnose = async (loaded) => {
-    const mine = ++turn;
-    const error =
-      misconfiguration(iframe, origin, policies, elsewhere) ?? (await silence(url, loaded, born, policies, known));
-    if (error && mine === turn) conclude(error);
-  };
-
-  const onViolation = ({ effectiveDirective, blockedURI, disposition }) => {
-    if (disposition !== "enforce" || (blockedURI !== origin && !blockedURI.startsWith(`${origin}/`))) return;
-    if (effectiveDirective === "connect-src") policies.connect = true;
-    if (!/^(frame|child)-src$/.test(effectiveDirective)) return;
-    policies.push(`${effectiveDirective} blocked ${blockedURI}`);
-    diagnose();
-  };
-
-  const onLoad = () => {
-    if (expected) return void (expected = false);
-    // Another document than the one that was asked: it knows nothing of that.
-    loadedAt = performance.now();
-    reloaded();
-    spoken = null;
-    fault = null;
-    const mine = ++turn;
-    setTimeout(() => mine === turn && diagnose(true), GRACE);
-  };
-
-  const reloaded = () =>
-    failAll(new BusError("BUS_RELOADED", "The bus was reloaded or left its page before it answered."), true);
 
   // ---- what arrives --------------------------------------------------------------------------
 
-  const onListening = () => {
-    reloaded(); // a bus that says so again knows nothing of what was sent before
-    spoken = iframe.contentWindow;
-    known = true;
-    up = false;
-    expected = performance.now() - loadedAt > SAME;
-    loadedAt = -Infinity;
-    fault = null;
-    turn++;
-    flush();
-    // Only a request tells whether a bus that is not ready ever will be: one that no bus serves.
-    if (!settled) setTimeout(() => settled || request("BUS.PROBE").catch(() => {}), BOOTING);
-  };
-
-  const onMessage = (event) => {
-    if (event.source !== iframe.contentWindow) return;
-    const { type, payload, id } = event.data ?? {};
-    if (event.origin !== origin) {
-      if (type === "BUS.LISTENING") elsewhere = event.origin; // all that is made of it is a diagnosis
-      return;
-    }
+  const hear = (message) => {
+    const { type, payload, id } = message ?? {};
     if (typeof type !== "string") return;
-    if (/_(FULFILLED|REJECTED)$/.test(type)) return pending.get(id)?.settle(event.data);
+    if (/_(FULFILLED|REJECTED)$/.test(type)) return pending.get(id)?.settle(message);
     tell("<-", { type });
-    if (type === "BUS.LISTENING") onListening();
+    if (type === "BUS.LISTENING") {
+      up = false;
+      flush();
+      // Only a request tells whether a bus that is not ready ever will be: one that no bus serves.
+      setTimeout(() => settled || request("BUS.PROBE").catch(() => {}), BOOTING);
+    }
     if (type === "BUS.READY") {
       up = true;
       endReady(null, payload);
     }
-    for (const callback of [...(listeners.get(type) ?? [])]) call(callback, payload);
+    for (const each of [...listeners]) if (each.type === type) call(each.callback, payload);
   };
 
-  const unheard = () => (iframe.isConnected ? `: ${origin} has said nothing` : ": its iframe is not in the page");
-  const unsent = () => (listening() ? ": too many requests before it" : unheard());
-  const onDead = (error) => {
-    if (!dead) complain(error);
-    dead = true;
+  const onPageShow = ({ persisted }) => {
+    // Back from the back-forward cache: the bus says PAGE_HIDDEN itself, if it can.
+    const before = all();
+    const error = new BusError("PAGE_HIDDEN", "The page was put into the back-forward cache before the answer came.");
+    if (persisted) setTimeout(() => before.forEach((request) => request.giveUp(error)), LOOK);
+  };
+
+  const watch = watchOver(iframe, url, born, life, hear, failAll, (error) => {
     endReady(error);
-  };
-  const link = { pending, post, tell, flush, unsent, onDead }; // what a request needs of this bus
+    failAll(error);
+  });
 
-  // Has the iframe gone, with a part of the page that was replaced for instance, or come back?
-  const attend = () => {
-    if (iframe.isConnected === attached) return;
-    attached = !attached;
-    if (attached) return void (fault?.code === "DESTROYED" && (fault = null));
-    spoken = null;
-    expected = false;
-    failWith(new BusError("DESTROYED", "The bus's iframe was removed from the page."));
+  // ---- what is asked -------------------------------------------------------------------------
+
+  const link = {
+    pending,
+    post,
+    tell,
+    flush,
+    hear,
+    silence: watch.silence,
+    onDead(error) {
+      if (!dead) complain(error);
+      dead = true;
+      endReady(error);
+    },
+    // Where pushes come from now on: no other script of this page hears them there.
+    listenTo(port) {
+      pushes?.close();
+      pushes = port;
+    },
   };
 
   // Timers stand still while a computer sleeps, so time limits go by the clock.
   const look = () => {
     clearTimeout(timer);
-    if (destroyed) return;
-    attend();
+    if (life.signal.aborted) return;
     const now = Date.now();
-    const late = [...pending.values()].filter(({ until }) => now >= until);
+    watch.look(now);
+    const late = all().filter(({ until }) => now >= until);
     if (late.length) afterMessages(() => late.forEach((request) => request.expire()));
-    if (!turn && now >= born + SILENT) diagnose(false);
     if (now >= born + timeout)
       endReady(
         new BusError(
           "TIMEOUT",
-          `The bus was not ready within ${timeout} ms${listening() ? ": it listens, but its Python has not started" : unheard()}.`,
+          `The bus was not ready within ${timeout} ms${watch.silence(": it listens, but its Python has not started")}.`,
         ),
       );
-    const next = Math.min(settled ? Infinity : born + timeout, ...[...pending.values()].map(({ until }) => until));
+    const next = Math.min(settled ? Infinity : born + timeout, ...all().map(({ until }) => until));
     if (settled && !pending.size) return;
-    timer = setTimeout(look, Math.min(LOOK, Math.max(1, next - now)));
+    timer = setTimeout(look, Math.min(LOOK, next - now));
   };
-
-  const onPageShow = ({ persisted }) => {
-    // Back from the back-forward cache: the bus says PAGE_HIDDEN itself, if it can.
-    const before = [...pending.values()];
-    const error = new BusError("PAGE_HIDDEN", "The page was put into the back-forward cache before the answer came.");
-    if (persisted) setTimeout(() => before.forEach((request) => request.giveUp(error)), LOOK);
-  };
-
-  addEventListener("message", onMessage);
-  addEventListener("pageshow", onPageShow);
-  document.addEventListener("securitypolicyviolation", onViolation);
-  document.addEventListener("visibilitychange", look);
-  iframe.addEventListener("load", onLoad);
-  container.append(iframe);
-  if (misconfiguration(iframe, origin, policies, elsewhere)) diagnose();
-  look();
 
   // Sends a request. Resolves to the payload of its reply, or rejects with a BusError.
   /** @type {(type: string, payload?: object, options?: RequestOptions) => Promise<any>} */
   const request = async (type, payload = {}, { timeout: limit = timeout, signal } = {}) => {
-    if (destroyed) throw new BusError("DESTROYED", "The bus was destroyed.");
     if (signal?.aborted) throw aborted(signal);
     mustBeTime(limit);
-    attend();
+    const fault = watch.look();
     if (fault) throw fault;
     const answer = ask(link, type, payload, limit, signal, replyPort ? new MessageChannel() : null);
     flush();
@@ -302,9 +211,9 @@ export function embed({
 
   /** Calls `callback(payload)` for each pushed message of a type. Returns what unsubscribes it. */
   const on = (type, callback) => {
-    if (!listeners.has(type)) listeners.set(type, new Set());
-    listeners.get(type).add(callback);
-    return () => listeners.get(type)?.delete(callback);
+    const listener = { type, callback };
+    listeners.add(listener);
+    return () => listeners.delete(listener);
   };
 
   /**
@@ -312,21 +221,142 @@ export function embed({
    * iframe whose bus still boots is hidden at once, and removed when the bus is up.
    */
   const destroy = () => {
-    if (destroyed) return;
-    destroyed = true;
-    turn++;
-    clearTimeout(timer);
-    removeEventListener("message", onMessage);
-    removeEventListener("pageshow", onPageShow);
-    document.removeEventListener("securitypolicyviolation", onViolation);
-    document.removeEventListener("visibilitychange", look);
-    failWith(new BusError("DESTROYED", "The bus was destroyed."));
-    listeners.clear();
+    if (life.signal.aborted) return;
+    life.abort();
+    link.listenTo();
+    watch.failWith(new BusError("DESTROYED", "The bus was destroyed."));
     if (up || !WEBKIT || !iframe.isConnected) iframe.remove();
     else removeWhenUp(iframe);
   };
 
+  addEventListener("pageshow", onPageShow, life);
+  document.addEventListener("visibilitychange", look, life);
+  container.append(iframe);
+  look();
   return { iframe, origin, timeout, ready, request, on, destroy };
+}
+
+function newFrame(src, title) {
+  return Object.assign(document.createElement("iframe"), {
+    src,
+    title,
+    hidden: true,
+    tabIndex: -1,
+    ariaHidden: "true",
+    referrerPolicy: "no-referrer", // because this page's address may hold a code
+  });
+}
+
+// What the host's own functions throw is the host's, and ends nothing here.
+function call(callback, value) {
+  try {
+    callback(value);
+  } catch (error) {
+    reportError(error);
+  }
+}
+
+// ---- the document in the iframe ---------------------------------------------------------------
+
+// Watches over the document in the iframe: is it there, is it the bus, and if not, why not? Calls
+// `hear(message)` with what the bus says, `lose(error, true)` when what was sent is lost, and
+// `fail(error)` when there is no bus here.
+function watchOver(iframe, url, born, life, hear, lose, fail) {
+  const { origin } = url;
+  /** @type {string[] & {connect?: boolean}} */
+  const policies = []; // what this page's own policy has forbidden
+  let attached = false; // the iframe is in the page
+  let spoken; // the window whose document has said LISTENING
+  let known = false; // a document has ever said so: this page is allowed
+  let expected = false; // a load event is to come of a document that said LISTENING already
+  let loadedAt = -Infinity; // when the last load event was that came before a LISTENING
+  /** @type {BusError | null} */
+  let fault = null; // the diagnosis, until a LISTENING proves it wrong
+  let turn = 0; // counts documents and diagnoses: one of an earlier document says nothing
+  let elsewhere; // the origin of a bus that `src` has led to
+
+  // A frame that was taken out of the page has another window when it is put back.
+  const listening = () => spoken?.closed === false;
+  const failWith = (error) => {
+    turn++;
+    fault = error;
+    fail(error);
+  };
+  // Another document than the one that was asked: it knows nothing of that.
+  const begin = () => {
+    lose(new BusError("BUS_RELOADED", "The bus was reloaded or left its page before it answered."), true);
+    fault = null;
+    return ++turn;
+  };
+  const certain = () => misconfiguration(iframe, origin, policies, elsewhere);
+
+  /** @type {(loaded?: boolean) => Promise<void>} */
+  const diagnose = async (loaded) => {
+    const mine = ++turn;
+    const error = certain() ?? (await silence(url, loaded, born, policies, known));
+    if (!error || mine !== turn || listening()) return;
+    complain(error);
+    failWith(error);
+  };
+
+  const onViolation = ({ effectiveDirective, blockedURI, disposition }) => {
+    if (disposition !== "enforce" || !`${blockedURI}/`.startsWith(`${origin}/`)) return;
+    if (effectiveDirective === "connect-src") policies.connect = true;
+    if (!/^(frame|child)-src$/.test(effectiveDirective)) return;
+    policies.push(`${effectiveDirective} blocked ${blockedURI}`);
+    diagnose();
+  };
+
+  const onMessage = ({ source, origin: from, data }) => {
+    if (source !== iframe.contentWindow) return;
+    const says = data?.type === "BUS.LISTENING";
+    if (from !== origin) {
+      if (says) elsewhere = from; // all that is made of it is a diagnosis
+      return;
+    }
+    if (says) {
+      begin(); // a bus that says so again knows nothing of what was sent before
+      spoken = source;
+      known = true;
+      expected = performance.now() - loadedAt > SAME;
+      loadedAt = -Infinity;
+    }
+    hear(data);
+  };
+
+  const onLoad = () => {
+    if (expected) return void (expected = false);
+    loadedAt = performance.now();
+    spoken = null;
+    const mine = begin();
+    setTimeout(() => mine === turn && diagnose(true), GRACE);
+  };
+
+  addEventListener("message", onMessage, life);
+  document.addEventListener("securitypolicyviolation", onViolation, life);
+  iframe.addEventListener("load", onLoad, life);
+
+  return {
+    listening,
+    failWith,
+    // Why nothing comes, or that there is another reason.
+    silence: (other) =>
+      listening() ? other : iframe.isConnected ? `: ${origin} has said nothing` : ": its iframe is not in the page",
+    // Returns what is wrong, if anything is.
+    look(now) {
+      // Has the iframe gone, with a part of the page that was replaced for instance, or come back?
+      if (!life.signal.aborted && iframe.isConnected !== attached) {
+        attached = !attached;
+        fault = null;
+        if (!attached) {
+          expected = false;
+          failWith(new BusError("DESTROYED", "The bus's iframe was removed from the page."));
+        } else if (certain()) diagnose();
+      }
+      if (!turn && now >= born + SILENT) diagnose(false);
+      return fault;
+    },
+  };
 }
 
 function removeWhenUp(iframe) {
@@ -347,16 +377,15 @@ function removeWhenUp(iframe) {
 
 // Waits among `pending` until it is sent, and ends by its reply, a failure, its limit or its signal.
 function ask(link, type, payload, limit, signal, channel) {
+  let port = channel?.port1; // closed with the request
   return new Promise((resolve, reject) => {
-    const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-      byte.toString(16).padStart(2, "0"),
-    ).join("");
+    const id = crypto.getRandomValues(new Uint32Array(4)).join("-");
     const began = Date.now();
     const end = (finish, value) => {
       if (!link.pending.delete(id)) return;
       link.flush();
       signal?.removeEventListener("abort", onAbort);
-      channel?.port1.close();
+      port?.close();
       finish(value);
     };
     const entry = {
@@ -371,10 +400,16 @@ function ask(link, type, payload, limit, signal, channel) {
         }
       },
       settle(reply) {
-        const fulfilled = reply?.type === `${type}_FULFILLED`;
-        if (!fulfilled && reply?.type !== `${type}_REJECTED`) return;
+        const fulfilled = reply.type === `${type}_FULFILLED`;
+        if (!fulfilled && reply.type !== `${type}_REJECTED`) return;
         link.tell("<-", reply, began);
-        if (fulfilled) return end(resolve, reply.payload);
+        if (fulfilled) {
+          if (type === "BUS.INIT" && payload.services.includes("AUTH")) {
+            link.listenTo(port);
+            port = null; // stays open
+          }
+          return end(resolve, reply.payload);
+        }
         const error = errorOf(reply);
         if (/^(BOOT_FAILED|RUNTIME_DIED)$/.test(error.code)) link.onDead(error);
         end(reject, error);
@@ -391,12 +426,17 @@ function ask(link, type, payload, limit, signal, channel) {
         entry.fail(error);
       },
       expire: () =>
-        entry.giveUp(new BusError("TIMEOUT", `No answer within ${limit} ms${entry.sent ? "" : link.unsent()}.`)),
+        entry.giveUp(
+          new BusError(
+            "TIMEOUT",
+            `No answer within ${limit} ms${entry.sent ? "" : link.silence(": too many requests before it")}.`,
+          ),
+        ),
     };
     const onAbort = () => entry.giveUp(aborted(signal));
     signal?.addEventListener("abort", onAbort);
     link.pending.set(id, entry);
-    if (channel) channel.port1.onmessage = ({ data }) => entry.settle(data);
+    if (port) port.onmessage = ({ data }) => link.hear(data);
   });
 }
 
@@ -406,8 +446,8 @@ function aborted({ reason }) {
 
 // An invalid time limit would make a loop without a pause.
 function mustBeTime(limit) {
-  // biome-ignore lint/suspicious/noGlobalIsNan: it is a number by then, and this file must stay small
-  if (typeof limit !== "number" || isNaN(limit)) throw new TypeError("timeout must be a number of milliseconds.");
+  // True of NaN as well.
+  if (limit !== +limit) throw new TypeError("timeout must be a number of milliseconds.");
 }
 
 // Calls back when what has arrived by now has been heard: an answer that is there wins.
@@ -428,6 +468,7 @@ function errorOf({ payload, meta }) {
 
 // ---- what is wrong when the bus is silent -----------------------------------------------------
 
+/** @param {BusError} error */
 function complain({ code, message, evidence = [], help }) {
   console.error(`sso-bus: ${code}: ${message}\n${evidence.map((line) => `- ${line}\n`).join("")}See ${help}`);
 }
@@ -437,9 +478,7 @@ function misconfiguration(iframe, origin, policies, elsewhere) {
   const found = (message, ...evidence) => new BusError("MISCONFIGURED", message, { evidence });
   const { origin: own } = self;
   const sandbox = iframe.getAttribute("sandbox");
-  const lacks = ["allow-scripts", "allow-same-origin"].filter(
-    (word) => sandbox !== null && !iframe.sandbox.contains(word),
-  );
+  const lacks = ["allow-scripts", "allow-same-origin"].filter((word) => sandbox?.includes(word) === false);
   if (policies.length)
     return found("This page's own Content-Security-Policy forbids the bus: add its origin to frame-src.", ...policies);
   if (lacks.length)
@@ -466,7 +505,7 @@ function misconfiguration(iframe, origin, policies, elsewhere) {
 // What it can gather, likewise; undefined where the bus may only be slow.
 async function silence(url, loaded, born, policies, known) {
   const evidence = [
-    loaded ? "the iframe's page has loaded" : "the iframe has not loaded",
+    `the iframe has ${loaded ? "" : "not "}loaded`,
     `no BUS.LISTENING came from ${url.origin} in ${Date.now() - born} ms`,
   ];
   /** @type {boolean | null} */

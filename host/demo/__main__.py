@@ -19,7 +19,7 @@ from host.demo.accesslog import AccessLog
 from host.demo.dev import DevBus
 from host.demo.hostapp import Bus, Oidc, Session, host_app
 from host.demo.listen import Place, PortError, close, listen
-from host.demo.oidc import SCOPE, ProviderError, ensure_installed, oidc_provider
+from host.demo.oidc import SCOPE, Client, ProviderError, ensure_installed, oidc_provider
 from host.demo.provider import Times, provider_app
 from host.demo.serve_all import Served, serve_all
 from host.demo.storage import DENIED, without_storage
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ensure_runtime(lambda line: say(f"  {line}"))
         if options.provider == "oidc":
             close(sockets.pop("provider"))  # the provider is a process of its own and takes it now
-            with _oidc_provider(places) as issuer:
+            with _oidc_provider(places, _lifetime(options)) as issuer:
                 asyncio.run(_serve(places, sockets, _bus(places, options, issuer), options))
         else:
             asyncio.run(_serve(places, sockets, _bus(places, options), options))
@@ -123,10 +123,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     for option, port in ports.items():
         if list(ports.values()).count(port) > 1:
             parser.error(f"port {port} is given to more than one party: change {option}")
-    if options.bus_dir and not (options.bus_dir / "index.html").is_file():
-        parser.error(f"--bus-dir {options.bus_dir} holds no index.html")
     if options.fast and (options.dev or options.bus_dir):
         parser.error("--fast is about the session of a bus that the demo has built")
+    if options.bus_dir and not (options.bus_dir / "index.html").is_file():
+        parser.error(f"--bus-dir {options.bus_dir} holds no index.html")
     if options.dev and options.provider == "oidc":
         parser.error("--dev takes its provider from pyscript.toml: leave --provider out")
     return options
@@ -138,13 +138,18 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _oidc_provider(places: dict[str, Place]) -> AbstractContextManager[str]:
+def _lifetime(options: argparse.Namespace) -> int:
+    return FAST_LIFETIME if options.fast else ID_TOKEN_LIFETIME
+
+
+def _oidc_provider(places: dict[str, Place], lifetime: int) -> AbstractContextManager[str]:
     ensure_installed(lambda line: say(f"  {line}"))
+    host = places["host"].origin
     return oidc_provider(
+        Client(CLIENT_ID, f"{host}/callback", f"{host}/"),
         port=places["provider"].port,
         bus_origin=places["bus"].origin,
-        client_id=CLIENT_ID,
-        redirect_url=f"{places['host'].origin}/callback",
+        lifetime=lifetime,
         say=say,
     )
 
@@ -162,12 +167,16 @@ def _built(places: dict[str, Place], issuer: str | None) -> Path:
     ports = [str(place.port) for place in places.values()]
     out = ROOT / ".runtime" / "demo" / "-".join([*ports, *(["oidc"] if issuer else [])])
     at = places["provider"].origin
+    host = places["host"].origin
     oidc = {
-        "provider": "oidc",
-        "issuer": issuer,
-        "client_id": CLIENT_ID,
-        "scope": SCOPE,
-        "company_claim": "org",
+        "sso": {
+            "provider": "oidc",
+            "issuer": issuer,
+            "client_id": CLIENT_ID,
+            "scope": SCOPE,
+            "company_claim": "org",
+        },
+        "session": {"post_logout_redirect_uri": f"{host}/"},
     }
     backend = {
         "sso": {"provider": "json", "exchange_url": f"{at}/sso/exchange"},
@@ -176,9 +185,9 @@ def _built(places: dict[str, Place], issuer: str | None) -> Path:
     }
     settings = Settings.model_validate(
         {
-            "allowed_origins": [places["host"].origin],
+            "allowed_origins": [host],
             "request_timeout_seconds": TIME_LIMIT,
-            **({"sso": oidc} if issuer else backend),
+            **(oidc if issuer else backend),
         }
     )
     say("Building the bus …")
@@ -197,8 +206,12 @@ async def _serve(
     oidc = Oidc(f"{provider.origin}/auth", SCOPE) if options.provider == "oidc" else None
     trouble = Trouble()
     # A bus that was built elsewhere has the settings that it was built with, and maybe no session.
-    ours = not (options.dev or options.bus_dir or oidc)
-    session = Session(SessionSettings().refresh_margin_seconds, trouble, f"{bus.origin}/{DENIED}")
+    ours = not (options.dev or options.bus_dir)
+    session = Session(
+        SessionSettings().refresh_margin_seconds,
+        None if oidc else trouble,  # that provider is real, and does not fail on demand
+        f"{bus.origin}/{DENIED}",
+    )
     apps: dict[str, ASGIApp] = {
         "host": host_app(
             bus=Bus(f"{bus.origin}/", session if ours else None),
@@ -212,7 +225,7 @@ async def _serve(
             clients={CLIENT_ID: [f"{host.origin}/callback"]},
             bus_origin=bus.origin,
             trouble=trouble,
-            times=Times(FAST_LIFETIME if options.fast else ID_TOKEN_LIFETIME),
+            times=Times(_lifetime(options)),
         ),
     }
     for party in sockets if options.verbose else sockets.keys() & {"provider"}:

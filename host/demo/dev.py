@@ -10,7 +10,7 @@ from host.server.config import ConfigError, load_settings
 from host.server.page import fill_page
 from host.server.policy import content_security_policy
 from host.server.serve import BusFiles
-from host.tools.discovery import with_connect_origins
+from host.tools.discovery import with_discovery
 from host.tools.paths import ROOT
 
 _SERVED = ("/bus/", "/.runtime/", "/pyscript.toml")
@@ -47,9 +47,13 @@ class DevBus:
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
 
 
+def _say(line: str) -> None:
+    print(f"dev: {line}", flush=True)
+
+
 def _page() -> Response:
     try:
-        settings = with_connect_origins(load_settings(ROOT / "pyscript.toml"))
+        settings = with_discovery(load_settings(ROOT / "pyscript.toml"), say=_say)
         page = fill_page(
             (ROOT / "index.html").read_text(encoding="utf-8"), settings, {}, debug=True
         )

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -26,19 +27,38 @@ def ensure_installed(say: Callable[[str], None]) -> None:
         run_npm("ci", "--no-fund", "--no-audit", cwd=ROOT)
 
 
+@dataclass(frozen=True)
+class Client:
+    """The one client of the provider."""
+
+    id: str
+    redirect_url: str
+    logout_url: str
+    """Where the provider sends the browser when its own session has ended."""
+
+
 @contextmanager
 def oidc_provider(
-    *, port: int, bus_origin: str, client_id: str, redirect_url: str, say: Callable[[str], None]
+    client: Client, *, port: int, bus_origin: str, lifetime: int, say: Callable[[str], None]
 ) -> Iterator[str]:
     """Run the provider on a loopback port, and give its issuer.
 
-    `say` gets a line for each request: method, path and status. Raises ProviderError.
+    `lifetime`: seconds that an ID token is good. `say` gets a line for each request: method, path
+    and status. Raises ProviderError.
     """
     options = {
         "port": port,
         "busOrigin": bus_origin,
         "claims": {"org": COMPANY},
-        "clients": [{"client_id": client_id, "redirect_uris": [redirect_url], "alg": "ES256"}],
+        "lifetime": lifetime,
+        "clients": [
+            {
+                "client_id": client.id,
+                "redirect_uris": [client.redirect_url],
+                "post_logout_redirect_uris": [client.logout_url],
+                "alg": "ES256",
+            }
+        ],
     }
     process = start_node(str(SCRIPT), json.dumps(options), cwd=ROOT)
     stdin, stdout = process.stdin, process.stdout

@@ -1,7 +1,8 @@
 // A real OpenID Connect provider on loopback: npm oidc-provider, certified software, with its own
 // login pages (any name, any password). The demo and the tests run it.
 //
-// Takes one JSON argument: {port, busOrigin, claims, clients: [{client_id, redirect_uris, alg}]}.
+// Takes one JSON argument: {port, busOrigin, claims, lifetime, clients: [{client_id, redirect_uris, alg}]}; the
+// lifetime is that of ID tokens, in seconds.
 // Says {"issuer": …} once it serves, then a line for each request: method, path, status, never a
 // query or a body. Ends when its standard input does.
 import { generateKeyPairSync, randomUUID } from "node:crypto";
@@ -28,7 +29,7 @@ const newKeys = () =>
   }));
 
 // Serves at `port` (0: any) and resolves to {issuer, rotate}: `rotate()` replaces all its keys.
-export const serve = async ({ port, busOrigin, claims = {}, clients, log = () => {} }) => {
+export const serve = async ({ port, busOrigin, claims = {}, lifetime = 900, clients, log = () => {} }) => {
   const server = createServer();
   await new Promise((done, fail) => server.once("error", fail).listen(port, "127.0.0.1", done));
   const issuer = `http://localhost:${server.address().port}`;
@@ -54,7 +55,7 @@ export const serve = async ({ port, busOrigin, claims = {}, clients, log = () =>
       clientBasedCORS: (_, origin) => origin === busOrigin,
       features: { revocation: { enabled: true } },
       enabledJWA: { idTokenSigningAlgValues: KINDS.map(([alg]) => alg) },
-      ttl: { AuthorizationCode: 60, IdToken: 900, AccessToken: 900, RefreshToken: 90 * 86400 },
+      ttl: { AuthorizationCode: 60, IdToken: lifetime, AccessToken: 900, RefreshToken: 90 * 86400 },
     });
     provider.on("server_error", (_, error) => console.error(error));
     handle = provider.callback();

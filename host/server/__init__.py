@@ -1,5 +1,5 @@
-"""What serves a bus: its files, its page filled in with the settings, and the headers of both.
+"""Serves a bus: its files, its page with the settings filled in, and the headers of both.
 
-All of it but `shared.py` goes into the wheel as it is, as the package `sso_bus`. So these modules
-import each other relatively, and the bus through `shared.py` alone (host/tools/packages/wheel.py).
+Everything except `shared.py` goes into the wheel unchanged, as the package `sso_bus`. So these modules
+import each other relatively, and import the bus only through `shared.py` (host/tools/packages/wheel.py).
 """

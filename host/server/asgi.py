@@ -1,7 +1,7 @@
 """A built bus for web apps in Python: `app.mount("/bus", bus_app(settings))`.
 
-In the wheel this is `sso_bus.asgi`. There it needs neither Node nor the network: the wheel holds all
-parts of a bus but those that its settings change, and these are made here.
+In the wheel this is `sso_bus.asgi`. It needs neither Node nor the network there: the wheel contains all
+parts of a bus except those that depend on the settings, and these are made here.
 """
 
 import json
@@ -20,7 +20,7 @@ from .shared import OidcSso, Settings
 __all__ = ["ConfigError", "Settings", "bus_app"]
 
 BUILT: Final = Path(__file__).parent / "built"
-"""What the wheel holds: `static/` to be served, and what the page is made of."""
+"""The data in the wheel: `static/`, which is served, and the parts of the page."""
 
 _ASK: Final = """\
 bus.sso.connect_origins: is missing: list the origin of {url}, and those of the token_endpoint, \
@@ -33,8 +33,8 @@ def bus_app(
 ) -> BusFiles:
     """Return an ASGI application that serves a bus with these settings, to be mounted at any path.
 
-    `settings`: the path of a TOML file with a `[bus]` table, or what stands in such a table.
-    Raises ConfigError, each line of which names a setting and what is wrong with it.
+    `settings`: the path of a TOML file with a `[bus]` table, or the contents of such a table.
+    Raises ConfigError; each of its lines names a setting and what is wrong with it.
     """
     checked = _with_connect_origins(_settings(settings))
     parts = json.loads((built / "parts.json").read_text(encoding="utf-8"))
@@ -58,12 +58,12 @@ def _settings(settings: Settings | Mapping[str, object] | str | PathLike[str]) -
 
 
 def _with_connect_origins(settings: Settings) -> Settings:
-    """Fill in what the policy needs, where the settings tell."""
+    """Fill in the origins that the policy needs, if the settings name them."""
     sso = settings.sso
     if not isinstance(sso, OidcSso) or sso.connect_origins is not None:
         return settings
     if sso.discovery is not None:
-        # A build asks the provider; an app that starts must not depend on one that is down.
+        # A build asks the provider. An app must be able to start while the provider is down.
         raise ConfigError(_ASK.format(url=sso.discovery))
     filled = sso.model_copy(update={"connect_origins": sso.origins})
     return settings.model_copy(update={"sso": filled})

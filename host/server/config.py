@@ -10,7 +10,7 @@ from .shared import Settings, settings_problems
 
 
 class ConfigError(Exception):
-    """Settings that a bus cannot be built with; each line of the text names a key and a reason."""
+    """Invalid settings; each line of the text names a key and a reason."""
 
 
 def load_settings(path: Path) -> Settings:
@@ -23,14 +23,14 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(f"{path}: is not TOML: {error}") from None
     if "bus" not in tables:
         raise ConfigError(f"{path}: [bus] is missing")
-    # In pyscript.toml the other tables are PyScript's; a file of one's own has just the one.
+    # In pyscript.toml the other tables are PyScript's; another settings file has only [bus].
     if path.name != "pyscript.toml" and (others := sorted(tables.keys() - {"bus"})):
         raise ConfigError(f"{path}: {others[0]}: is not a setting; all settings stand under [bus]")
     return check_settings(tables["bus"], f"{path}: ")
 
 
 def check_settings(table: object, where: str = "") -> Settings:
-    """Return the settings in a `[bus]` table. Raises ConfigError, each line of which starts `where`."""
+    """Return the settings in a `[bus]` table. Raises ConfigError; each of its lines starts with `where`."""
     try:
         return Settings.model_validate(table)
     except ValidationError as error:

@@ -1,7 +1,7 @@
-"""Hashes of all that the page loads, so that a browser runs exactly what was built (SRI).
+"""Hashes of everything that the page loads, so that a browser runs exactly the built files (SRI).
 
-Modules are checked by the browser itself, by the import map's "integrity" (HTML Living Standard,
-"import maps"; older engines ignore it); what else holds code is checked where boot.js fetches it.
+The browser itself checks modules, by the import map's "integrity" (HTML Living Standard, "import
+maps"; older engines ignore it). Other files with code are checked where boot.js fetches them.
 """
 
 import json
@@ -11,9 +11,9 @@ from html import escape
 from pathlib import Path
 
 _CODE = {".js", ".mjs", ".py", ".json", ".zip", ".whl", "library.wasm"}
-"""What is checked. Not Python's own `.wasm`: a browser compiles it while it streams in, and with a
-hash it would have to wait for the end (measured: it took twice as long). The snapshot is checked by
-interpreter.mjs."""
+"""The files that are checked. Python's own `.wasm` is not: a browser compiles it while it downloads,
+and with a hash it would have to wait for the end (measured: twice as long). interpreter.mjs checks the
+snapshot."""
 
 
 def sri(data: bytes) -> str:
@@ -28,18 +28,18 @@ def integrity_of(root: Path) -> dict[str, str]:
 
 
 def import_map(integrity: dict[str, str]) -> str:
-    """Return the text of the page's import map. It must be inline: browsers fetch none."""
+    """Return the text of the page's import map. It must be inline, because browsers do not fetch one."""
     return json.dumps({"integrity": integrity}, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def script_source(text: str) -> str:
-    """Return what allows one inline script in a policy, by its hash (CSP Level 3)."""
+    """Return the policy source that allows one inline script by its hash (CSP Level 3)."""
     return f"'{sri(text.encode())}'"
 
 
 def script_element(address: str, integrity: dict[str, str]) -> str:
-    """Return the start of the element of a script that the page itself names.
+    """Return the start of the element of a script that the page names.
 
-    `crossorigin` is for a page whose own origin is opaque: only what may be read can be compared.
+    `crossorigin` is for a page with an opaque origin: a browser can only compare what the page may read.
     """
     return f'<script src="{escape(address)}" integrity="{integrity[address]}" crossorigin'

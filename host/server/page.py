@@ -1,4 +1,4 @@
-"""Fills in `index.html`: settings, policy, and where its parts are."""
+"""Fills in `index.html`: its settings, its policy, and the addresses of its parts."""
 
 import json
 from html import escape
@@ -27,13 +27,13 @@ def settings_block(settings: Settings, *, debug: bool = False) -> str:
     }
     if debug:
         data["debug"] = True
-    # "<" as an escape, so that no setting can end the script element.
+    # "<" is escaped, so that no setting can end the script element.
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return SETTINGS_BLOCK.replace("{}", text)
 
 
 def policy_meta(settings: Settings, inline: str | None = None) -> str:
-    """Return the policy as a meta element, for servers that send no headers of their own."""
+    """Return the policy as a meta element, for servers that do not send headers."""
     policy = escape(content_security_policy(settings, inline, in_page=True))
     return f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
 
@@ -48,8 +48,8 @@ def fill_page(
 ) -> str:
     """Return `index.html` with the settings in place and every string of `replacements` replaced.
 
-    `integrity` holds the hashes of what the page loads (host/server/integrity.py), where it is known.
-    Raises ValueError if one of them is not there exactly once: the page and the build must agree.
+    `integrity` holds the hashes of what the page loads (host/server/integrity.py), if known.
+    Raises ValueError if a string is not there exactly once: the page and the build must agree.
     """
     hashes = import_map(integrity) if integrity else None
     changes = {

@@ -16,8 +16,8 @@ _FEATURES = (
 
 IMMUTABLE: Final = {
     "Cache-Control": "public, max-age=31536000, immutable",
-    # A bus that is sandboxed without an origin may read its first script too, or the browser could
-    # not compare the hash, and the bus not say what is wrong. These files are public anyway.
+    # A bus that is sandboxed without an origin must be able to read its first script: otherwise the
+    # browser cannot compare the hash, and the bus cannot say what is wrong. These files are public anyway.
     "Access-Control-Allow-Origin": "*",
 }
 REVALIDATE: Final = {"Cache-Control": "no-cache"}
@@ -26,7 +26,7 @@ REVALIDATE: Final = {"Cache-Control": "no-cache"}
 def content_security_policy(
     settings: Settings, inline: str | None = None, *, in_page: bool = False
 ) -> str:
-    """Return the policy (CSP Level 3). `frame-ancestors` is of no effect in a page's own meta.
+    """Return the policy (CSP Level 3). `frame-ancestors` has no effect in a page's own meta element.
 
     `inline` is the source that allows the page's import map, by its hash.
     """
@@ -36,7 +36,7 @@ def content_security_policy(
         "connect-src": ["'self'", *settings.origins],
         "base-uri": ["'none'"],
         "form-action": ["'none'"],
-        # No script of this page turns text into script or markup, so there is no way to do it.
+        # No script of this page turns text into script or markup, so the policy forbids it.
         "require-trusted-types-for": ["'script'"],
         "trusted-types": ["'none'"],
         "frame-ancestors": list(settings.allowed_origins),
@@ -51,8 +51,8 @@ def headers(
 ) -> dict[str, dict[str, str]]:
     """Return the headers for each path pattern of the built folder.
 
-    `hashed` names the folders whose names hold their content's hash: they never change. `inline` is
-    the source that allows the page's import map.
+    `hashed` lists the folders whose names contain the hash of their content: they never change.
+    `inline` is the source that allows the page's import map.
     """
     return {
         "/*": {
@@ -74,7 +74,7 @@ def headers(
 
 
 def headers_file(rules: dict[str, dict[str, str]]) -> str:
-    """Return the rules as a `_headers` file, the form that static hosts read."""
+    """Return the rules as a `_headers` file, which static hosts read."""
     return "".join(
         f"{path}\n" + "".join(f"  {name}: {value}\n" for name, value in of.items())
         for path, of in rules.items()

@@ -1,6 +1,6 @@
 """Serves a built bus over ASGI, with the headers that its `_headers` file or its settings name.
 
-For the demo, the tests and the wheel (host/server/asgi.py); it shows what any web server has to do.
+The demo, the tests and the wheel use it (host/server/asgi.py). It shows what any web server has to do.
 """
 
 import gzip
@@ -28,7 +28,7 @@ _TYPES = {
 }
 _FOR_SERVERS = {"_headers", "nginx.conf"}
 _ENCODINGS = (("zstd", ".zst"), ("br", ".br"), ("gzip", ".gz"))
-"""By how fast browsers unpack them, which they do at each start, also out of their cache."""
+"""In the order of how fast browsers decompress them, which they do at each start, even from their cache."""
 
 
 class BusFiles:
@@ -42,7 +42,7 @@ class BusFiles:
     ) -> None:
         """Serve a folder; `rules` are the headers for each path pattern, if not those in the folder.
 
-        `page` is what is served as its index.html, if there is none.
+        `page` is served as index.html if the folder has none.
         """
         self._folder = folder.resolve()
         self._rules = list((rules or _read_rules(self._folder / "_headers")).items())
@@ -91,7 +91,7 @@ class BusFiles:
 
     def _file(self, path: str) -> Path | None:
         if {".", ".."} & set(path.split("/")):
-            return None  # the headers go by the path as it stands
+            return None  # the headers depend on the path as requested
         try:
             file = (self._folder / path.lstrip("/")).resolve()
             if path.endswith("/"):

@@ -1,4 +1,4 @@
-"""What servers and bus share. The wheel has a file of its own in this one's place, with the bus inside."""
+"""What the servers share with the bus. The wheel has its own version of this file, with the bus inside."""
 
 from bus.messages import FROM_BUS
 from bus.served import served

@@ -1,1 +1,1 @@
-"""What builds a bus and its packages, makes the documents, and looks after the pins."""
+"""Builds a bus and its packages, generates documents, and maintains the pins."""

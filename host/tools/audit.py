@@ -1,6 +1,6 @@
-"""`make audit`: asks the package services for known vulnerabilities in all that is pinned.
+"""`make audit`: asks the package services for known vulnerabilities in everything that is pinned.
 
-It needs the network, so it is no part of the tests.
+It needs the network, so it is not part of the tests.
 """
 
 import subprocess
@@ -20,7 +20,7 @@ _PIP_AUDIT = Path(sys.prefix) / "audit/bin/pip-audit"
 
 
 def audit_python() -> bool:
-    """Ask for the tools and for what runs in the browser. Returns whether all is well."""
+    """Ask about the tools and about what runs in the browser. Returns whether nothing was found."""
     locks = [ROOT / "requirements.lock", WHEELS_LOCK]
     files = [argument for lock in locks for argument in ("--requirement", str(lock))]
     # Nothing is resolved or installed: each lock names everything, with hashes. Strict, because a
@@ -38,7 +38,7 @@ def audit_python() -> bool:
 
 
 def audit_npm(folder: Path) -> bool:
-    """Ask for what the package-lock.json in a folder names. Returns whether all is well."""
+    """Ask about the packages in a folder's package-lock.json. Returns whether nothing was found."""
     try:
         run_npm("audit", "--audit=true", cwd=folder)
     except subprocess.CalledProcessError:

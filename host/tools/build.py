@@ -12,7 +12,7 @@ from host.tools.site import build
 
 
 def main() -> int:
-    """Build, and say in a line or two what came of it. Returns 2 for settings that are wrong."""
+    """Build, and print a summary of one or two lines. Returns 2 for invalid settings."""
     parser = argparse.ArgumentParser(prog="python -m host.tools.build", description="Builds a bus.")
     parser.add_argument(
         "--config", type=Path, default=ROOT / "pyscript.toml", help="a TOML file with a [bus] table"

@@ -14,7 +14,7 @@ _TEXT = {".html", ".js", ".mjs", ".json", ".py", ".wasm", ".bin", ".zip", ".so",
 
 
 def compress_folder(folder: Path, say: Callable[[str], None]) -> None:
-    """Compress each file in a folder, out of a cache by content where it was done before."""
+    """Compress each file in a folder; reuse the cached result for content that was compressed before."""
     cache = RUNTIME / "compressed"
     cache.mkdir(parents=True, exist_ok=True)
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _TEXT):
@@ -34,7 +34,7 @@ def compress_folder(folder: Path, say: Callable[[str], None]) -> None:
 
 
 def _zstd(data: bytes) -> bytes:
-    # Level 19 is the last that stays within the 8 MB of window that browsers take (RFC 9659).
+    # Level 19 is the highest with a window of at most 8 MB, the limit of browsers (RFC 9659).
     return zstandard.ZstdCompressor(level=19).compress(data)
 
 

@@ -1,6 +1,8 @@
-"""Finds out at build time which origins a bus has to reach, so that its policy lists just those."""
+"""Finds out at build time what a bus must know of its provider: origins to reach, scope to request."""
 
+from collections.abc import Callable, Mapping
 from time import monotonic
+from typing import Final
 
 import httpx
 from pydantic import JsonValue
@@ -16,12 +18,16 @@ from host.server.config import ConfigError
 
 TIME_LIMIT = 20.0
 """For the provider's whole answer, in seconds."""
+OFFLINE: Final = "offline_access"
 
 
-def with_connect_origins(settings: Settings, *, time_limit: float = TIME_LIMIT) -> Settings:
-    """Return the settings with `connect_origins` filled in, by discovery where it has to be.
+def with_discovery(
+    settings: Settings, *, say: Callable[[str], None], time_limit: float = TIME_LIMIT
+) -> Settings:
+    """Return the settings with `connect_origins` filled in, by discovery if necessary.
 
-    Raises ConfigError, which says what to do about it.
+    The default `scope` loses `offline_access` if the provider does not list it; `say` gets a line
+    about that. Raises ConfigError, which says what to do.
     """
     sso = settings.sso
     if not isinstance(sso, OidcSso) or sso.connect_origins is not None:
@@ -41,8 +47,33 @@ def with_connect_origins(settings: Settings, *, time_limit: float = TIME_LIMIT) 
     for origin in origins:
         if problem := policy_problem(origin):
             raise ConfigError(f"bus.sso.issuer: the provider's {origin} {problem}.")
-    filled = sso.model_copy(update={"connect_origins": tuple(origins)})
+    scope = _scope(document, sso, say)
+    filled = sso.model_copy(update={"connect_origins": tuple(origins), "scope": scope})
     return settings.model_copy(update={"sso": filled})
+
+
+def _scope(document: Mapping[str, object], sso: OidcSso, say: Callable[[str], None]) -> str:
+    """Return the scope that host pages are to ask for.
+
+    A provider need not list all that it has (OpenID Connect Discovery 1.0, 3, `scopes_supported`),
+    so a scope that the settings name stays. The default does not: who refuses a scope (RFC 6749,
+    4.1.2.1, `invalid_scope`) refuses the whole sign-in.
+    """
+    listed, scopes = document.get("scopes_supported"), sso.scope.split(" ")
+    if not isinstance(listed, list) or OFFLINE in listed or OFFLINE not in scopes:
+        return sso.scope
+    if "scope" in sso.model_fields_set:
+        say(
+            f"the provider does not list {OFFLINE} among its scopes (scopes_supported), and "
+            "bus.sso.scope has it: if sign-ins end with invalid_scope, take it out there"
+        )
+        return sso.scope
+    scope = " ".join(name for name in scopes if name != OFFLINE)
+    say(
+        f"the provider does not list {OFFLINE} among its scopes (scopes_supported), so bus.sso.scope "
+        f'is "{scope}": ask for that in host pages'
+    )
+    return scope
 
 
 def _document(url: str, time_limit: float) -> dict[str, JsonValue]:
@@ -63,7 +94,7 @@ def _document(url: str, time_limit: float) -> dict[str, JsonValue]:
 
 
 def _get(url: str, time_limit: float) -> bytes:
-    """Return the body at a URL. Raises httpx.HTTPError, for no success and no end in time too."""
+    """Return the body at a URL. Raises httpx.HTTPError, also for an error status and a timeout."""
     end = monotonic() + time_limit
     own = is_loopback(httpx.URL(url).host)  # no proxy knows the way to this machine
     body = b""

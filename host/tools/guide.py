@@ -28,10 +28,10 @@ _LINK: Final = re.compile(r'<a href="(?!https:|#)([^"]+)">(.*?)</a>', re.DOTALL)
 
 
 def guide_page() -> str:
-    """Return docs/errors.md as an HTML page of its own, with an anchor for each code.
+    """Return docs/errors.md as an HTML page, with an anchor for each code.
 
-    It has no script and no style, so the bus's policy lets all of it through. Links to other
-    documents, which are not in a built folder, become text.
+    It has no script and no style, so the bus's policy allows all of it. Links to other documents,
+    which are not in a built folder, become text.
     """
     text = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
     title = escape(text.partition("\n")[0].removeprefix("# "))

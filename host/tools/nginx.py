@@ -1,4 +1,4 @@
-"""The same headers as `_headers`, and what else is needed, as a part of an nginx configuration."""
+"""Writes the headers of `_headers`, and everything else that is needed, as an nginx configuration."""
 
 from bus import VERSION
 from host.server.policy import IMMUTABLE, REVALIDATE

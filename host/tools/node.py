@@ -1,4 +1,4 @@
-"""Node and npm from the project's own environment, so that Python is all one has to install."""
+"""Node and npm from the project's own environment, so that you only have to install Python."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ _NPM = _HOME / ("" if _WINDOWS else "lib") / "node_modules/npm/bin/npm-cli.js"
 
 def run_node(*args: str, cwd: Path) -> None:
     """Run Node. Raises subprocess.CalledProcessError if it fails; its output is shown."""
-    # On the path as well, for what npm starts.
+    # Also on the path, for programs that npm starts.
     env = os.environ | {"PATH": f"{_NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     subprocess.run([str(_NODE), *args], cwd=cwd, env=env, check=True)
 

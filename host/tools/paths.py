@@ -1,4 +1,4 @@
-"""Where things are in the tree."""
+"""Paths in the tree."""
 
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,6 @@ CLIENT: Final = ROOT / "host/client"
 """What a host app imports, and nothing else."""
 
 RUNTIME: Final = ROOT / ".runtime"
-"""What was downloaded or made, and can be again. Version control ignores it."""
+"""Downloaded and generated files, which can be made again. Version control ignores them."""
 WHEELS_LOCK: Final = ROOT / "host/tools/wheels.lock"
 PACKAGE_LOCK: Final = ROOT / "package-lock.json"

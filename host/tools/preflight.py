@@ -1,6 +1,6 @@
-"""Says what is missing on this machine, with the command that gets it, before anything starts.
+"""Says what is missing on this machine, and which command installs it, before anything starts.
 
-It runs on the system's own Python, of whatever version, and needs nothing.
+It runs on the system's own Python, of any version, without dependencies.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""Gets the parts that the bus page runs, by hash, into `.runtime/`.
+"""Downloads the parts that the bus page runs into `.runtime/`, and checks their hashes.
 
-`python -m host.tools.runtime` does it by hand; the build, the demo and the tests do it by
-themselves, and only once for each set of pins.
+`python -m host.tools.runtime` runs it by hand. The build, the demo and the tests run it themselves,
+once for each set of pins.
 """
 
 import json
@@ -24,7 +24,7 @@ PYODIDE_PLATFORM = (
     "--implementation=cp",
     "--abi=cp314",
 )
-"""The platform that the pinned Pyodide is, in pip's terms."""
+"""The platform of the pinned Pyodide, as pip names it."""
 
 _PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 _MICROPYTHON_FILES = ("micropython.mjs", "micropython.wasm")
@@ -41,7 +41,7 @@ def ensure_runtime(say: Callable[[str], None]) -> Path:
     marker = RUNTIME / "stamp"
     if marker.exists() and marker.read_text() == stamp.hexdigest():
         return RUNTIME
-    marker.unlink(missing_ok=True)  # whatever happens now, it is not whole until the end
+    marker.unlink(missing_ok=True)  # from here to the end, the folder is incomplete
     for part in ("pyodide", "pyscript", "micropython"):
         shutil.rmtree(RUNTIME / part, ignore_errors=True)
     say("downloading the browser's Python (Pyodide, PyScript, MicroPython: 8 MB) with npm")
@@ -64,7 +64,7 @@ def ensure_runtime(say: Callable[[str], None]) -> Path:
 
 
 def own_lock(info: dict[str, str], wheels: Path) -> str:
-    """Return a pyodide-lock.json for just the wheels in a folder, with their SHA-256.
+    """Return a pyodide-lock.json for only the wheels in a folder, with their SHA-256.
 
     Pyodide's own lock names versions of pydantic that do not exist for this platform.
     """

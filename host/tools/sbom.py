@@ -1,7 +1,7 @@
 """The list of parts that the browser runs, as CycloneDX 1.6 (an SBOM), made from the locks.
 
-It depends on the parts alone: no time, nothing random, nothing of the settings. MicroPython is not in
-it: only the demo's host page runs that.
+It depends only on the parts: it has no time, nothing random, and nothing of the settings. MicroPython
+is not in it, because only the demo's host page runs that.
 """
 
 import json
@@ -58,7 +58,7 @@ def _known(entry: dict[str, Any], wheels: dict[str, Component]) -> list[str]:
 
 
 def _part(name: str, version: str, kind: str, license_: str, *hashes: HashType) -> Component:
-    """A part under its package URL; `kind` is that URL's type. The URL is its reference as well."""
+    """A part with its package URL, which is also its reference; `kind` is that URL's type."""
     group, _, own = name.rpartition("/")
     url = PackageURL(kind, group or None, own, version)
     return Component(
@@ -95,7 +95,7 @@ def _metadata(wheel: Path) -> Message:
 
 
 def _text(bom: Bom) -> str:
-    # The library takes a time from the clock and a number from chance. The one is left out, the other
+    # The library adds the current time and a random number. The time is left out, and the number is
     # made from the content.
     content = json.loads(JsonV1Dot6(bom).output_as_string())
     del content["metadata"]["timestamp"], content["serialNumber"]

@@ -15,7 +15,7 @@ from host.server.page import PARTS_MARK, PRELOAD_MARK, fill_page
 from host.server.policy import headers, headers_file
 from host.tools import guide
 from host.tools.compress import compress_folder
-from host.tools.discovery import with_connect_origins
+from host.tools.discovery import with_discovery
 from host.tools.nginx import nginx_file
 from host.tools.paths import BUS, PAGE, ROOT
 from host.tools.runtime import ensure_runtime
@@ -25,13 +25,13 @@ from host.tools.snapshot import make_snapshot, snapshot_meta
 PLUGINS_OFF = [
     "!codemirror", "!deprecations-manager", "!donkey", "!error", "!py-editor", "!py-game", "!py-terminal",
 ]  # fmt: skip
-"""PyScript's plugins: all off. They would be fetched, and the bus page has nothing to show."""
+"""PyScript's plugins are all off: they would be fetched, and the bus page has nothing to show."""
 
 FIRST_SCRIPT = """\
 <!-- The build makes one file of the first two. -->
     <script src="./bus/requests.js"></script>
     <script src="./bus/early.js\""""
-"""In the tree they are two; one file is there sooner, and nothing waits longer than the host."""
+"""The tree has two files; the build makes one of them, because the host waits for it and one loads faster."""
 
 Files = dict[str, bytes]
 
@@ -42,10 +42,10 @@ def build(
     """Write a static folder that any web server can serve under any path.
 
     `debug`: the bus tells its host what it decides; not for production.
-    An older build in `out` is replaced at the end, at once. Raises OSError if `out` exists and is
-    no build, ConfigError if the settings' provider does not say which origins it needs.
+    An older build in `out` is replaced at the end, in one step. Raises OSError if `out` exists and is
+    not a build, and ConfigError if the settings' provider does not say which origins it needs.
     """
-    settings = with_connect_origins(settings)
+    settings = with_discovery(settings, say=say)
     if out.exists() and not (out.is_dir() and (_is_build(out) or not any(out.iterdir()))):
         raise FileExistsError(f"{out} exists and is not a built bus; nothing was changed")
     part = out.with_name(out.name + ".part")
@@ -71,17 +71,17 @@ def build(
 
 @dataclass(frozen=True)
 class Parts:
-    """What is the same for all settings, as it was written, and what the page must know of it."""
+    """The parts that are the same for all settings, and what the page must know about them."""
 
     folders: list[str]
-    """The folders whose names hold their content's hash."""
+    """The folders whose names contain the hash of their content."""
     replacements: dict[str, str]
-    """What stands in the page in place of the tree's own addresses."""
+    """The replacements of the tree's own addresses in the page."""
     integrity: dict[str, str]
 
 
 def write_parts(root: Path, say: Callable[[str], None]) -> Parts:
-    """Write all that a bus is made of into a folder, but for what its settings change."""
+    """Write all parts of a bus into a folder, except those that depend on its settings."""
     runtime = ensure_runtime(say)
     snapshot = make_snapshot(runtime, bus_modules(), say)
     pyscript = _write(
@@ -126,7 +126,7 @@ def _is_build(folder: Path) -> bool:
 
 
 def _write(root: Path, name: str, files: Files) -> str:
-    """Write files into a folder whose name holds their hash, and return that name."""
+    """Write files into a folder whose name contains their hash, and return that name."""
     digest = sha256()
     for path, data in sorted(files.items()):
         digest.update(f"{path}\0{len(data)}\0".encode() + data)
@@ -164,7 +164,7 @@ def _bus_parts(python: str, pyodide: Path, snapshot: Path) -> Files:
 
 
 def bus_modules() -> list[Path]:
-    """Return the Python modules of the bus, but for main.py, which PyScript runs by itself."""
+    """Return the Python modules of the bus, except main.py, which PyScript runs itself."""
     return sorted(p for p in BUS.rglob("*.py") if p != BUS / "main.py")
 
 

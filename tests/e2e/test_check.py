@@ -14,7 +14,7 @@ from tests.e2e.support.world import Server
 
 BUS = "http://127.0.0.1:8001"
 HOST = "http://localhost:1"
-"""Nobody is there, which the check says as well."""
+"""There is no server, and the check says so."""
 
 
 def check(tmp_path: Path, sso: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -34,9 +34,10 @@ def found(done: subprocess.CompletedProcess[str]) -> set[str]:
 def provider(request: pytest.FixtureRequest) -> Iterator[str]:
     """A provider's settings; it lets just the one bus read its answers."""
     with running(request.param, f"{HOST}/callback", BUS) as provider:
-        yield (
-            f'provider = "oidc"\nissuer = "{provider.issuer}"\nclient_id = "{provider.client_id}"'
-        )
+        yield f"""provider = "oidc"
+issuer = "{provider.issuer}"
+client_id = "{provider.client_id}"
+[bus.session]"""
 
 
 ON_THIS_MACHINE = {"warning TLS", "warning answer"}
@@ -46,6 +47,7 @@ ON_THIS_MACHINE = {"warning TLS", "warning answer"}
 def test_a_provider_that_a_bus_can_use(provider: str, tmp_path: Path) -> None:
     done = check(tmp_path, provider, "--bus", BUS)
     assert (done.returncode, found(done)) == (0, ON_THIS_MACHINE), done.stdout
+    assert "Revocation endpoint: " in done.stdout
 
 
 def test_a_provider_that_does_not_know_this_bus(provider: str, tmp_path: Path) -> None:
@@ -70,22 +72,30 @@ def test_a_provider_under_another_issuer(provider: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def backend() -> Iterator[str]:
-    app = provider_app(issuer="http://localhost:1", clients={}, bus_origin=BUS)
-    server = Server(app, "localhost")
-    yield f'exchange_url = "{server.origin}/sso/exchange"'
+    clients = {"demo-host": [f"{HOST}/callback"]}
+    server = Server(
+        provider_app(issuer="http://localhost:1", clients=clients, bus_origin=BUS), "localhost"
+    )
+    at = server.origin
+    yield f"""exchange_url = "{at}/sso/exchange"
+[bus.session]
+refresh_url = "{at}/sso/refresh"
+revoke_url = "{at}/sso/revoke"
+[bus.password]
+sign_in_url = "{at}/sign-in"
+"""
     server.stop()
 
 
 def test_the_demos_backend(backend: str, tmp_path: Path) -> None:
     done = check(tmp_path, backend, "--bus", BUS)
     assert (done.returncode, found(done)) == (0, ON_THIS_MACHINE), done.stdout
+    assert done.stdout.count("ok       answer") == 4
 
 
 def test_the_demos_backend_asked_by_another_bus_or_elsewhere(backend: str, tmp_path: Path) -> None:
-    done = check(tmp_path, backend, "--bus", "http://127.0.0.1:8009")
-    assert (done.returncode, found(done)) == (
-        1, {"error preflight", "error CORS"} | ON_THIS_MACHINE,
-    ), done.stdout  # fmt: skip
-    done = check(tmp_path, backend.replace("/exchange", "/elsewhere"))
-    assert done.returncode == 1
+    moved = backend.replace("/exchange", "/elsewhere")
+    done = check(tmp_path, moved, "--bus", "http://127.0.0.1:8009")
+    wrong = {"error answer", "error preflight", "error CORS"}
+    assert (done.returncode, found(done)) == (1, wrong | ON_THIS_MACHINE), done.stdout
     assert "404" in done.stdout

@@ -52,7 +52,8 @@ def page(open_module_tab: Opener, demo: Demo) -> Page:
     """A page whose bus is ready; nobody has signed in."""
     page: Page = open_module_tab().page
     page.goto(demo.host)
-    expect(row(page, "BUS.READY", "received")).to_be_visible(timeout=30_000)
+    # The last of what the page asks by itself.
+    expect(row(page, "BUS.INIT_FULFILLED", "fulfilled")).to_be_visible(timeout=30_000)
     return page
 
 
@@ -83,13 +84,21 @@ def test_a_sign_in_is_shown_message_by_message(open_tab: Opener, demo: Demo) -> 
     page = sign_in_and_wait(open_tab, demo)
     expect(row(page, "AUTH.SSO_FULFILLED", "fulfilled")).to_be_visible()
     expect(row(page, "POST /sso/exchange", "status 200")).to_be_visible()
+    expect(row(page, "BUS.INIT_FULFILLED", "fulfilled")).to_be_visible()
+    expect(row(page, "AUTH.CREDENTIALS_FULFILLED", "fulfilled")).to_be_visible()
     lines = last_group(page)
     assert sorted(lines) == [
         "bus to backend POST /sso/exchange status 200",
+        "bus to page AUTH.CREDENTIALS_FULFILLED fulfilled",
         "bus to page AUTH.SSO_FULFILLED fulfilled",
+        "bus to page BUS.INIT_FULFILLED fulfilled",
         "bus to page BUS.LISTENING received",
         "bus to page BUS.READY received",
+        "bus to page BUS.REGISTER_FULFILLED fulfilled",
+        "page to bus AUTH.CREDENTIALS accepted",
         "page to bus AUTH.SSO accepted",
+        "page to bus BUS.INIT accepted",
+        "page to bus BUS.REGISTER accepted",
     ]
     assert lines.index("page to bus AUTH.SSO accepted") < lines.index(
         "bus to backend POST /sso/exchange status 200"
@@ -104,7 +113,7 @@ def test_a_sign_in_is_shown_message_by_message(open_tab: Opener, demo: Demo) -> 
     assert inner
     assert outer["width"] > inner["width"] > 0
     assert outer["x"] <= inner["x"]
-    # The way to the provider and back is a group of its own.
+    # The way to the provider and back is a separate group.
     expect(page.locator(".group").last).to_contain_text("redirect and back")
     expect(page.locator("#no-reports")).to_be_hidden()
     expect(page.locator("#decoy-total")).to_have_text("0")
@@ -132,11 +141,11 @@ def test_a_legacy_user_has_no_id_token(open_tab: Opener, demo: Demo) -> None:
 
 def test_nothing_secret_is_shown_until_it_is_asked_for(open_tab: Opener, demo: Demo) -> None:
     page = sign_in_and_wait(open_tab, demo)
-    expect(row(page, "AUTH.SSO_FULFILLED", "fulfilled")).to_be_visible()
+    expect(row(page, "AUTH.CREDENTIALS_FULFILLED", "fulfilled")).to_be_visible()
     for each in page.locator(".row summary").all():
         each.click()
     contents = page.locator(".content").filter(has_text=re.compile('"(code|credentials)"'))
-    expect(contents).to_have_count(2)
+    expect(contents).to_have_count(3)
     expect(contents.first).to_contain_text("••••••••")
     masked = page.content()
     assert not re.search(r"eyJ[\w-]{8}", masked)  # a JWT
@@ -144,7 +153,8 @@ def test_nothing_secret_is_shown_until_it_is_asked_for(open_tab: Opener, demo: D
     # What there is to hide is known from where it may be shown.
     page.locator("#unmask").click()
     expect(page.locator("#unmask")).to_have_attribute("aria-pressed", "true")
-    asked, answer = (json.loads(text) for text in contents.all_inner_texts())
+    asked, answer, held = (json.loads(text) for text in contents.all_inner_texts())
+    assert held["credentials"] == answer["credentials"]
     secrets = {name: asked[name] for name in ("code", "codeVerifier")} | answer["credentials"]
     assert set(secrets) == {"code", "codeVerifier", "idToken", "refreshToken"}
     assert not [name for name, value in secrets.items() if value in masked]
@@ -182,6 +192,10 @@ OUTCOMES = {
     "valid": [ACCEPTED, *ASKED],
     "cancel": [ACCEPTED, "page to bus BUS.CANCEL accepted", f"{REFUSED}CANCELLED"],
     "twice": [ACCEPTED, "page to bus AUTH.SSO dropped: a second delivery", *ASKED],
+    "credentials": [
+        "page to bus AUTH.CREDENTIALS accepted",
+        "bus to page AUTH.CREDENTIALS_REJECTED rejected: NO_SESSION",
+    ],
     "redirect": [ACCEPTED, f"{REFUSED}INVALID_PAYLOAD"],
     "unknown-key": [ACCEPTED, f"{REFUSED}INVALID_PAYLOAD"],
     "proto": [ACCEPTED, f"{REFUSED}INVALID_PAYLOAD"],
@@ -215,7 +229,7 @@ def test_each_preset_has_its_outcome_here() -> None:
     assert list(OUTCOMES) == [preset.key for preset in PRESETS]
 
 
-# How many messages the rows stand for, once they are as many as that: some are told as a number.
+# Wait until the rows stand for that many messages: some rows show a count.
 COUNTED = """(all) => new Promise((done) => {
     const look = () => {
         const told = [...document.querySelectorAll(".row[data-state=dropped] .what")].map((what) => what.textContent);
@@ -301,7 +315,7 @@ def test_bad_json_is_an_error_that_loses_nothing(page: Page) -> None:
     expect(page.locator("#message")).to_be_focused()
     expect(page.locator("#message")).to_have_value(written)
     assert page.locator(".row").count() == 0
-    # Presets come and go, what was written stays.
+    # Switching presets keeps what the user wrote.
     page.locator("#preset").select_option("large")
     expect(page.locator("#bad-json")).to_be_hidden()
     expect(page.locator("#message")).not_to_have_value(written)
@@ -361,7 +375,7 @@ def test_rows_open_by_keyboard_and_are_a_list(page: Page) -> None:
 
 
 def test_what_came_of_it_is_said_in_words(page: Page) -> None:
-    """Colour is not all that tells, and bars are for the eye: no information is lost without."""
+    """No information is conveyed by colour or by bars alone."""
     send(page, "not-a-request")
     only = page.locator(".row")
     expect(only).to_have_count(1)

@@ -9,8 +9,10 @@ import sysconfig
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email import message_from_bytes
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import httpx
@@ -20,12 +22,13 @@ from packaging.version import Version
 from playwright.sync_api import expect
 from starlette.staticfiles import StaticFiles
 
+from host.tools.node import run_npm
 from host.tools.packages.__main__ import main as make_packages
 from host.tools.packages.npm import manifest
 from host.tools.packages.project import PROJECT
 from host.tools.paths import ROOT
 from tests.e2e.support.example import build_example, install_example
-from tests.e2e.support.node_tools import tool_json
+from tests.e2e.support.node_tools import run_tool, tool_json
 from tests.e2e.support.serving import TYPES, headers_of, rules, signs_in
 from tests.e2e.support.tab import Opener
 from tests.e2e.support.world import Server, World
@@ -54,8 +57,47 @@ def test_the_npm_package_holds_the_modules_and_their_types(packages: Path) -> No
         packed = archive.extractfile("package/package.json")
         assert packed is not None
         assert json.load(packed) == manifest()
-    modules = {f"{name}{ending}" for name in ("client", "signin") for ending in (".js", ".d.ts")}
+    modules = {
+        f"{name}{ending}"
+        for name in ("client", "mock", "session", "signin")
+        for ending in (".js", ".d.ts")
+    }
     assert names == modules | {"package.json", "README.md", "LICENSE", "docs/errors.md"}
+
+
+PUBLINT = "node_modules/publint/src/cli.js"
+ATTW = "node_modules/@arethetypeswrong/cli/dist/index.js"
+ESM_ONLY = ("--ignore-rules", "cjs-resolves-to-esm")
+"""`require` of these modules gives an ES module, which old versions of Node refuse. That is meant."""
+
+
+def test_publint_and_are_the_types_wrong_find_nothing(packages: Path) -> None:
+    tarball = str(packages / CLIENT)
+    assert run_tool(PUBLINT, tarball, "--strict")[0] == 0
+    status, said = run_tool(ATTW, tarball, *ESM_ONLY, "--format", "json")
+    assert status == 0, said
+    found = json.loads(said)
+    assert set(found["analysis"]["entrypoints"]) == set(manifest()["exports"])
+    assert set(found["problems"]) == {"CJSResolvesToESM"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "options", "wrong"),
+    [
+        (PUBLINT, ("--strict",), {".": {"default": "./client.js", "types": "./client.d.ts"}}),
+        (PUBLINT, ("--strict",), {".": "./client.js", "./mock": "./mocks.js"}),
+        (ATTW, ESM_ONLY, {".": "./client.js", "./mock": {"types": "./none.d.ts", "default": "./mock.js"}}),
+    ],
+)  # fmt: skip
+def test_they_would_if_there_was_something(
+    packages: Path, tmp_path: Path, tool: str, options: tuple[str, ...], wrong: Any
+) -> None:
+    with tarfile.open(packages / CLIENT) as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / "package"
+    (folder / "package.json").write_text(json.dumps(manifest() | {"exports": wrong}))
+    run_npm("pack", "--silent", "--pack-destination", str(tmp_path), cwd=folder)
+    assert run_tool(tool, str(tmp_path / CLIENT), *options)[0] == 1
 
 
 @pytest.mark.engines("chromium", "firefox")
@@ -86,9 +128,16 @@ def test_a_vite_app_with_the_npm_package_signs_in(
 # -- the wheel ------------------------------------------------------------------------------------
 
 
+def test_a_registry_would_take_the_wheel(packages: Path) -> None:
+    command = [sys.executable, "-m", "twine", "check", "--strict", str(packages / WHEEL)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "PASSED" in done.stdout
+
+
 @pytest.fixture(scope="module")
 def python(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python of its own, with the wheel in it; what the wheel needs comes from this environment."""
+    """A separate Python environment with the wheel; its dependencies come from this environment."""
     folder = tmp_path_factory.mktemp("wheel") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -130,7 +179,7 @@ Serve = Callable[[str], str]
 
 @contextmanager
 def serving(python: Path, cwd: Path, text: str) -> Iterator[str]:
-    """Run an app with uvicorn, on a port that is there before it starts; yields the origin."""
+    """Run an app with uvicorn, on a port that is open before it starts; yields the origin."""
     (cwd / "app.py").write_text(text)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         command = [str(python), "-m", "uvicorn", "app:app", "--fd", str(listening.fileno())]
@@ -237,9 +286,15 @@ def test_a_web_app_in_python_serves_a_bus_that_signs_in(
 # -- the versions that the wheel takes --------------------------------------------------------------
 
 
-def floors() -> dict[str, str]:
-    """The lowest version of each package that the wheel needs, by its name."""
-    needed = [Requirement(one) for one in PROJECT["dependencies"]]
+def floors(packages: Path) -> dict[str, str]:
+    """The lowest version of each package that the wheel needs, by its name; each has a limit above."""
+    with ZipFile(packages / WHEEL) as wheel:
+        [name] = [one for one in wheel.namelist() if one.endswith(".dist-info/METADATA")]
+        metadata = message_from_bytes(wheel.read(name))
+    needed = [Requirement(one) for one in metadata.get_all("Requires-Dist", [])]
+    assert len(needed) == len(PROJECT["dependencies"])
+    operators = [sorted(spec.operator for spec in one.specifier) for one in needed]
+    assert operators == [["<", ">="]] * len(needed)
     return {
         one.name: spec.version for one in needed for spec in one.specifier if spec.operator == ">="
     }
@@ -253,15 +308,16 @@ def installed(
     folder = tmp_path_factory.mktemp(request.param) / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    lowest = floors(packages)
     wanted = [str(packages / WHEEL), f"uvicorn=={version('uvicorn')}"]
     if request.param == "lowest":
-        wanted += [f"{name}=={floor}" for name, floor in floors().items()]
+        wanted += [f"{name}=={floor}" for name, floor in lowest.items()]
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--quiet", "--only-binary=:all:", *wanted], check=True)
-    code = "import importlib.metadata as m; print(m.version('pydantic'), m.version('starlette'))"
-    got = [Version(one) for one in run_python(python, code, folder).split()]
-    lowest = [Version(floors()[name]) for name in ("pydantic", "starlette")]
-    assert (got == lowest) == (request.param == "lowest")
+    subprocess.run([*pip, "check"], check=True)
+    code = f"import importlib.metadata as m; print(*map(m.version, {list(lowest)}))"
+    for got, floor in zip(run_python(python, code, folder).split(), lowest.values(), strict=True):
+        assert (Version(got) == Version(floor)) == (request.param == "lowest")
     return python
 
 
@@ -310,7 +366,9 @@ for wrong in ({"client_id": 1}, {"extra_headers": {"Cookie": "x"}}, {"more": 1},
 # -- size -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("module", "most"), [("client", 4096), ("signin", 3840)])
+@pytest.mark.parametrize(
+    ("module", "most"), [("client", 4096), ("signin", 3840), ("session", 2048)]
+)
 def test_the_modules_are_small(module: str, most: int) -> None:
     """In bytes, minified and gzipped, each by itself."""
     got = tool_json("minified.mjs", str(ROOT / f"host/client/{module}.js"))

@@ -11,6 +11,7 @@ let look = () => {};
 window.init = () =>
   new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
+    window.initPort = port1;
     port1.onmessage = ({ data }) => {
       if (data.type.startsWith("BUS.INIT_")) resolve(data);
       else pushed.push(data);
@@ -19,7 +20,7 @@ window.init = () =>
     rawBus.post({ type: "BUS.INIT", payload: { services: ["AUTH"] } }, [port2]);
   });
 
-// Resolves to what was pushed once it is so many, and forgets it.
+// Resolves to the pushes once there are that many, and forgets them.
 window.pushes = (count) =>
   new Promise((resolve) => {
     look = () => {

@@ -5,7 +5,8 @@ import re
 from host.tools.paths import ROOT
 
 MODULES = [
-    (ROOT / "host/client" / name).read_text(encoding="utf-8") for name in ("client.js", "signin.js")
+    (ROOT / "host/client" / name).read_text(encoding="utf-8")
+    for name in ("client.js", "signin.js", "session.js")
 ]
 
 

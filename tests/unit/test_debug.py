@@ -1,4 +1,4 @@
-"""What a debug build tells its host: of each decision and call, and never a value."""
+"""The reports of a debug build: of each decision and call, and never a value."""
 
 import asyncio
 import json
@@ -134,6 +134,19 @@ async def test_where_sessions_are_kept_is_told() -> None:
         {"event": "session", "kept": "memory", "reason": "the browser's storage fails"},
         {"event": "session", "kept": "partition"},
     ]
+
+
+async def test_calls_of_all_fetches_have_one_count() -> None:
+    """Those of sign-ins, and those of a session, which outlive the page."""
+    told = Told()
+    asking = [
+        asyncio.ensure_future(told.debug.fetch(told.fetch)(BACKEND, headers={}, body="x"))
+        for _ in range(2)
+    ]
+    for _ in asking:
+        (await told.fetch.next()).fail()
+    await asyncio.gather(*asking, return_exceptions=True)
+    assert {report["call"] for report in told.reports} == {1, 2}
 
 
 async def test_the_whole_bus_tells_no_value() -> None:

@@ -17,23 +17,25 @@ IMPORTED = """
 const here = Object.keys(globalThis).filter((name) => /^(document|window|self)$/.test(name));
 const { embed } = await import(process.argv[1]);
 const { finishSignIn } = await import(process.argv[2]);
+const { openSession } = await import(process.argv[3]);
 const embedded = (() => { try { embed({ src: "https://bus.example.com/" }); } catch (error) { return String(error); } })();
-console.log(JSON.stringify([here, typeof finishSignIn, embedded]));
+console.log(JSON.stringify([here, [typeof finishSignIn, typeof openSession], embedded]));
 """
 
 
 @pytest.mark.parametrize("navigator", NAVIGATORS.values(), ids=NAVIGATORS.keys())
-def test_importing_both_modules_in_node(tmp_path: Path, navigator: str) -> None:
+def test_importing_the_modules_in_node(tmp_path: Path, navigator: str) -> None:
     (tmp_path / "package.json").write_text('{"type": "module"}')
-    for name in ("client.js", "signin.js"):
+    names = ("client.js", "signin.js", "session.js")
+    for name in names:
         (tmp_path / name).write_bytes((ROOT / "host/client" / name).read_bytes())
-    modules = [(tmp_path / name).as_uri() for name in ("client.js", "signin.js")]
+    modules = [(tmp_path / name).as_uri() for name in names]
     script = navigator + IMPORTED
     node = start_node("--input-type=module", "--eval", script, *modules, cwd=tmp_path)
     out, _ = node.communicate(timeout=60)  # it ends by itself: nothing is left running
     assert node.returncode == 0
-    here, finish, embedded = json.loads(out)
+    here, functions, embedded = json.loads(out)
     assert here == []
-    assert finish == "function"
+    assert functions == ["function", "function"]
     assert embedded.startswith("TypeError: ")
     assert "in a browser" in embedded

@@ -50,7 +50,7 @@ class OidcExchange:
             raise
 
     async def _exchange(self, asked: SsoPayload, heads: list[Body]) -> Answer:
-        # Whatever keeps a sign-in from ending well is found before the code is used up.
+        # Find every problem that can be found before the code is used up.
         endpoints = await self._discovery()
         await self._keys.load(endpoints.jwks)
         grant = {
@@ -93,14 +93,16 @@ class OidcExchange:
         )
 
     async def _user(self, endpoints: Endpoints, tokens: Tokens, claims: Claims) -> Claims:
-        """Return what the userinfo endpoint says of the user, else the ID token's claims.
+        """Return the userinfo endpoint's answer about the user, or else the ID token's claims.
 
-        The code is used up by now, and the ID token says who it is as well: an endpoint that is of
-        no use breaks nothing. Raises BusError BACKEND_INVALID if it speaks of somebody else.
+        The code is used up by now, and the ID token identifies the user too: so an unusable endpoint
+        is no error. Raises BusError BACKEND_INVALID if the answer is about another user.
         """
         if endpoints.userinfo is None:
             return claims
-        if not tokens.bearer:  # RFC 6749, 7.1: never used by who does not understand its type
+        if (
+            not tokens.bearer
+        ):  # RFC 6749, 7.1: a client must not use a token of a type it does not know
             self.log("the access token is not of type Bearer: the userinfo endpoint is not asked")
             return claims
         headers = {"Accept": "application/json", "Authorization": f"Bearer {tokens.access_token}"}
@@ -116,7 +118,10 @@ class OidcExchange:
         except (FetchFailed, ValueError):
             user = {}
         subject = user.get("sub")
-        if subject in (None, ""):  # required (OpenID Connect Core 1.0, 5.3.2): whose it is, is open
+        if subject in (
+            None,
+            "",
+        ):  # required (OpenID Connect Core 1.0, 5.3.2): without it, the user is unknown
             self.log("no usable answer from the userinfo endpoint: the ID token's claims stand in")
             return claims
         if subject != claims["sub"]:  # the same section
@@ -125,6 +130,6 @@ class OidcExchange:
                 "The provider's userinfo endpoint answered with another subject (sub) than that of "
                 "the ID token.",
             )
-        # Some have nothing to say but whose it is (AD FS); name and e-mail are in the ID token.
+        # Some providers answer with sub only (AD FS); name and e-mail are in the ID token.
         says_more = any(value is not None for name, value in user.items() if name != "sub")
         return user if says_more else claims

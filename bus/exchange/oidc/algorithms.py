@@ -7,11 +7,11 @@ from typing import Any, Final, Literal, get_args
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
 ]  # fmt: skip
-"""None of them works with a shared secret; EdDSA is Ed25519's."""
+"""None of them uses a shared secret; EdDSA means Ed25519."""
 
 ALGORITHMS: Final[tuple[Algorithm, ...]] = get_args(Algorithm)
 
-# Kind and curve belong to the algorithm, so that no key is ever used with another one.
+# Each algorithm has its kind of key and its curve, so that no key is ever used with another algorithm.
 KEYS: Final[Mapping[Algorithm, Mapping[str, str]]] = {
     "RS256": {"kty": "RSA"},
     "RS384": {"kty": "RSA"},
@@ -24,7 +24,7 @@ KEYS: Final[Mapping[Algorithm, Mapping[str, str]]] = {
     "ES512": {"kty": "EC", "crv": "P-521"},
     "EdDSA": {"kty": "OKP", "crv": "Ed25519"},
 }
-"""What a key for each must say of itself."""
+"""The members that a key for each algorithm must have."""
 
 
 def algorithm_named(name: object) -> Algorithm | None:
@@ -35,7 +35,7 @@ def algorithm_named(name: object) -> Algorithm | None:
 
 
 def hash_of(algorithm: Algorithm) -> Callable[[bytes], Any]:
-    """Return the hash that an algorithm signs with, which makes `at_hash` as well.
+    """Return the hash function of an algorithm, which also makes `at_hash`.
 
     (OpenID Connect Core 1.0, 3.1.3.6; Ed25519's is SHA-512, RFC 8032, 5.1.)
     """

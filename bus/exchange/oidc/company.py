@@ -1,27 +1,26 @@
 """Finds a user's company among claims."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def company_in(path: str, *sources: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the first source that has it holds under `path`; {} if none has.
+def company_in(path: str | Sequence[str], *sources: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the value under `path` in the first source that has it; {} if none has it.
 
-    `path` is a claim's name, which may have dots itself, or a dotted path into objects. What is
-    not an object becomes one, under the last part of the path: `org = "acme"` is {"org": "acme"}.
+    `path` is a claim's name, which may contain dots, or a dotted path into objects, or a list of the
+    names on a path, each of which may contain dots. A value that is not an object becomes one, under
+    the last part of the path: `org = "acme"` is {"org": "acme"}.
     """
+    paths = ([path], path.split(".")) if isinstance(path, str) else (path,)
     for source in sources if path else ():
-        value = source.get(path)
-        name = path
-        if value is None:
-            *_, name = path.split(".")
-            value = _along(path.split("."), source)
-        if value is not None:
-            return value if isinstance(value, dict) else {name: value}
+        for parts in paths:
+            value = _along(parts, source)
+            if value is not None:
+                return value if isinstance(value, dict) else {parts[-1]: value}
     return {}
 
 
-def _along(parts: list[str], value: Any) -> Any:
+def _along(parts: Sequence[str], value: Any) -> Any:
     for part in parts:
         value = value.get(part) if isinstance(value, dict) else None
     return value

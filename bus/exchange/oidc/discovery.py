@@ -1,4 +1,4 @@
-"""What a provider says of itself (OpenID Connect Discovery 1.0, 4)."""
+"""A provider's endpoints, from its discovery document (OpenID Connect Discovery 1.0, 4)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ class Discovery:
 
 
 async def get_json(fetch: Fetch, url: str, what: str, setting: str) -> dict[str, Any]:
-    """GET a JSON object that a provider publishes: `what` names it, `setting` says where.
+    """GET a JSON object that a provider publishes. `what` names it; `setting` has its address.
 
     Raises BusError BACKEND_UNREACHABLE, BACKEND_ERROR or PROVIDER_MISCONFIGURED.
     """
@@ -83,7 +83,7 @@ async def get_json(fetch: Fetch, url: str, what: str, setting: str) -> dict[str,
 
 
 def endpoints_in(document: Mapping[str, Any], sso: OidcSso) -> Endpoints:
-    """Return the endpoints in a discovery document, but for those that are set.
+    """Return the endpoints in a discovery document, except those that the settings have.
 
     The document may be empty if all are set. Raises BusError PROVIDER_MISCONFIGURED.
     """
@@ -122,7 +122,7 @@ def end_session_in(document: Mapping[str, Any], sso: OidcSso) -> str | None:
 def _check_document(document: Mapping[str, Any], sso: OidcSso) -> None:
     issuer = document.get("issuer")
     if issuer != sso.issuer:
-        # No secret: the document is public, and whoever deploys the bus has to compare the two.
+        # This is no secret: the document is public, and the deployer has to compare the two.
         named = f"names {issuer[:256]!r}" if isinstance(issuer, str) else "names none"
         raise misconfigured(
             "The issuer in the settings and the one in the provider's discovery document must be "

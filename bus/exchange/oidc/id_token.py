@@ -17,7 +17,7 @@ Claims = dict[str, Any]
 MAX_SUB: Final = 255
 """UTF-16 code units; OpenID Connect Core 1.0, 2 lets a `sub` have no more."""
 MILLISECONDS: Final = 100_000_000_000
-"""A time that is this large counts milliseconds: as seconds, it is in the year 5138."""
+"""A time this large is in milliseconds: in seconds, it would be in the year 5138."""
 
 _TYPES = ("jwt", "jose")
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
@@ -25,7 +25,7 @@ _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
 
 @dataclass(frozen=True)
 class Expected:
-    """What an ID token must agree with. Times are seconds since the epoch, the skew seconds."""
+    """The values that an ID token must match. `now` is seconds since the epoch, `skew` seconds."""
 
     issuer: str
     client_id: str
@@ -33,7 +33,7 @@ class Expected:
     skew: float
     access_token: str
     nonce: str | None
-    """The nonce that the sign-in began with; if it is empty, the token must have none.
+    """The nonce of the sign-in; if it is empty, the token must have none.
 
     None for a refreshed token: `bus.exchange.oidc.renewal` compares it with the one before.
     """

@@ -14,10 +14,10 @@ from .algorithms import KEYS, Algorithm, algorithm_named
 from .discovery import get_json
 
 RENEW_SECONDS: Final = 60
-"""Keys are fetched again at most so often, however many tokens do not verify with those at hand."""
+"""Keys are fetched again at most this often, however many tokens the current keys do not verify."""
 
 MIN_RSA_BITS: Final = 2048
-"""RFC 7518, 3.3 and 3.5 want as many."""
+"""RFC 7518, 3.3 and 3.5 require this size."""
 
 _BYTES: Final = {"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32}
 """How long a coordinate is (RFC 7518, 6.2.1.2; RFC 8032, 5.1.5)."""
@@ -26,10 +26,10 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True)
 class Fitting:
-    """The keys that a signature can be of."""
+    """The keys that may have made a signature."""
 
     usable: tuple[str, ...]
-    """Public keys as JSON, with the members that WebCrypto needs, in the form that it wants."""
+    """Public keys as JSON, with the members that WebCrypto needs, in the form that it requires."""
     problem: str
     """What is wrong with a key that would fit and cannot be used; empty if there is none."""
 
@@ -45,12 +45,12 @@ class Keys:
     _flight: SingleFlight[str, list[Mapping[str, Any]]] = field(default_factory=SingleFlight)
 
     async def load(self, url: str) -> None:
-        """Fetch the keys if they are not there. Raises BusError; a failure is not kept."""
+        """Fetch the keys if they are missing. Raises BusError; a failure is not kept."""
         if self._keys is None:
             await self._fetch(url)
 
     async def renew(self, url: str) -> None:
-        """Fetch the keys again: they may have been rotated. Does nothing if it was done lately.
+        """Fetch the keys again: they may have been rotated. Does nothing if that was done recently.
 
         Raises BusError.
         """
@@ -60,9 +60,9 @@ class Keys:
         await self._fetch(url)
 
     def fitting(self, algorithm: Algorithm, kid: str | None) -> Fitting:
-        """Return the keys that a signature under `kid` can be of; all of its kind without a `kid`.
+        """Return the keys that may have made a signature with this `kid`; without one, all of its kind.
 
-        A key without a `kid` serves where no key has that one and no other is left to choose.
+        A key without a `kid` is used if no key has this `kid` and there is only one such key.
         """
         found = [key for key in self._keys or () if _is_for(algorithm, key)]
         if kid is not None:
@@ -82,7 +82,7 @@ class Keys:
 
 
 def _present(key: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the members that are there: serializers write absent ones as null, "" or []."""
+    """Return the members that are present: serializers write absent ones as null, "" or []."""
     return {name: value for name, value in key.items() if value not in (None, "", [])}
 
 
@@ -110,11 +110,11 @@ def _sorted_out(algorithm: Algorithm, keys: list[Mapping[str, Any]]) -> Fitting:
 
 
 class _Unusable(Exception):
-    """A key that cannot be used; the text says why, and holds nothing of it."""
+    """A key that cannot be used; the text says why, and shows nothing of the key."""
 
 
 def _material(key: Mapping[str, Any]) -> dict[str, str]:
-    """Return a key's own members as WebCrypto wants them (RFC 7518, 6; RFC 8037, 2).
+    """Return a key's own members in the form that WebCrypto requires (RFC 7518, 6; RFC 8037, 2).
 
     Other members, such as key_ops and alg, would only give WebCrypto reasons to refuse it.
     Raises _Unusable.
@@ -144,12 +144,12 @@ def _material(key: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _integer(key: Mapping[str, Any], name: str) -> int:
-    """Return a number, however many zeros were written before it, or left out."""
+    """Return a number; extra or missing leading zeros do not matter."""
     return int.from_bytes(_octets(key, name))
 
 
 def _octets(key: Mapping[str, Any], name: str) -> bytes:
-    """Return what a member holds; padding, line breaks and standard base64 are read as well."""
+    """Return the bytes in a member; padding, line breaks and standard base64 are accepted too."""
     if name not in key:
         raise _Unusable(f"its {name} is missing")
     value = key[name]

@@ -45,8 +45,8 @@ class TokenEndpoint:
     ) -> Reply:
         """POST `grant`, whose `grant_type` says what it is, and return the answer as it came.
 
-        `heads` gets the answer's head as soon as that is there.
-        Raises BusError BACKEND_UNREACHABLE, or PROVIDER_MISCONFIGURED where CORS seems missing.
+        The answer's head is added to `heads` as soon as it arrives.
+        Raises BusError BACKEND_UNREACHABLE, or PROVIDER_MISCONFIGURED if CORS seems to be missing.
         """
         try:
             return await self._post(endpoints.token, grant, heads)
@@ -63,12 +63,12 @@ class TokenEndpoint:
         return await ask(self.fetch, url, headers=headers, body=urlencode(form), heads=heads)
 
     async def _why_not(self, endpoints: Endpoints, grant_type: str) -> BusError:
-        """Find out why the token endpoint gave nothing that the browser let through.
+        """Find out why the browser let no answer of the token endpoint through.
 
-        A browser does not tell a missing CORS header from a broken connection. So the endpoint is
-        asked once more, without the grant itself: if even its refusal cannot be read, while the
-        provider's key set can, it is CORS (or a redirect). Some providers send the CORS headers
-        with tokens only, never with an error: then the grant was refused, and nobody can read why.
+        A browser does not tell a missing CORS header from a broken connection. So the endpoint gets
+        one more request, without the grant. If even its refusal cannot be read, but the provider's
+        key set can, the cause is CORS (or a redirect). Some providers send the CORS headers with
+        tokens only, never with an error: then the grant was refused, and no page can read why.
         """
         try:
             await self._post(endpoints.token, {"grant_type": grant_type}, [])
@@ -97,9 +97,9 @@ class TokenEndpoint:
 
 
 def good_answer(reply: Reply) -> Mapping[str, Any]:
-    """Return the JSON object of an answer that is no error (RFC 6749, 5.1).
+    """Return the JSON object of an answer that is not an error (RFC 6749, 5.1).
 
-    An error (5.2) is one whatever its status: some providers send it with 200.
+    An error (5.2) counts as one with any status: some providers send it with 200.
     Raises Rejected with the provider's own error, or BusError PROVIDER_MISCONFIGURED where it is
     about the client itself, BACKEND_ERROR or BACKEND_INVALID.
     """
@@ -128,7 +128,7 @@ def good_answer(reply: Reply) -> Mapping[str, Any]:
 def tokens_in(answer: Mapping[str, Any]) -> Tokens:
     """Return the tokens in a good answer (RFC 6749, 5.1; OpenID Connect Core 1.0, 3.1.3.3).
 
-    Raises BusError BACKEND_INVALID where a required member is missing or one is no string.
+    Raises BusError BACKEND_INVALID if a required member is missing, or a member is not a string.
     """
     text = {name: _text(answer, name) for name in (*_TOKENS, "token_type")}
     for name in ("access_token", "token_type"):
@@ -154,7 +154,7 @@ def _invalid(problem: str) -> BusError:
 
 
 def _wants_secret(error: object) -> bool:
-    """Whether an error (RFC 6749, 5.2) says that the client itself is the trouble.
+    """Whether an error (RFC 6749, 5.2) says that the client itself is the problem.
 
     `invalid_client` always does; some providers say it under other names.
     """

@@ -22,9 +22,15 @@ SEEN = {
 """What the host's user would see, by what has become of the session."""
 
 PLACES = {
+    "": "",
     "partition": "by the browser, for this bus under this site",
     "memory": "in memory: it ends with this page",
 }
+
+
+def place(kept: str, why: str) -> str:
+    """Where the bus keeps the session, in words; `why` in memory, if it is."""
+    return f"{PLACES.get(kept, kept)} ({why})" if why else PLACES.get(kept, kept)
 
 
 class Holding:
@@ -32,7 +38,6 @@ class Holding:
 
     def __init__(self, margin: float) -> None:
         self.margin = margin  # seconds: the bus's refresh_margin_seconds
-        self.kept = ""  # where the bus keeps it: "partition" or "memory"; "" if it does not say
         self.clear("")
 
     def clear(self, ended: str) -> None:

@@ -25,6 +25,7 @@ class Inspector:
         self.watchers = []  # called after each change
         self.fetched_by = ""  # whose refresh has brought the last tokens that were pushed
         self.kept = ""  # where the bus keeps its session: "partition" or "memory"
+        self.kept_why = ""  # why in memory
         self._bus = None  # the bus's iframe
         self._served = False  # whether the bus has said READY
         self._start = {}  # type of a pushed message -> the row that waits for it
@@ -71,7 +72,7 @@ class Inspector:
         self.changed()
 
     def pushed(self, what: str, payload, first: bool) -> None:
-        """A push is here. `first`: it is the first one since the page has asked for pushes."""
+        """A push is here. `first`: the first one, of what was kept from before this page."""
         refreshed = what == "AUTH.TOKEN_REFRESHED"
         by = ""
         if refreshed and self.timeline.reported:
@@ -145,7 +146,7 @@ class Inspector:
         if what == "BUS.DEBUG":
             self.timeline.report(payload, on_page(payload["at"]))
             if payload.get("event") == "session":
-                self.kept = payload["kept"]
+                self.kept, self.kept_why = payload["kept"], payload.get("reason", "")
         elif what in self._start:
             row = self._start.pop(what)
             row.finish(now(), "received")

@@ -40,6 +40,8 @@ class Page:
         self.trouble = None
         self.holding = Holding(kept["margin"])
         self.revealed = False
+        self.latest = ""  # the ID token that was pushed last
+        self.getting = None  # the turn in which credentials are being asked for
         self.turn = 0  # counts sign-ins and sign-outs: what was begun for an earlier one stops
 
     async def start(self) -> None:
@@ -127,6 +129,7 @@ class Page:
     def met(self, user) -> None:
         """Somebody is signed in of whom nothing else is known yet."""
         self.turn += 1
+        self.latest = ""
         self.holding.met(user)
         self.revealed = False
         view.success(self.holding, False)
@@ -135,6 +138,7 @@ class Page:
     async def get(self) -> None:
         """Ask for credentials, as a host does when it needs them."""
         turn = self.turn
+        self.getting = turn
         try:
             payload = await self.session.ask("AUTH.CREDENTIALS", {"minValiditySeconds": 0})
         except JsException as error:
@@ -143,6 +147,15 @@ class Page:
         else:
             if turn == self.turn and payload:
                 self.took(payload)
+        finally:
+            self.getting = None
+        if turn == self.turn and self.behind():
+            self.latest = ""  # once: what comes now is what the bus holds, pushed or not
+            await self.get()
+
+    def behind(self) -> bool:
+        """Whether newer tokens were pushed than those that the page holds."""
+        return self.latest not in ("", self.holding.credentials.get("idToken"))
 
     def missed(self, code: str) -> None:
         """There are no credentials now."""
@@ -175,7 +188,8 @@ class Page:
             asyncio.create_task(self.get())
         elif what == "AUTH.TOKEN_REFRESHED" and self.holding.user is not None:
             self.holding.by = self.inspector.fetched_by
-            if payload["idToken"] != self.holding.credentials.get("idToken"):
+            self.latest = payload["idToken"]
+            if self.behind() and self.getting != self.turn:
                 asyncio.create_task(self.get())  # which says when they expire, by this machine's clock
         if self.trouble:
             self.trouble.look()
@@ -188,7 +202,7 @@ class Page:
         """Show the session as it is now, and what the host's user would see."""
         call = self.inspector.timeline.refresh()
         self.holding.failing = bool(call and not call.under_way() and not call.went_well())
-        view.life(self.holding, self.inspector.kept)
+        view.life(self.holding, self.inspector.kept, self.inspector.kept_why)
         view.seen(self.holding.state(time.time()))
 
     async def count(self, turn: int) -> None:
@@ -208,11 +222,12 @@ class Page:
             left = self.holding.left(at)
             await asyncio.sleep(left % 1 or 1)
 
-    def gone(self, why: str, text: str) -> None:
+    def gone(self, why: str, text: str, logout: str = "") -> None:
         """Nobody is signed in any more: leave no trace of who was."""
         self.turn += 1
+        self.latest = ""
         self.holding.clear(why)
-        view.signed_out(text)
+        view.signed_out(text, logout)
         self.inspector.forget()
         self.look()
 
@@ -274,6 +289,7 @@ class Page:
         steps.end("exchange", now())
         view.steps(steps)
         self.turn += 1
+        self.latest = ""
         self.holding.clear("")
         self.holding.take(payload, idtoken.claims(payload["credentials"].get("idToken", "")))
         self.revealed = False
@@ -312,13 +328,15 @@ class Page:
 
     async def leave(self) -> None:
         """Have the bus end the session, if it keeps one, and forget the credentials."""
+        ended = None
         if self.session.served:
             try:
-                await self.session.ask("AUTH.SIGN_OUT", {})
+                ended = await self.session.ask("AUTH.SIGN_OUT", {})
             except JsException as error:
                 view.not_signed_out(str(error.args[0].code))
                 return
-        self.gone("signed out", "You are signed out; this page has forgotten the credentials.")
+        logout = ended.get("logoutUrl", "") if ended else ""
+        self.gone("signed out", "You are signed out; this page has forgotten the credentials.", logout)
 
     def broadcast(self, *_) -> None:
         """Do what a host must never do, with a code that is worth nothing: post it to everybody."""

@@ -30,19 +30,22 @@ class Session:
             found = await self.ask("BUS.REGISTER", payload)
         except JsException:  # the timeline shows why
             return None
-        self._init()
+        self._init(found is not None)
         return found["user"] if found else None
 
     async def ask(self, kind: str, payload: dict):
         """Ask the bus. Raises JsException, which holds a BusError."""
         return await asking.ask(self.inspector, self.bus, kind, payload)
 
-    def _init(self) -> None:
-        """Start refresh and pushes. These come to a port of its own, which no other script can hear."""
+    def _init(self, restored: bool) -> None:
+        """Start refresh and pushes. These come to a port of its own, which no other script can hear.
+
+        `restored`: there is a session, whose tokens are pushed first.
+        """
         message = to_js({"type": "BUS.INIT", "payload": {"services": ["AUTH"]}})
         row = self.inspector.posted("BUS.INIT", None, True, window.JSON.stringify(message))
         channel = window.MessageChannel.new()
-        first = [True]
+        first = [restored]
 
         def heard(event) -> None:
             what, payload = event.data.type, safely.get(event.data, "payload")

@@ -17,6 +17,9 @@ PAUSE = 150
 LIMIT = 300
 """So many rows are kept; the oldest groups go first."""
 
+FOLLOWING = ("BUS.REGISTER", "BUS.INIT", "AUTH.CREDENTIALS")
+"""What the page asks by itself, because of something else: it belongs to that, and begins no group."""
+
 OTHER_CALLS = ("AUTH.SSO", "AUTH.EMAIL_AND_PASSWORD", "AUTH.SIGN_OUT")
 """What the bus calls the backend for, besides refreshes."""
 
@@ -139,7 +142,7 @@ class Timeline:
         row.request = request
         if not request or what == "BUS.CANCEL" or sender != PAGE:
             row.end = at  # no reply will come; that it was dropped may still be reported
-        return self.add(row, False, PAUSE)
+        return self.add(row, False, QUIET if what in FOLLOWING else PAUSE)
 
     def reply(self, asked: Row, at: float, what: str, code: str = "") -> Row:
         """A reply has come: the first half to arrive makes its row. `code`: of an error of the bus."""

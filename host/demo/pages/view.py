@@ -5,7 +5,7 @@ import time
 import idtoken
 import journey
 from clock import on_page, time_of_day
-from holding import PLACES, SEEN
+from holding import SEEN, place
 from meanings import meaning
 from pyscript import document
 from redact import CREDENTIALS, masked
@@ -80,7 +80,7 @@ def tokens(credentials: dict, revealed: bool) -> None:
     id_token(credentials.get("idToken", ""))
 
 
-def life(holding, kept: str) -> None:
+def life(holding, kept: str, why: str) -> None:
     """Show how long the ID token is good, what comes next, and where the session is kept."""
     at = time.time()
     counted, lasting = holding.expires is not None, kept != ""
@@ -89,7 +89,7 @@ def life(holding, kept: str) -> None:
     by_id("last").hidden = holding.refreshed is None
     by_id("kept").hidden = not lasting
     by_id("clocks").hidden = not holding.clock()
-    _text("kept-where", PLACES.get(kept, kept))
+    _text("kept-where", place(kept, why))
     _text("clocks-differ", holding.clock())
     if holding.refreshed is not None:
         when = time_of_day(on_page(holding.refreshed * 1000))
@@ -129,8 +129,13 @@ def not_signed_out(code: str) -> None:
     _text("sign-out-failed", f"The sign-out failed ({code}). Try again." if code else "")
 
 
-def signed_out(text: str) -> None:
-    """Nobody is signed in, and no trace is left of who was; `text` says why."""
+def signed_out(text: str, logout: str) -> None:
+    """Nobody is signed in, and no trace is left of who was; `text` says why.
+
+    `logout` is where the provider's own session can be ended; "" if that is not known.
+    """
+    by_id("logout").hidden = not logout
+    by_id("logout-link").href = logout or "/"
     within = by_id("result").contains(document.activeElement)
     for name in ("who", "email", "company", "countdown", "next-refresh", "last-refresh"):
         by_id(name).textContent = ""

@@ -13,6 +13,8 @@ REASONS = {
 
 def pushed(what: str, by: str, user: object) -> str:
     """What a push tells. `by`: where tokens come from; `user`: who is signed in now, if anybody."""
+    if what == "AUTH.TOKEN_REFRESHED" and not by:
+        return ""  # a bus that is no debug build does not tell of its calls
     if what == "AUTH.TOKEN_REFRESHED":
         return f"from {by}" if by.startswith("the ") else f"refreshed by {by}"
     if what == "AUTH.SESSION_CHANGED":

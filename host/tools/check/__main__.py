@@ -15,7 +15,7 @@ from host.tools.check.asking import TIME_LIMIT, Asker
 from host.tools.check.hosts import check_hosts
 from host.tools.check.json_backend import check_backend
 from host.tools.check.oidc import check_provider
-from host.tools.check.report import Part, counts, summary, table
+from host.tools.check.report import Part, counts, printable, summary, table
 from host.tools.check.servers import check_servers
 from host.tools.paths import ROOT
 
@@ -29,7 +29,7 @@ def check(settings: Settings, ask: Asker, bus: str | None, pages: list[str]) -> 
     origin = origin_of(bus) if bus else None
     parts = [_own_address(settings, bus)]
     if isinstance(settings.sso, OidcSso):
-        parts += check_provider(settings.sso, ask, origin)
+        parts += check_provider(settings.sso, ask, origin, session=settings.session is not None)
     else:
         parts += check_backend(settings, ask, origin)
     parts.append(check_servers(settings, ask))
@@ -54,7 +54,7 @@ def _own_address(settings: Settings, bus: str | None) -> Part:
             "Give the bus an origin of its own.",
         )
     else:
-        part.add("ok", "origin", "its own: no host page is there")
+        part.add("ok", "origin", "no host page shares it")
     return part
 
 
@@ -92,7 +92,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     bus = _address(args.bus) if args.bus else None
     started = monotonic()
-    ask = Asker(_say, time_limit=args.time_limit)
+    try:
+        ask = Asker(_say, time_limit=args.time_limit)
+    except OSError as error:  # ssl.SSLError is one
+        print(f"check: SSL_CERT_FILE or SSL_CERT_DIR cannot be used: {error}", file=sys.stderr)
+        return 2
     try:
         parts = check(settings, ask, bus, args.page)
     except KeyboardInterrupt:
@@ -127,7 +131,7 @@ def _address(bus: str) -> str:
 
 def _say(line: str) -> None:
     # Not among what is found, so that the table can be kept alone.
-    print(f"check: {line}", file=sys.stderr, flush=True)
+    print(printable(f"check: {line}"), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

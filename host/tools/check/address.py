@@ -1,10 +1,9 @@
 """One address that the bus will fetch from: asked as the bus would, and judged as a browser would."""
 
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
 
 from . import cors
-from .asking import Answer, Asker, Failure
+from .asking import Answer, Asker, Failure, without_query
 from .report import Level, Part
 
 
@@ -30,11 +29,11 @@ class Address:
             self._unanswered("answer", found)
             return None
         if found.redirects:
-            place = urlsplit(urljoin(self.url, found.headers.get("location", "")))
+            place = without_query(found.target(self.url))
             self.part.add(
                 self.severity,
                 "answer",
-                f"a redirect to {place.scheme}://{place.netloc}{place.path}; the bus follows none",
+                f"a redirect to {place or 'no address'}; the bus follows none",
                 "Name the address that answers in the settings, or answer at this one.",
             )
             return None

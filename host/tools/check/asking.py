@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final
+from urllib.parse import urljoin
 
 import httpx
 
@@ -51,6 +52,13 @@ class Answer:
     def redirects(self) -> bool:
         """Whether it sends whoever asked elsewhere (Fetch, "redirect status")."""
         return self.status in (301, 302, 303, 307, 308)
+
+    def target(self, url: str) -> str:
+        """Return where it sends whoever asked for `url`; empty if that is no address."""
+        try:
+            return urljoin(url, str(self.headers.get("location", "")))
+        except ValueError:
+            return ""
 
 
 @dataclass(frozen=True)
@@ -131,10 +139,12 @@ class Asker:
         content = None if body is None else body.encode()
         sent_at = self._now()
         try:
+            client = httpx.Client(verify=self._tls, timeout=self._time_limit, trust_env=not own)
+        except (ValueError, ImportError) as error:
+            return _bad_proxy(error)
+        try:
             with (
-                httpx.Client(
-                    verify=self._tls, timeout=self._time_limit, trust_env=not own
-                ) as client,
+                client,
                 client.stream(method, url, headers=agent | headers, content=content) as response,
             ):
                 arrived_at, tls = self._now(), _tls(response)
@@ -185,11 +195,7 @@ def failure_of(error: Exception, url: str, time_limit: float) -> Failure:
                 )
     match error:
         case httpx.ProxyError():
-            return Failure(
-                f"the proxy did not let the request through: {error}",
-                "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.",
-                of_server=True,
-            )
+            return _bad_proxy(error)
         case httpx.ConnectTimeout():
             late = _too_late(time_limit)
             return Failure(late.problem, late.change, of_server=True)
@@ -224,11 +230,24 @@ def _bad_certificate(error: ssl.SSLCertVerificationError, host: str) -> Failure:
     )
 
 
+def _bad_proxy(error: Exception) -> Failure:
+    return Failure(
+        f"the proxy did not let the request through: {error}",
+        "Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.",
+        of_server=True,
+    )
+
+
 def _too_late(time_limit: float) -> Failure:
     return Failure(
         f"no whole answer within {time_limit:g} seconds",
         "Find out what is slow: the server, or a firewall that swallows the request.",
     )
+
+
+def without_query(url: str) -> str:
+    """Return a URL as it may be shown: what follows the path may be a secret."""
+    return url.partition("#")[0].partition("?")[0]
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

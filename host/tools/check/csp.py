@@ -1,5 +1,6 @@
 """Whether a page's Content-Security-Policy lets it embed the bus (CSP Level 3)."""
 
+import contextlib
 import re
 from html.parser import HTMLParser
 from typing import Final
@@ -14,6 +15,9 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _FALLBACKS: Final = ("frame-src", "child-src", "default-src")
 """What decides about frames, in this order (CSP, 6.8.3, "Get fetch directive fallback list")."""
 
+_MOST_MARKUP: Final = 131_072
+"""Characters of a page in which its head is looked for."""
+
 Policy = dict[str, list[str]]
 
 
@@ -21,7 +25,8 @@ def policies_in(headers: list[str], page: str) -> list[Policy]:
     """Return the policies of a page, from its headers and from its `meta` elements; all hold at once."""
     found = [parse(text) for header in headers for text in header.split(",")]
     metas = _Metas()
-    metas.feed(page)
+    with contextlib.suppress(AssertionError):  # some Pythons raise it for a markup of nobody's kind
+        metas.feed(page[:_MOST_MARKUP])
     for text in metas.policies:
         policy = parse(text)
         policy.pop("sandbox", None)  # of no effect there (HTML, "http-equiv")
@@ -39,14 +44,14 @@ def parse(text: str) -> Policy:
     return policy
 
 
-def frame_problem(policy: Policy, page: str, bus: str) -> str | None:
-    """Return why a policy keeps the page at one URL from embedding the bus at another, or None."""
+def forbidding(policy: Policy, page: str, bus: str) -> str | None:
+    """Return the directive that keeps a page at one URL from embedding the bus at another, or None."""
     name = next((name for name in _FALLBACKS if name in policy), None)
     if name is None or any(
         _matches(source, urlsplit(page), urlsplit(bus)) for source in policy[name]
     ):
         return None
-    return f"{name} does not allow it"
+    return name
 
 
 def sandbox_problem(policy: Policy) -> str | None:

@@ -1,11 +1,11 @@
 """Asks the pages that will embed the bus: whether they answer, and whether their policy allows it."""
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from bus.urls import is_loopback, origin_of, url_problem
 
 from . import csp
-from .asking import Answer, Asker, Failure
+from .asking import Answer, Asker, Failure, without_query
 from .report import Part
 from .servers import look_at_tls
 
@@ -32,13 +32,12 @@ def _check_page(url: str, ask: Asker, bus: str | None) -> Part:
         answer = ask("GET", url, {"Accept": "text/html"})
         if isinstance(answer, Failure) or not answer.redirects:
             break
-        url = urljoin(url, answer.headers.get("location", ""))
+        url = answer.target(url)
         if url_problem(url) or origin_of(url) != origin:
-            place = urlsplit(url)
             part.add(
                 "warning",
                 "answer",
-                f"a redirect to {place.scheme}://{place.netloc}{place.path}",
+                f"a redirect to {without_query(url) or 'no address'}",
                 "If your app is there, list that origin in allowed_origins. Else: "
                 + _NAME_IT.format(origin=origin),
             )
@@ -65,17 +64,17 @@ def _judge(part: Part, answer: Answer | Failure, origin: str, url: str, bus: str
 def _judge_policies(part: Part, answer: Answer, url: str, bus: str) -> None:
     headers = answer.headers.get_list("content-security-policy")
     policies = csp.policies_in(headers, (answer.body or b"").decode("utf-8", "replace"))
-    problems = [csp.frame_problem(policy, url, bus) for policy in policies]
+    forbidding = [csp.forbidding(policy, url, bus) for policy in policies]
     sandboxed = [csp.sandbox_problem(policy) for policy in policies]
     for problem in filter(None, sandboxed):
         part.add("error", "sandbox", f"the policy's {problem}", "Add it to the page's policy.")
-    if wrong := sorted({problem for problem in problems if problem}):
+    if named := sorted(filter(None, forbidding)):
         part.add(
             "error",
             "frame",
-            f"the policy forbids the bus's frame: {', '.join(wrong)}",
+            f"{', '.join(dict.fromkeys(named))} in the page's policy forbids the bus's frame",
             f"Add frame-src {origin_of(bus)} to each of the page's policies (header and meta).",
         )
     else:
-        told = "the policy allows" if policies else "no policy forbids"
+        told = "the page's policy allows" if policies else "the page has no policy against"
         part.add("ok", "frame", f"{told} the bus's frame")

@@ -2,20 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from bus.errors import BusError, Rejected
 from bus.exchange.oidc.algorithms import ALGORITHMS, algorithm_named
-from bus.exchange.oidc.discovery import endpoints_in, get_json
+from bus.exchange.oidc.discovery import end_session_in, endpoints_in, get_json, revocation_in
 from bus.exchange.oidc.jwks import Keys
 from bus.exchange.oidc.token_endpoint import good_answer
 from bus.exchange.reply import Reply
 from bus.ports import Body, Fetch
 from bus.settings.oidc import OidcSso
-from bus.urls import origin_of, url_problem
+from bus.urls import origin_of
 
 from .address import Address
 from .asking import Answer, Asker
@@ -35,8 +35,13 @@ _COST: Final = (
 _ENDPOINTS: Final = ("token_endpoint", "jwks_uri", "userinfo_endpoint")
 
 
-def check_provider(sso: OidcSso, ask: Asker, bus_origin: str | None) -> list[Part]:
-    """Return what there is to say about a provider and each of its endpoints."""
+def check_provider(
+    sso: OidcSso, ask: Asker, bus_origin: str | None, *, session: bool
+) -> list[Part]:
+    """Return what there is to say about a provider and each of its endpoints.
+
+    `session`: whether the bus keeps users signed in, and so signs them out at the provider as well.
+    """
     document: Document = {}
     parts: list[Part] = []
 
@@ -51,6 +56,8 @@ def check_provider(sso: OidcSso, ask: Asker, bus_origin: str | None) -> list[Par
             return parts
         document = found
         _judge_document(at.part, document, sso)
+        if session:
+            _judge_sign_out(at.part, document, sso)
         _leave_nothing_out(at.part, document, sso)
     else:
         parts.append(Part("Discovery document: none"))
@@ -65,8 +72,7 @@ def check_provider(sso: OidcSso, ask: Asker, bus_origin: str | None) -> list[Par
     _check_keys(address("Keys", endpoints.jwks), _listed(document, _SIGNED))
     if endpoints.userinfo:
         _check_userinfo(address("Userinfo endpoint", endpoints.userinfo, "warning"), sso)
-    revocation = document.get("revocation_endpoint")
-    if isinstance(revocation, str) and not url_problem(revocation):
+    if session and (revocation := _usable(revocation_in, document, sso)):
         _check_revocation(address("Revocation endpoint", revocation, "warning"), sso)
     return parts
 
@@ -157,7 +163,7 @@ def _judge_document(part: Part, document: Document, sso: OidcSso) -> None:
         (
             "algorithms",
             _SIGNED,
-            f"of those for ID tokens, the bus verifies {verified}",
+            f"ID tokens may be signed with {verified}, which the bus verifies",
             f"Make sure that ID tokens are signed with one of {_ALGORITHMS}.",
         ),
     ):
@@ -168,6 +174,28 @@ def _judge_document(part: Part, document: Document, sso: OidcSso) -> None:
         else:
             part.add("warning", row, f"the document has no {name}", change)
     _judge_lists(part, document, sso)
+
+
+def _judge_sign_out(part: Part, document: Document, sso: OidcSso) -> None:
+    for name, find, without in (
+        ("revocation", revocation_in, "the refresh token stays valid after AUTH.SIGN_OUT"),
+        ("logout", end_session_in, "AUTH.SIGN_OUT answers without logoutUrl"),
+    ):
+        try:
+            found = find(document, sso)
+        except BusError as error:
+            part.add("error", name, error.message)
+        else:
+            part.add("ok", name, "there is an endpoint" if found else f"no endpoint: {without}")
+
+
+def _usable(
+    find: Callable[[Document, OidcSso], str | None], document: Document, sso: OidcSso
+) -> str | None:
+    try:
+        return find(document, sso)
+    except BusError:
+        return None  # said above
 
 
 def _judge_lists(part: Part, document: Document, sso: OidcSso) -> None:
@@ -188,14 +216,16 @@ def _judge_lists(part: Part, document: Document, sso: OidcSso) -> None:
         part.add(
             "warning",
             "scopes",
-            f"{', '.join(unknown)}: not among those that are announced",
-            "Leave out of bus.sso.scope what the provider answers with invalid_scope.",
+            f"not announced: {', '.join(unknown)}",
+            "If the provider answers with invalid_scope, leave it out of bus.sso.scope.",
         )
     elif scopes:
         part.add("ok", "scopes", f"all of {sso.scope} are offered")
     proofs = _listed(document, "dpop_signing_alg_values_supported")
     told = f"offered, with {', '.join(proofs)}" if proofs else "not announced"
-    part.add("ok", "DPoP", f"{told}; the bus sends none, so this client must not require it")
+    part.add(
+        "ok", "DPoP", f"{told}; the bus sends no DPoP proofs, so the client must not require them"
+    )
 
 
 def _judged(document: Document, sso: OidcSso, name: str) -> str | None:
@@ -276,8 +306,10 @@ def _check_userinfo(at: Address, sso: OidcSso) -> None:
 
 def _check_revocation(at: Address, sso: OidcSso) -> None:
     """Revoke nothing (RFC 7009, 2.1), which must be refused; sign-out goes on without it."""
+    if sso.extra_headers:
+        at.preflight("POST", [name.lower() for name in sso.extra_headers])
     form = {"client_id": sso.client_id, "token_type_hint": "refresh_token"}
-    answer = at.answer("POST", _FORM, urlencode(form))
+    answer = at.answer("POST", _FORM | sso.extra_headers, urlencode(form))
     if answer is None:
         return
     if 400 <= answer.status <= 499 and answer.status not in (404, 405):

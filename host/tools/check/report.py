@@ -55,7 +55,7 @@ def table(parts: list[Part], width: int) -> str:
             lines += _wrapped(row.found, start, width)
             if row.change:
                 lines += _wrapped(f"-> {row.change}", " " * len(start), width)
-    return "\n".join(map(_printable, lines[1:])) + "\n"
+    return "\n".join(map(printable, lines[1:])) + "\n"
 
 
 def summary(parts: list[Part]) -> str:
@@ -79,5 +79,6 @@ def _wrapped(text: str, start: str, width: int) -> list[str]:
     )
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
+    """Return a line with a question mark for each character that a terminal might obey."""
     return "".join(character if character.isprintable() else "?" for character in line)

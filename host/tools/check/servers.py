@@ -32,7 +32,7 @@ def look_at_tls(part: Part, origin: str, answer: Answer) -> None:
         part.add("warning", "TLS", f"none: {origin} is on this machine", "For development only.")
         return
     days = int((answer.tls.ends_at - answer.arrived_at) / _DAY)
-    found = f"{answer.tls.version}; the certificate of {origin} ends in {days} days"
+    found = f"{answer.tls.version}; the certificate of {origin} expires in {days} days"
     if days < RENEW_DAYS:
         part.add("warning", "TLS", found, "Renew it in time.")
     else:
@@ -48,7 +48,7 @@ def clock_error(answer: Answer) -> float | None:
     try:
         date = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
         date += int(answer.headers.get("age", "0"))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date > answer.arrived_at:
         return date - answer.arrived_at

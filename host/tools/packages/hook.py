@@ -1,4 +1,4 @@
-"""What hatchling calls when it builds the wheel: adds the import package, which is made first."""
+"""Called by hatchling when it builds the wheel: makes the import package and adds it."""
 
 import sys
 from typing import Any
@@ -7,7 +7,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class BusHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Builds the bus; needs what [build-system] names, and where nothing is downloaded yet, the network."""
+    """Builds the bus. It needs what [build-system] names, and the network if nothing is downloaded yet."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Make the import package, and name its folder to hatchling."""

@@ -11,7 +11,12 @@ from host.tools.packages.project import PROJECT
 from host.tools.paths import CLIENT, ROOT
 
 NAME: Final = "sso-bus-client"
-_ENTRIES: Final = {".": "client", "./signin": "signin"}
+_ENTRIES: Final = {
+    ".": "client",
+    "./signin": "signin",
+    "./session": "session",
+    "./mock": "mock",
+}
 _README: Final = Path(__file__).parent / "npm.md"
 
 
@@ -24,6 +29,9 @@ def manifest() -> dict[str, Any]:
         "license": PROJECT["license"],
         "type": "module",
         "sideEffects": False,
+        # For resolvers from before there was "exports"; they find the other modules beside these.
+        "main": "./client.js",
+        "types": "./client.d.ts",
         "exports": {
             **{
                 # Types first: the first that fits is taken.

@@ -1,4 +1,4 @@
-"""What the packages say about the project: pyproject.toml is the one place for it."""
+"""The packages' metadata, all from pyproject.toml."""
 
 import tomllib
 from typing import Any, Final

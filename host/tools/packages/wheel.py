@@ -1,7 +1,7 @@
 """The wheel `sso-bus`: a built bus, and the code that serves it, as the import package `sso_bus`.
 
-The code is the tree's own, file by file as it is: host/server/ at the top, and what it needs of bus/ in
-`sso_bus.bus`. This works because both import relatively. Two files are the wheel's own and stand in
+The code is the tree's own, unchanged: host/server/ at the top, and the modules that it needs of bus/ in
+`sso_bus.bus`. This works because both import relatively. Two files exist only in the wheel and are in
 `sso_bus/` beside this one: `__init__.py`, and `shared.py`, which says where the bus is.
 """
 
@@ -22,12 +22,12 @@ from host.tools.site import write_parts
 
 PACKAGE: Final = "sso_bus"
 OWN: Final = Path(__file__).parent / PACKAGE
-"""The modules that only the wheel has; one of them stands in for the tree's module of its name."""
+"""The modules that only the wheel has; one replaces the tree's module of the same name."""
 
 
 def build_wheel(out: Path) -> Path:
     """Write the wheel into a folder, and return its path. The same sources give the same bytes."""
-    # In this environment, which has all that the hook needs: nothing is downloaded for it.
+    # In this environment, which has everything that the hook needs, so nothing is downloaded.
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out.resolve())],
         cwd=ROOT,
@@ -38,7 +38,7 @@ def build_wheel(out: Path) -> Path:
 
 
 def stage(say: Callable[[str], None]) -> Path:
-    """Return a folder that holds the import package, made from scratch."""
+    """Make the import package from scratch, and return its folder."""
     folder = RUNTIME / "wheel" / PACKAGE
     shutil.rmtree(folder, ignore_errors=True)
     static = folder / "built/static"
@@ -58,7 +58,7 @@ def stage(say: Callable[[str], None]) -> Path:
 
 
 def modules() -> dict[str, Path]:
-    """Return the file in the tree of each module of the import package, by its path in there."""
+    """Return the tree's file of each module of the import package, by the module's path in the package."""
     found: dict[str, Path] = {}
     wanted = ["__init__.py"]
     while wanted:
@@ -70,9 +70,9 @@ def modules() -> dict[str, Path]:
 
 
 def imported(path: str, text: str) -> Iterator[str]:
-    """Yield the paths of the package's modules that a module imports; `path` is its own.
+    """Yield the paths of the package's modules that the module at `path` imports.
 
-    Raises ValueError for an import that holds in the tree only.
+    Raises ValueError for an import that works only in the tree.
     """
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
@@ -91,7 +91,7 @@ def imported(path: str, text: str) -> Iterator[str]:
 
 
 def _relative(path: str, node: ast.ImportFrom) -> Iterator[str]:
-    """Yield the modules that a relative import runs: packages on the way, and submodules it names."""
+    """Yield the modules that a relative import runs: the packages above, and the submodules that it names."""
     package = path.split("/")[: -node.level]
     inner = str(node.module).split(".") if node.module else []
     for depth in range(len(inner) + 1):

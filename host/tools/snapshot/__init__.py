@@ -43,7 +43,7 @@ def make_snapshot(runtime: Path, modules: list[Path], say: Callable[[str], None]
         *("--meta", str(part / "meta.json")),
         cwd=ROOT,
     )
-    if made.exists():  # half of it, or another build was quicker
+    if made.exists():  # it was incomplete, or another build was faster
         for name in _FILES:
             (part / name).replace(made / name)
         part.rmdir()
@@ -53,7 +53,7 @@ def make_snapshot(runtime: Path, modules: list[Path], say: Callable[[str], None]
 
 
 def snapshot_meta(made: Path) -> dict[str, Any]:
-    """Return what the page has to know of a snapshot: what to expect, and what to do with it."""
+    """Return what the page must know about a snapshot: what to expect, and how to use it."""
     meta: dict[str, Any] = json.loads((made / "meta.json").read_text())
     del meta["modules"]
     return meta

@@ -8,8 +8,8 @@ import sys
 SITE = "/lib/python3.14/site-packages"
 STDLIB = "/lib/python314.zip"
 
-# What PyScript's own package imports when it starts, and what the interpreter imports by itself at some later moment: a
-# page that started from the snapshot has no standard library to import from.
+# The modules that PyScript's own package imports when it starts, and those that the interpreter imports later: a page that
+# started from the snapshot has no standard library to import from.
 ALWAYS = """
     asyncio base64 collections functools html inspect io json pathlib
     pyodide pyodide.code pyodide.ffi pyodide.ffi.wrappers pyodide.http pyodide.webloop pyodide._package_loader
@@ -17,7 +17,7 @@ ALWAYS = """
 """.split()
 
 
-# What Pyodide itself runs at each start, as a source.
+# The source that Pyodide itself runs at each start.
 BY_PYODIDE = ["{}", "import importlib; importlib", "import __main__; __main__.__dict__", "import builtins; builtins.__dict__"]
 
 
@@ -45,7 +45,7 @@ def late_imports(names):
 
 
 def rehearse():
-    """Does what a running bus does, so that modules which Python imports on the way get imported now."""
+    """Does what a running bus does, so that Python imports now the modules that this needs."""
     import asyncio
     import datetime
     import traceback
@@ -62,7 +62,7 @@ def rehearse():
 
 
 def without_docstrings(tree):
-    """The tree without docstrings; asserts stay, unlike with -OO, because a check that is written shall run."""
+    """The tree without docstrings. Unlike with -OO, asserts stay, so that they run."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             match node.body:
@@ -135,9 +135,9 @@ def compile_all():
 
 
 def prepare(sources, package):
-    """Compiles what Python runs at each start: what Pyodide and PyScript give it as a source, and PyScript's package.
+    """Compiles what Python runs at each start: the sources of Pyodide and PyScript, and PyScript's package.
 
-    Then Python's parser and compiler do not run at a start, nor has the browser to compile those.
+    Then Python's parser and compiler do not run at a start, and the browser does not compile them.
     """
     import _snapshot
     from _pyodide import _base
@@ -165,13 +165,13 @@ def prepare(sources, package):
         _snapshot.PACKAGE[module] = spec_from_file_location(
             module, path, loader=loader, submodule_search_locations=inside
         )
-    # Neither this package nor JavaScript's modules are in a folder: nobody shall look into all folders for them first.
+    # This package and JavaScript's modules are in no folder, so Python must not search all folders for them first.
     sys.meta_path.sort(key=lambda finder: not isinstance(finder, JsFinder))
     sys.meta_path.insert(0, _snapshot.Finder)
 
 
 def import_all(text):
-    """Imports the modules again, this time into the memory that is kept, and tidies it."""
+    """Imports the modules again, this time into the memory that is kept, and cleans it up."""
     import gc
 
     plan = json.loads(text)

@@ -6,8 +6,8 @@
 // Out: the heap with interpreter, imported modules and built models; the extension as a file of its own, so that browsers
 // compile it while streaming and cache the result; and a description (JSON) that interpreter.mjs checks on restore.
 //
-// Two interpreters, one after the other. The first does all that leaves garbage (unpack, parse, compile) and says which
-// modules are needed; the second only loads those, and it is its memory that ships.
+// Two interpreters run one after the other. The first does everything that leaves garbage (unpack, parse, compile) and says
+// which modules are needed. The second only loads those, and its memory ships.
 import crypto, { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -48,7 +48,7 @@ function* files(dir, base = dir) {
   }
 }
 
-// Pyodide insists on a lock; what it says about the interpreter must be true, packages are none.
+// Pyodide requires a lock; what it says about the interpreter must be true, and it lists no packages.
 function lock() {
   const { info } = JSON.parse(readFileSync(join(folder, "pyodide-lock.json"), "utf8"));
   return { info, packages: {} };
@@ -144,7 +144,7 @@ function inPyscript() {
   return { program: "", package: {} };
 }
 
-// Zeroes what is free: garbage compresses badly and is of no use to anybody.
+// Zeroes free memory: garbage compresses badly and is useless.
 function wipe(module) {
   const end = module.HEAPU32[module._emscripten_get_sbrk_ptr() >> 2];
   const blocks = [];

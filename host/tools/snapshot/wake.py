@@ -1,4 +1,4 @@
-"""Lives in the snapshot as module `_snapshot`: what a restored interpreter does before anybody uses it."""
+"""The snapshot's module `_snapshot`: what a restored interpreter does before it is used."""
 
 import logging
 import random
@@ -15,9 +15,9 @@ MODELS: list[type[BaseModel]] = []
 ADAPTERS: list[TypeAdapter[object]] = []
 
 PREPARED: dict[tuple[object, ...], CodeType] = {}
-"""What the page runs at each start, compiled: by source and options."""
+"""The compiled code that the page runs at each start, by source and options."""
 LATE: list[str] = []
-"""What was compiled after the start all the same: the beginning of each source."""
+"""The beginning of each source that was still compiled after the start."""
 PACKAGE: dict[str, ModuleSpec] = {}
 """PyScript's package, compiled, by module name."""
 
@@ -75,7 +75,7 @@ class Loader:
 
 
 class Finder:
-    """Finds PyScript's package, which PyScript writes into the file system each time, without reading it there."""
+    """Finds PyScript's package without reading it from the file system, where PyScript writes it each time."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
@@ -84,7 +84,7 @@ class Finder:
 
 
 def wake() -> str:
-    """Put right what is stale (random state, clocks, paths), then try the models; "ok" or what is wrong."""
+    """Correct what is stale (random state, clocks, paths), then test the models. Returns "ok" or the problem."""
     random.seed()
     logging._startTime = time.time_ns()
     sys.path_importer_cache.clear()

@@ -1,4 +1,4 @@
-"""Makes declarations, schemas and the protocol's document from the models of the messages."""
+"""Generates declarations, schemas and the AsyncAPI document from the models of the messages."""
 
 from pathlib import Path
 
@@ -11,12 +11,14 @@ from host.tools.types.text import json_text
 
 
 def documents() -> dict[Path, str]:
-    """Return the text of each file that is made from the models."""
+    """Return the text of each file that is generated from the models."""
     schemas = {message.type: message_schema(message) for message in MESSAGES}
     docs = ROOT / "docs"
     return {
-        CLIENT / "client.d.ts": declarations("client"),
-        CLIENT / "signin.d.ts": declarations("signin"),
+        **{
+            CLIENT / f"{name}.d.ts": declarations(name)
+            for name in ("client", "signin", "session", "mock")
+        },
         **{docs / f"schema/{type_}.json": json_text(schema) for type_, schema in schemas.items()},
         docs / "asyncapi.json": json_text(asyncapi()),
     }

@@ -1,11 +1,11 @@
-"""`python -m host.tools.types`: rewrites what is made from the models. `make generate` calls it."""
+"""`python -m host.tools.types`: rewrites the generated files. `make generate` calls it."""
 
 from host.tools.paths import ROOT
 from host.tools.types import documents
 
 
 def main() -> None:
-    """Write each file whose text is not what the models say, and name it."""
+    """Write each file that differs from the models, and print its name."""
     for path, text in documents().items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)

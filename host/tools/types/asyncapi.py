@@ -11,12 +11,12 @@ objects. It needs no server: both ends are windows of one browser.
 
 The host posts to the iframe's own window, with the bus's exact origin as target, and never "*". The bus \
 answers the window that embeds it, at one of the origins in its settings; all others hear nothing. \
-Each request gets one reply. A request that carries one MessagePort gets it over that port, and \
-nowhere else; else it goes to the host's window. After BUS.INIT of AUTH, pushes go the same way. \
-Which requests a build serves, its settings say; BUS.READY lists them.
+Each request gets one reply. If a request carries one MessagePort, the reply goes over that port and \
+nowhere else; otherwise it goes to the host's window. After BUS.INIT of AUTH, pushes go the same way. \
+The settings decide which requests a build serves; BUS.READY lists them.
 
-A message holds nothing but what JSON has, at most 65,536 bytes and 64 levels of it. Keys beside type, id, \
-payload and meta are not looked at; unknown keys in a request's payload are refused."""
+A message holds only JSON values, and has at most 65,536 bytes and 64 levels. Keys other than type, id, \
+payload and meta are ignored; unknown keys in a request's payload are refused."""
 
 _REPLIES: Final = {
     "AUTH.SSO": ("signIn", "Sign in with a code"),
@@ -34,7 +34,7 @@ _REPLIES: Final = {
     "BUS.DESTROY": ("stop", "Stop services; it does not sign out"),
     "OTHER": ("refuse", "Refuse what no build serves"),
 }
-"""What is answered, with the operation's name and title."""
+"""The requests, each with its operation's name and title."""
 
 
 def _answers(type_: str) -> tuple[str, ...]:

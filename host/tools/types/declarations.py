@@ -15,7 +15,7 @@ _HEAD: Final = """\
 
 
 def declarations(name: str) -> str:
-    """Return the declarations of a module: its template, with the messages where the mark is."""
+    """Return the declarations of a module: its template, with the messages at the mark."""
     text = (_HERE / f"{name}.in.d.ts").read_text(encoding="utf-8")
     return _HEAD.format(name=name) + text.replace(_MARK, _messages())
 
@@ -96,7 +96,7 @@ _PLAIN: Final = {
 
 
 def _type(schema: dict[str, Any] | str) -> str:
-    """Return a schema as TypeScript. What JSON Schema says besides the type has no place there."""
+    """Return a schema as TypeScript. Only the type is kept: TypeScript cannot express the rest."""
     if isinstance(schema, str):
         return f'"{schema}"'
     if "$ref" in schema:
@@ -114,5 +114,5 @@ def _type(schema: dict[str, Any] | str) -> str:
         inner = _type(schema["items"])
         return f"({inner})[]" if "|" in inner else f"{inner}[]"
     if schema["type"] == "object":
-        return "JsonObject"  # whatever has fields of its own has a name
+        return "JsonObject"  # every object with fields has a name
     return _PLAIN[schema["type"]]

@@ -1,4 +1,4 @@
-"""What the sources say about each field of a class: the string that stands below it."""
+"""Reads the documentation of each field of a class: the string below the field."""
 
 import ast
 import inspect
@@ -11,7 +11,7 @@ from host.tools.types.text import first_paragraph
 
 @cache
 def field_docs(cls: type) -> dict[str, str]:
-    """Return what is said about the fields of a class and of those that it inherits from."""
+    """Return the documentation of the fields of a class and of its base classes."""
     found: dict[str, str] = {}
     for each in reversed(cls.__mro__):
         if each.__module__.startswith(("bus.", "host.")):

@@ -1,8 +1,9 @@
-"""Every message of the protocol as a model, under the name that hosts know it by.
+"""Every message of the protocol as a model, under the name that hosts use.
 
-What hosts send is modelled in bus/messages.py. What the bus sends is made as text there and in bus/*.js,
-without a model, and has its models here; tests hold all that is posted against them. They do not ship:
-in bus/ they would make the snapshot 2 % larger (1.6 % compressed), and nothing in a browser needs them.
+bus/messages.py has the models of what hosts send. The bus writes its own messages as text, there and in
+bus/*.js, without a model; their models are here, and tests check every message that is posted against
+them. They do not ship: in bus/ they would make the snapshot 2 % larger (1.6 % compressed), and nothing
+in a browser needs them.
 """
 
 from dataclasses import dataclass
@@ -43,15 +44,15 @@ from bus.messages import (
     is_request_type,
 )
 
-# The names of optional fields that were not sent stand for the empty string or 0, as in SsoPayload:
-# null is not a missing field.
+# An optional field that was not sent is the empty string or 0, as in SsoPayload: null is not a missing
+# field.
 
 KNOWN: Final = SERVED + SERVED_WITH_PASSWORD + SERVED_WITH_SESSION
-"""The types of requests that a build may serve: which of them it does, its settings say."""
+"""The types of requests that a build may serve; the settings decide which ones it serves."""
 
 # -- host to bus ---------------------------------------------------------------------------------
 
-_FRAME = ConfigDict(extra="ignore")  # keys beside type, id and payload are not looked at
+_FRAME = ConfigDict(extra="ignore")  # other keys than type, id and payload are ignored
 
 
 class SsoRequest(Sso):
@@ -60,7 +61,7 @@ class SsoRequest(Sso):
     model_config = _FRAME
 
     id: Id = ""
-    """Any string of the host's own, echoed in the reply; lengths are counted as JavaScript counts."""
+    """Any string that the host chooses; the reply repeats it. Its length counts UTF-16 code units."""
 
 
 class EmailAndPasswordRequest(EmailAndPassword):
@@ -69,16 +70,16 @@ class EmailAndPasswordRequest(EmailAndPassword):
     model_config = _FRAME
 
     id: Id = ""
-    """Any string of the host's own, echoed in the reply."""
+    """Any string that the host chooses; the reply repeats it."""
 
 
 class GetCredentialsRequest(GetCredentials):
-    """`AUTH.CREDENTIALS`: credentials that are good now, refreshed first if need be."""
+    """`AUTH.CREDENTIALS`: return credentials that are valid now, refreshed first if necessary."""
 
     model_config = _FRAME
 
     id: Id = ""
-    """Any string of the host's own, echoed in the reply."""
+    """Any string that the host chooses; the reply repeats it."""
 
 
 class SignOutRequest(SignOut):
@@ -87,25 +88,25 @@ class SignOutRequest(SignOut):
     model_config = _FRAME
 
     id: Id = ""
-    """Any string of the host's own, echoed in the reply."""
+    """Any string that the host chooses; the reply repeats it."""
 
 
 class RegisterRequest(Register):
-    """`BUS.REGISTER`: say who the host is, and hear whose session is there."""
+    """`BUS.REGISTER`: name the host app, and return the user of the restored session."""
 
     model_config = _FRAME
 
     id: Id = ""
-    """Any string of the host's own, echoed in the reply."""
+    """Any string that the host chooses; the reply repeats it."""
 
 
 class InitRequest(Init):
-    """`BUS.INIT`: start services; that of AUTH starts the refresh and the pushes."""
+    """`BUS.INIT`: start services; AUTH starts refreshes and pushes."""
 
     model_config = _FRAME
 
     id: Id = ""
-    """Any string of the host's own, echoed in the reply."""
+    """Any string that the host chooses; the reply repeats it."""
 
 
 class DestroyRequest(Destroy):
@@ -114,16 +115,16 @@ class DestroyRequest(Destroy):
     model_config = _FRAME
 
     id: Id = ""
-    """Any string of the host's own, echoed in the reply."""
+    """Any string that the host chooses; the reply repeats it."""
 
 
 class CancelRequest(Cancel):
-    """`BUS.CANCEL`: give up the request with that id. It has no reply of its own."""
+    """`BUS.CANCEL`: give up the request with that id. It gets no reply itself."""
 
     model_config = _FRAME
 
     id: Id = ""
-    """Of no use here: there is no reply that could echo it."""
+    """Has no effect here: there is no reply that could repeat it."""
 
 
 def _other(value: str) -> str:
@@ -141,7 +142,7 @@ class OtherRequest(_Wire):
 
     type: Annotated[str, StringConstraints(max_length=64), AfterValidator(_other)]
     id: Id = ""
-    """Any string of the host's own, echoed in the reply."""
+    """Any string that the host chooses; the reply repeats it."""
 
 
 # -- bus to host ---------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ class ReadyPayload(_Wire):
     """The version of the bus."""
     protocol: Protocol
     services: tuple[str, ...]
-    """What stands before the dot in the types that it serves, such as "AUTH"."""
+    """The parts before the dot of the types that it serves, such as "AUTH"."""
     types: tuple[str, ...]
     """The types of the requests that this build serves, such as "AUTH.SSO"."""
 
@@ -205,24 +206,24 @@ class BusMeta(_Wire):
 
     source: Literal["bus"]
     status: Status = 0
-    """The backend's HTTP status, where a response was received."""
+    """The backend's HTTP status, if a response was received."""
 
 
 BusCode = TypeAliasType("BusCode", Code)
 
 
 class Fault(_Wire):
-    """An error of the bus's own. No value that was sent is repeated in it."""
+    """An error that the bus made. It repeats no value that was sent."""
 
     code: BusCode
-    """What is wrong; part of the protocol, unlike the wording of the message."""
+    """The error code. Codes are part of the protocol, the wording of messages is not."""
     message: str
     details: Annotated[tuple[Detail, ...], Field(min_length=1, max_length=64)] = ()
-    """Each field that does not fit, with `INVALID_PAYLOAD`."""
+    """Each field that is wrong, with `INVALID_PAYLOAD`."""
 
 
 class BackendError(_Wire):
-    """What the backend's error response held."""
+    """The body of the backend's error response."""
 
     error: Any
     """The backend's own JSON, unchanged."""
@@ -236,7 +237,7 @@ class BusFault(_Wire):
 
 class _Reply(_Wire):
     id: Id = ""
-    """The id of the request, where it had one."""
+    """The id of the request, if it had one."""
 
 
 class SsoFulfilled(_Reply):
@@ -256,7 +257,7 @@ class SsoRejectedByBackend(_Reply):
 
 
 class SsoRejectedByBus(_Reply):
-    """`AUTH.SSO_REJECTED` with an error of the bus's own."""
+    """`AUTH.SSO_REJECTED` with an error that the bus made."""
 
     type: Literal["AUTH.SSO_REJECTED"]
     payload: BusFault
@@ -283,7 +284,7 @@ class EmailAndPasswordRejectedByBackend(_Reply):
 
 
 class EmailAndPasswordRejectedByBus(_Reply):
-    """`AUTH.EMAIL_AND_PASSWORD_REJECTED` with an error of the bus's own."""
+    """`AUTH.EMAIL_AND_PASSWORD_REJECTED` with an error that the bus made."""
 
     type: Literal["AUTH.EMAIL_AND_PASSWORD_REJECTED"]
     payload: BusFault
@@ -296,7 +297,7 @@ EmailAndPasswordRejected = TypeAliasType(
 
 
 class GetCredentialsFulfilled(_Reply):
-    """`AUTH.CREDENTIALS_FULFILLED`: credentials that are good now."""
+    """`AUTH.CREDENTIALS_FULFILLED`: credentials that are valid now."""
 
     type: Literal["AUTH.CREDENTIALS_FULFILLED"]
     payload: Holding
@@ -304,7 +305,7 @@ class GetCredentialsFulfilled(_Reply):
 
 
 class GetCredentialsRejectedByBackend(_Reply):
-    """`AUTH.CREDENTIALS_REJECTED`: the old ones have expired, and the backend refused new ones."""
+    """`AUTH.CREDENTIALS_REJECTED`: the old credentials have expired, and the backend refused new ones."""
 
     type: Literal["AUTH.CREDENTIALS_REJECTED"]
     payload: BackendError
@@ -312,7 +313,7 @@ class GetCredentialsRejectedByBackend(_Reply):
 
 
 class GetCredentialsRejectedByBus(_Reply):
-    """`AUTH.CREDENTIALS_REJECTED` with an error of the bus's own."""
+    """`AUTH.CREDENTIALS_REJECTED` with an error that the bus made."""
 
     type: Literal["AUTH.CREDENTIALS_REJECTED"]
     payload: BusFault
@@ -333,7 +334,7 @@ class SignOutFulfilled(_Reply):
 
 
 class SignOutRejected(_Reply):
-    """`AUTH.SIGN_OUT_REJECTED`: the session may not be over; ask again."""
+    """`AUTH.SIGN_OUT_REJECTED`: the session may not be over; send the request again."""
 
     type: Literal["AUTH.SIGN_OUT_REJECTED"]
     payload: BusFault
@@ -341,7 +342,7 @@ class SignOutRejected(_Reply):
 
 
 class RegisterFulfilled(_Reply):
-    """`BUS.REGISTER_FULFILLED`: whose session there is; none where there is no payload."""
+    """`BUS.REGISTER_FULFILLED`: the user of the session. Without a payload, there is no session."""
 
     type: Literal["BUS.REGISTER_FULFILLED"]
     payload: Restored = Restored(user={})
@@ -438,27 +439,27 @@ class ReportAccepted(_Report):
     type: str
     id: Id = ""
     origin: str
-    """Where it came from."""
+    """The sender's origin."""
     port: bool
-    """Whether a port for the reply came along."""
+    """Whether the message carried a reply port."""
     bytes: Count = 0
-    """How long its JSON is in UTF-8; not there if it is not JSON-shaped."""
+    """The length of its JSON in UTF-8; absent if it is not JSON-shaped."""
     state: Literal["booting", "serving", "down"]
-    """What Python does: a message that comes while it is booting is kept."""
+    """Python's state: a message that comes while it is booting is kept."""
 
 
 class ReportDropped(_Report):
-    """A message is met with silence."""
+    """A message gets no reply."""
 
     event: Literal["dropped"]
     reason: str
-    """A sentence of the bus's own, without anything of the message."""
+    """The bus's own sentence, which shows nothing of the message."""
     number: Count = 0
-    """Of a message that was accepted before."""
+    """The number of a message that was accepted before."""
     origin: str = ""
-    """Where it came from, if it was not accepted."""
+    """The sender's origin, if the message was not accepted."""
     more: Count = 0
-    """In place of both: so many more, for that reason, than were reported one by one."""
+    """Instead of both: how many more messages had that reason than were reported one by one."""
 
 
 class ReportReplied(_Report):
@@ -467,36 +468,36 @@ class ReportReplied(_Report):
     event: Literal["replied"]
     number: Count
     type: str
-    """The reply's own, such as "AUTH.SSO_FULFILLED"."""
+    """The reply's type, such as "AUTH.SSO_FULFILLED"."""
     id: Id = ""
     origin: str
-    """Where it goes to."""
+    """The receiver's origin."""
     port: bool
     """Whether it goes over the request's port."""
     source: Literal["backend", "bus"]
     status: Status = 0
-    """The backend's HTTP status, where a response was received."""
+    """The backend's HTTP status, if a response was received."""
     code: BusCode = "INTERNAL"
-    """Of an error that is the bus's own."""
+    """The code of an error that the bus made."""
 
 
 class ReportBackend(_Report):
-    """A call to the backend begins; and again, with how it ended, when it is over."""
+    """A call to the backend. Reported when the call begins, and again, with its outcome, when it ends."""
 
     event: Literal["backend"]
     number: Count = 0
-    """Of the message that it is for, or that began what it is for; not there where none did."""
+    """The number of the message that caused the call; absent if no message did."""
     call: Count
     """The bus's count of calls."""
     method: Literal["GET", "POST"]
     url: str
-    """Without its query."""
+    """The URL without its query."""
     ms: Annotated[int, Field(ge=0)] = 0
     """How long it took, in milliseconds."""
     outcome: Literal["answered", "failed", "aborted"] = "answered"
-    """How it ended; not there when it begins."""
+    """How the call ended; absent when it begins."""
     status: Status = 0
-    """The HTTP status, where a response was received."""
+    """The HTTP status, if a response was received."""
 
 
 class ReportSession(_Report):
@@ -516,7 +517,7 @@ Report = TypeAliasType(
 
 
 class Debug(_Wire):
-    """`BUS.DEBUG`: what a debug build decides and does. Facts alone: no code, no token, no payload."""
+    """`BUS.DEBUG`: what a debug build decides and does. Facts only: no code, no token, no payload."""
 
     type: Literal["BUS.DEBUG"]
     payload: Report
@@ -527,7 +528,7 @@ class Debug(_Wire):
 
 @dataclass(frozen=True)
 class Message:
-    """A message and its model. `type` is also what its schema's file is called."""
+    """A message and its model. `type` is also the name of its schema's file."""
 
     type: str
     name: str
@@ -579,9 +580,9 @@ MESSAGES: Final = (
     _message("OTHER", OtherRequest, "A request of a type that no build serves"),
     _message("OTHER_REJECTED", OtherRejected, "The reply to such a request"),
 )
-"""`OTHER` and `OTHER_REJECTED` are no types, they stand for all other types of requests."""
+"""`OTHER` and `OTHER_REJECTED` are not types: they stand for all other types of requests."""
 
 PUSHED: Final = ("AUTH.TOKEN_REFRESHED", "AUTH.REFRESH_TOKEN_EXPIRED", "AUTH.SESSION_CHANGED")
-"""What comes after `BUS.INIT` of AUTH, over its port if it had one."""
+"""The messages that are pushed after `BUS.INIT` of AUTH, over its port if it had one."""
 ANNOUNCED: Final = ("BUS.LISTENING", "BUS.READY", "BUS.DEBUG")
-"""What comes unasked, to the host's window."""
+"""The messages that the host's window gets without a request."""

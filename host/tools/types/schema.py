@@ -1,7 +1,7 @@
 """JSON Schema (draft 2020-12) of each message, made from its model.
 
-A schema never refuses what the model accepts. Where it cannot say all that the model checks, its
-descriptions say the rest in words (docs/packages.md names what that is).
+A schema never refuses a message that the model accepts. If it cannot express everything that the model
+checks, its descriptions say the rest in words (docs/packages.md lists it).
 """
 
 from typing import Any, Final
@@ -42,8 +42,8 @@ _ONE_SHAPE: Final[JsonSchemaValue] = {
 }
 
 _BEYOND: Final[dict[tuple[type, str], JsonSchemaValue]] = {
-    # What redirect_url_problem looks for, but for the host: only a URL parser can tell whether it is
-    # valid, loopback, and written as a parser writes it.
+    # The checks of redirect_url_problem, except those of the host: only a URL parser can tell whether it
+    # is valid, loopback, and written as a parser writes it.
     (SsoPayload, "redirectUrl"): {
         "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?@#]+([/?][^#]*)?$",
         "not": {"type": "string", "pattern": _NEITHER},
@@ -65,11 +65,11 @@ _BEYOND: Final[dict[tuple[type, str], JsonSchemaValue]] = {
         },
     },
 }
-"""What validators in Python check besides, in the words of JSON Schema."""
+"""What validators in Python check in addition, in the words of JSON Schema."""
 
 
 class _Generator(GenerateJsonSchema):
-    """Leaves out what is about Python: names of fields as titles, and what stands for "not sent"."""
+    """Leaves out what concerns only Python: field names as titles, and the values that mean "not sent"."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         del schema
@@ -81,7 +81,7 @@ class _Generator(GenerateJsonSchema):
     def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
         made = super().str_schema(schema)
         if "pattern" in made:
-            # In Python, "$" also stands before a line feed at the end; no pattern here takes one.
+            # In Python, "$" also matches before a line feed at the end; no pattern here allows one.
             made["not"] = {"type": "string", "pattern": "\n"}
         return made
 
@@ -105,7 +105,7 @@ def _described(made: JsonSchemaValue, cls: type) -> JsonSchemaValue:
 
 
 def message_schema(message: Message) -> dict[str, Any]:
-    """Return the schema of a message; the models that it is made of stand in `$defs`."""
+    """Return the schema of a message; the models that it consists of are in `$defs`."""
     made = message.adapter.json_schema(schema_generator=_Generator)
     made.pop("title", None)
     return {"$schema": DIALECT, "title": message.type, **made}

@@ -1,4 +1,4 @@
-"""How the documents are written."""
+"""Writes the text of the generated documents."""
 
 import json
 import re
@@ -6,14 +6,14 @@ from typing import Any
 
 
 def json_text(value: dict[str, Any]) -> str:
-    """Return JSON for people to read, in the order of the keys as they were made."""
+    """Return JSON for people to read, with the keys in their original order."""
     return json.dumps(value, indent=2) + "\n"
 
 
 def first_paragraph(docstring: str | None) -> str:
-    """Return what a docstring says first, in one line; the rest is about the code, not the message.
+    """Return a docstring's first paragraph in one line; the rest concerns the code, not the message.
 
-    References to the protocol's page are left out: whoever reads a schema has the schema.
+    References to the protocol's page are left out: a schema must stand alone.
     """
     paragraph = " ".join((docstring or "").strip().split("\n\n")[0].split())
     return re.sub(r" \(protocol\.md[^)]*\)", "", paragraph)

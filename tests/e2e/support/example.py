@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import tarfile
 from pathlib import Path
 
 from host.tools.node import run_npm
@@ -10,6 +11,13 @@ from host.tools.packages.npm import NAME as CLIENT
 from host.tools.packages.npm import pack_client
 from host.tools.paths import ROOT
 from tests.e2e.support.node_tools import node_tools, run_tool
+
+
+def unpack_client(folder: Path) -> Path:
+    """Pack the client, and unpack it in a folder; returns where its modules are."""
+    with tarfile.open(pack_client(folder)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "package"
 
 
 def install_example(name: str, folder: Path, **settings: str) -> Path:

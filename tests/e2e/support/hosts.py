@@ -1,5 +1,6 @@
 """Host pages with sessions: what they ask of their bus, what it pushes, and what it has stored."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,7 @@ class Window:
         }
 
     def pushes(self, count: int) -> list[Any]:
-        """Wait for so many pushes; return all that have come since the last time."""
+        """Wait for a number of pushes; return all that have come since the last call."""
         got = self.tab.run("(count) => pushes(count)", count)
         assert isinstance(got, list)
         return got
@@ -62,7 +63,7 @@ class Place:
     """Of the backend."""
 
     def bus(self, name: str = "session", **more: Any) -> str:
-        """Return the address of a bus; all share their origin, and so what is stored."""
+        """Return the address of a bus; all of them share their origin, and so their storage."""
         at = f"{self.origin}/session"
         urls = {"refresh_url": f"{at}/refresh", "revoke_url": f"{at}/revoke"}
         return self.world.bus(
@@ -83,7 +84,7 @@ class Place:
         return Window(tab, host or self.world.host)
 
     def embed_again(self, window: Window) -> Window:
-        """Open the page anew, as a user does who loads it again."""
+        """Open the page again, as a user who reloads it."""
         return self.embed(window.tab, window.host)
 
     # -- the bus's origin, in the partition of a tab's page -----------------------------------------
@@ -117,6 +118,22 @@ class Place:
             }""",
         )
         return found
+
+    def record(self, window: Window) -> dict[str, Any]:
+        """Return a host's stored session."""
+        found = self.stored(window.tab)
+        record: dict[str, Any] = json.loads(found[f"sso-bus/sessions/{window.host}"])
+        return record
+
+    def age(self, window: Window, seconds: int, **changes: Any) -> None:
+        """Make the tokens of a host's stored session so much older; says no word of it to the tabs."""
+        record = self.record(window)
+        now = record["arrival"]
+        for key in ("arrival", "asked"):
+            record[key] -= seconds * 1000
+        if "pause" in changes:
+            changes["pause"] |= {"at": now}
+        self.store(window.tab, window.host, json.dumps(record | changes))
 
     def store(self, tab: Tab, key: str, value: str | None) -> None:
         """Put a text in the place of a record, as script on the bus's origin could."""

@@ -31,6 +31,8 @@ class Provider(Protocol):
     revocation_endpoint: str
     grace_seconds: float
     """For how long the last refresh token is good after a rotation."""
+    forgets_with_its_keys: bool
+    """Whether `rotate` makes it forget its refresh tokens as well."""
 
     def rotate(self) -> None:
         """Replace all keys."""
@@ -46,7 +48,7 @@ class Provider(Protocol):
 
 
 class OidcProvider:
-    """npm oidc-provider, in a process of its own."""
+    """npm oidc-provider, in its own process."""
 
     def __init__(self, redirect: str, bus_origin: str) -> None:
         self.client_id = "crm"
@@ -72,6 +74,7 @@ class OidcProvider:
         self.token_endpoint = f"{self.issuer}/token"
         self.revocation_endpoint = f"{self.issuer}/token/revocation"
         self.grace_seconds = 0.0
+        self.forgets_with_its_keys = True
 
     def rotate(self) -> None:
         self._order(rotate=True)
@@ -111,6 +114,7 @@ class Authlib:
         self.token_endpoint = f"{self.issuer}/oauth/token"
         self.revocation_endpoint = f"{self.issuer}/oauth/revoke"
         self.grace_seconds = GRACE_SECONDS
+        self.forgets_with_its_keys = False
 
     def rotate(self) -> None:
         self._provider.rotate()

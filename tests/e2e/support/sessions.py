@@ -14,22 +14,24 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 GRACE_SECONDS = 30
+LEGACY = "legacy"
+"""A user whose credentials are of the old kind."""
 
 
 @dataclass
 class Family:
-    """What came of one sign-in."""
+    """The tokens of one sign-in."""
 
     user: str
     tokens: list[str] = field(default_factory=list)
     """All refresh tokens; the last one is the one that holds."""
     rotated: float = 0.0
-    """When the last one came of the one before."""
+    """When the previous token was exchanged for the current one."""
     revoked: bool = False
 
 
 class Sessions:
-    """Signs in whoever asks: a code is a user's name, a slash and anything else."""
+    """Signs in every user: a code is a user's name, a slash and anything else."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -37,6 +39,10 @@ class Sessions:
         self.life_seconds = 900
         """How long the ID tokens are good that are made from now on."""
         self.families: list[Family] = []
+        self.planned: dict[str, Response] = {}
+        """Fixed answers, by the last part of a path."""
+        self.held: dict[str, threading.Event] = {}
+        """By the last part of a path: what answers there wait for."""
         self.fails: list[int] = []
         """Statuses, without a body, that the next refreshes are answered with."""
         self._changed = threading.Condition()
@@ -52,13 +58,13 @@ class Sessions:
         return [body for at, body in self.asked if at == f"/session/{path}"]
 
     def wait_for(self, path: str, count: int = 1) -> list[dict[str, str]]:
-        """Wait until so many requests to `path` have come; return their bodies."""
+        """Wait for a number of requests to `path`; return their bodies."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.sent(path)) >= count, 30), self.asked
             return self.sent(path)
 
     def hold(self) -> None:
-        """Decide, but let no refresh have its answer before `release`."""
+        """Decide, but let no exchange or refresh have its answer before `release`."""
         self._free.clear()
 
     def release(self) -> None:
@@ -70,7 +76,7 @@ class Sessions:
         return next(each for each in self.families if refresh_token in each.tokens)
 
     async def _answer(self, request: Request) -> Response:
-        # For any bus: which one asks is not what is tested here.
+        # For any bus: these tests are not about which bus asks.
         cors = {
             "Access-Control-Allow-Origin": request.headers.get("origin", "*"),
             "Access-Control-Allow-Headers": "content-type",
@@ -80,11 +86,19 @@ class Sessions:
             return Response(status_code=204, headers=cors)
         sent = json.loads(await request.body())
         path = request.url.path.removeprefix("/session/")
+        held, planned = self.held.get(path), self.planned.get(path)
         with self._changed:
             self.asked.append((request.url.path, sent))
-            status, body = self._decide(path, sent)
+            decided = None if held or planned else self._decide(path, sent)
             self._changed.notify_all()
-        if path == "refresh":
+        if held:
+            await asyncio.to_thread(held.wait)
+        if planned:
+            planned.headers.update(cors)
+            return planned
+        with self._changed:
+            status, body = decided or self._decide(path, sent)
+        if path in ("exchange", "refresh"):
             await asyncio.to_thread(self._free.wait)
         if body is None:
             return Response(status_code=status, headers=cors)
@@ -98,8 +112,14 @@ class Sessions:
             return (self.fails.pop(0), None) if self.fails else self._refresh(sent["refreshToken"])
         user = (sent["code"] if path == "exchange" else sent["email"]).split("/")[0].split("@")[0]
         self.families.append(Family(user))
-        credentials = {"credentials": self._issue(self.families[-1])}
-        return 200, {**credentials, "currentUser": {"name": user}, "company": {"name": "Engines"}}
+        issued = (
+            {"legacy_token": "an old token"} if user == LEGACY else self._issue(self.families[-1])
+        )
+        return 200, {
+            "credentials": issued,
+            "currentUser": {"name": user},
+            "company": {"name": "Engines"},
+        }
 
     def _refresh(self, token: str) -> tuple[int, Any]:
         family = self.family(token)

@@ -70,6 +70,14 @@ def partitioning(playwright: Playwright, engine: str) -> dict[str, Any]:
     }
 
 
+def merged(*options: dict[str, Any]) -> dict[str, Any]:
+    """Return what to start a browser with so that all of these hold."""
+    found: dict[str, Any] = {}
+    for key, value in [pair for each in options for pair in each.items()]:
+        found[key] = value if key not in found else found[key] + value
+    return found
+
+
 class Hideable(Protocol):
     """A host page in a tab that can be hidden behind another."""
 
@@ -106,7 +114,7 @@ class BehindAPopup:
 
 
 class InTheBackground:
-    """WebKitGTK opens a new tab behind the one that is there, and never shows it."""
+    """WebKitGTK opens a new tab behind the current one, and never shows it."""
 
     def __init__(self, tab: WebKitTab, url: str) -> None:
         self.run = tab.run

@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 
 from host.demo.pages import (
+    holding,
     idtoken,
     journey,
     kinds,
@@ -19,7 +20,7 @@ from host.demo.pages import (
 
 
 @pytest.mark.parametrize(
-    "module", [idtoken, journey, kinds, meanings, presets, redact, timeline, words]
+    "module", [holding, idtoken, journey, kinds, meanings, presets, redact, timeline, words]
 )
 def test_what_runs_on_micropython_imports_only_what_it_has(module: ModuleType) -> None:
     tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))

@@ -366,3 +366,59 @@ def test_a_fact_is_told_once_and_nothing_is_no_fact() -> None:
     row.fact("Id", 1)
     row.fact("Id", 2)
     assert row.facts == [("Id", "2")]
+
+
+# -- pushes, and whose refresh they came of --------------------------------------------------------
+
+
+def refresh(timeline: Timeline, at: float, call: int, **end: int | str) -> Row | None:
+    url = "http://localhost:8002/sso/refresh"
+    return timeline.report(backend(number=9, call=call, url=url, **end), at)
+
+
+DONE: dict[str, int | str] = {"ms": 5, "outcome": "answered", "status": 200}
+
+
+def test_a_push_is_a_row_of_its_own(timeline: Timeline) -> None:
+    row = timeline.push(40.0, "AUTH.TOKEN_REFRESHED", "refreshed by this tab")
+    assert (row.sender, row.receiver, row.state, row.end) == (BUS, PAGE, "pushed", 40.0)
+
+
+def test_tokens_are_this_tab_s_if_it_has_just_refreshed(timeline: Timeline) -> None:
+    assert not timeline.fetched()
+    refresh(timeline, 10, 1)
+    assert timeline.fetched()  # its report may come after the push
+    refresh(timeline, 10, 1, **DONE)
+    assert not timeline.fetched()  # each brings tokens once: these are another tab's
+    refresh(timeline, 99, 2, **DONE)
+    assert timeline.fetched()
+
+
+@pytest.mark.parametrize("end", [{"outcome": "failed"}, {"outcome": "answered", "status": 503}])
+def test_a_refresh_that_fails_brings_nothing(timeline: Timeline, end: dict[str, Any]) -> None:
+    refresh(timeline, 10, 1, ms=5, **end)
+    assert not timeline.fetched()
+
+
+@pytest.mark.parametrize("what", ["AUTH.SSO", "AUTH.EMAIL_AND_PASSWORD", "AUTH.SIGN_OUT"])
+def test_a_call_for_something_else_is_no_refresh(timeline: Timeline, what: str) -> None:
+    timeline.post(0, what, ANY)
+    timeline.report(accepted(9, what), 1)
+    refresh(timeline, 10, 1, **DONE)
+    timeline.report(backend(number=None, call=2, method="GET", **DONE), 20)
+    assert timeline.refresh() is None
+    assert not timeline.fetched()
+
+
+def test_what_the_page_asks_by_itself_begins_no_group(timeline: Timeline) -> None:
+    timeline.push(0, "AUTH.TOKEN_REFRESHED", "")
+    timeline.post(PAUSE + 1, "AUTH.CREDENTIALS", ANY)
+    assert len(timeline.groups) == 1
+    timeline.post(PAUSE + 2, "AUTH.SIGN_OUT", ANY)
+    assert len(timeline.groups) == 1  # something is under way
+
+
+def test_what_a_person_does_begins_a_group(timeline: Timeline) -> None:
+    timeline.push(0, "AUTH.TOKEN_REFRESHED", "")
+    timeline.post(PAUSE + 1, "AUTH.SIGN_OUT", ANY)
+    assert len(timeline.groups) == 2

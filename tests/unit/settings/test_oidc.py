@@ -62,7 +62,7 @@ def test_all_origins() -> None:
 def test_what_the_page_holds_is_read_back_as_it_was() -> None:
     whole = settings(
         scope="openid",
-        company_claim="a.b",
+        company_claim=["https://example.com/app", "org"],
         userinfo=False,
         clock_skew_seconds=0,
         connect_origins=["https://id.example.com"],
@@ -88,6 +88,12 @@ def test_what_the_page_holds_is_read_back_as_it_was() -> None:
         ({"scope": "openid  profile"}, "scope", "match"),
         ({"scope": 'openid "'}, "scope", "match"),
         ({"userinfo": "no"}, "userinfo", "boolean"),
+        ({"company_claim": 1}, "company_claim", "a list of names"),
+        ({"company_claim": None}, "company_claim", "a list of names"),
+        ({"company_claim": {}}, "company_claim", "a list of names"),
+        ({"company_claim": []}, "company_claim", "a list of names"),
+        ({"company_claim": ["org", ""]}, "company_claim", "a list of names"),
+        ({"company_claim": ["org", 1]}, "company_claim", "a list of names"),
         ({"clock_skew_seconds": -1}, "clock_skew_seconds", "0"),
         ({"clock_skew_seconds": 301}, "clock_skew_seconds", "300"),
         ({"connect_origins": []}, "connect_origins", "lists no origin"),

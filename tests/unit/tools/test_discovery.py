@@ -13,7 +13,7 @@ from bus.settings import Settings
 from bus.settings.oidc import OidcSso
 from host.server.config import ConfigError
 from host.server.policy import content_security_policy
-from host.tools.discovery import with_connect_origins
+from host.tools.discovery import with_discovery
 
 
 @contextmanager
@@ -71,9 +71,13 @@ def settings(issuer: str, session: Any = None, **sso: Any) -> Settings:
     )
 
 
+def found_out(asked: Settings, **more: Any) -> Settings:
+    return with_discovery(asked, **{"say": [].append} | more)
+
+
 def problem(issuer: str, **more: float) -> str:
     with pytest.raises(ConfigError) as caught:
-        with_connect_origins(settings(issuer), **more)
+        found_out(settings(issuer), **more)
     assert str(caught.value).startswith("bus.sso.issuer: ")
     return str(caught.value)
 
@@ -85,8 +89,8 @@ def origins(found: Settings) -> tuple[str, ...] | None:
 
 def test_just_the_origins_that_are_used() -> None:
     with provider(sends(200, DOCUMENT)) as issuer:
-        found = with_connect_origins(settings(issuer))
-        without = with_connect_origins(settings(issuer, userinfo=False))
+        found = found_out(settings(issuer))
+        without = found_out(settings(issuer, userinfo=False))
     own = issuer.removesuffix("/realm")
     assert origins(found) == (own, "https://a.example:8443", "https://b.example")
     assert f"connect-src 'self' {own} https://a.example:8443 https://b.example;" in (
@@ -100,9 +104,7 @@ def test_just_the_origins_that_are_used() -> None:
 
 def test_endpoints_that_are_set_count_instead() -> None:
     with provider(sends(200, DOCUMENT)) as issuer:
-        found = with_connect_origins(
-            settings(issuer, token_endpoint="https://c.example/t", userinfo=False)
-        )
+        found = found_out(settings(issuer, token_endpoint="https://c.example/t", userinfo=False))
     own = issuer.removesuffix("/realm")
     assert origins(found) == (own, "https://a.example:8443", "https://c.example")
 
@@ -113,11 +115,9 @@ def test_a_session_revokes_and_the_browser_goes_to_the_logout_page_by_itself() -
         "end_session_endpoint": "https://out.example/",
     }
     with provider(sends(200, document)) as issuer:
-        without = with_connect_origins(settings(issuer))
-        with_session = with_connect_origins(settings(issuer, {}))
-        elsewhere = with_connect_origins(
-            settings(issuer, {}, revocation_endpoint="https://s.example/")
-        )
+        without = found_out(settings(issuer))
+        with_session = found_out(settings(issuer, {}))
+        elsewhere = found_out(settings(issuer, {}, revocation_endpoint="https://s.example/"))
     own = issuer.removesuffix("/realm")
     used = (own, "https://a.example:8443", "https://b.example")
     assert origins(without) == used
@@ -131,9 +131,9 @@ def test_a_session_revokes_and_the_browser_goes_to_the_logout_page_by_itself() -
 @pytest.mark.parametrize("name", ["revocation_endpoint", "end_session_endpoint"])
 def test_an_endpoint_that_only_a_session_needs(name: str) -> None:
     with provider(sends(200, DOCUMENT | {name: "http://a.example/"})) as issuer:
-        assert with_connect_origins(settings(issuer))
+        assert found_out(settings(issuer))
         with pytest.raises(ConfigError, match=name):
-            with_connect_origins(settings(issuer, {}))
+            found_out(settings(issuer, {}))
 
 
 def test_an_endpoint_that_no_policy_can_name() -> None:
@@ -145,14 +145,14 @@ def test_an_endpoint_that_no_policy_can_name() -> None:
 
 def test_nobody_is_asked_where_nothing_is_to_be_found_out() -> None:
     listed = settings("https://nowhere.example", connect_origins=["https://nowhere.example"])
-    assert with_connect_origins(listed) is listed
+    assert found_out(listed) is listed
     urls = {"token_endpoint": "https://t.example/", "jwks_uri": "https://k.example/"}
-    whole = with_connect_origins(settings("https://nowhere.example", userinfo=False, **urls))
+    whole = found_out(settings("https://nowhere.example", userinfo=False, **urls))
     assert origins(whole) == ("https://k.example", "https://t.example")
     plain = Settings.model_validate(
         {"allowed_origins": ["https://a.example"], "sso": {"exchange_url": "https://b.example/"}}
     )
-    assert with_connect_origins(plain) is plain
+    assert found_out(plain) is plain
 
 
 @pytest.mark.parametrize(
@@ -205,3 +205,41 @@ def test_an_answer_that_never_ends() -> None:
 
     with provider(drip) as issuer:
         assert "within 0.2 seconds" in problem(issuer, time_limit=0.2)
+
+
+# -- the scope ------------------------------------------------------------------------------------
+
+WITHOUT = "openid profile email"
+
+
+@pytest.mark.parametrize(
+    ("listed", "asked", "scope", "words"),
+    [
+        (["openid", "email"], {}, WITHOUT, [f'"{WITHOUT}"', "offline_access"]),
+        ([], {}, WITHOUT, ["offline_access"]),
+        (["openid", "offline_access"], {}, f"{WITHOUT} offline_access", None),
+        (None, {}, f"{WITHOUT} offline_access", None),
+        ("openid", {}, f"{WITHOUT} offline_access", None),
+        (["openid"], {"scope": "openid crm"}, "openid crm", None),
+        (
+            ["openid"],
+            {"scope": "openid offline_access"},
+            "openid offline_access",
+            ["invalid_scope", "bus.sso.scope"],
+        ),
+    ],
+    ids=str,
+)
+def test_offline_access_is_left_out_where_the_provider_does_not_have_it(
+    listed: Any, asked: dict[str, str], scope: str, words: list[str] | None
+) -> None:
+    said: list[str] = []
+    with provider(sends(200, DOCUMENT | {"scopes_supported": listed})) as issuer:
+        found = found_out(settings(issuer, **asked), say=said.append)
+    assert isinstance(found.sso, OidcSso)
+    assert found.sso.scope == scope
+    if words is None:
+        assert said == []
+    else:
+        [line] = said
+        assert all(word in line for word in words), line

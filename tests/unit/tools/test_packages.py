@@ -25,7 +25,8 @@ def test_the_manifest() -> None:
     entries = {
         name: entry for name, entry in manifest["exports"].items() if name != "./package.json"
     }
-    assert list(entries) == [".", "./signin"]
+    assert list(entries) == [".", "./signin", "./session", "./mock"]
+    assert entries["."] == {"types": manifest["types"], "default": manifest["main"]}
     for entry in entries.values():
         assert next(iter(entry)) == "types"  # the order matters
         assert all((CLIENT / path).exists() for path in entry.values())
@@ -55,8 +56,8 @@ def test_what_is_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert seen["args"] == ("pack", "--silent", "--pack-destination", str(tmp_path))
     files = seen["files"]
     assert sorted(files) == [
-        "LICENSE", "README.md", "client.d.ts", "client.js", "docs/errors.md", "package.json",
-        "signin.d.ts", "signin.js",
+        "LICENSE", "README.md", "client.d.ts", "client.js", "docs/errors.md", "mock.d.ts",
+        "mock.js", "package.json", "session.d.ts", "session.js", "signin.d.ts", "signin.js",
     ]  # fmt: skip
     assert files["client.js"] == (CLIENT / "client.js").read_text("utf-8")
     assert json.loads(files["package.json"]) == npm.manifest()

@@ -27,9 +27,29 @@ ACME = {"name": "Acme", "deep": {"id": 7}}
         ("org.deep", {"org": None}, {}),
         ("https://acme.example/org", {"https://acme.example/org": ACME}, ACME),
         ("a.b", {"a.b": "x", "a": {"b": "y"}}, {"a.b": "x"}),
+        (
+            "https://acme.example/org",
+            {"https://acme.example/org": "a"},
+            {"https://acme.example/org": "a"},
+        ),
+        (("org",), {"org": "acme"}, {"org": "acme"}),
+        (("a.b",), {"a": {"b": "y"}}, {}),
+        (
+            ("https://acme.example/app", "org.unit"),
+            {"https://acme.example/app": {"org.unit": ACME}},
+            ACME,
+        ),
+        (
+            ("https://acme.example/app", "ids"),
+            {"https://acme.example/app": {"ids": [7]}},
+            {"ids": [7]},
+        ),
+        (("org", "no"), {"org": ACME}, {}),
     ],
 )
-def test_companies(path: str, claims: dict[str, Any], company: dict[str, Any]) -> None:
+def test_companies(
+    path: str | tuple[str, ...], claims: dict[str, Any], company: dict[str, Any]
+) -> None:
     assert company_in(path, claims) == company
 
 

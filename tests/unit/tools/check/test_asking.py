@@ -102,6 +102,25 @@ def test_nothing_hangs(stuck: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert took < 5
 
 
+@pytest.mark.parametrize("proxy", ["gopher://proxy.example", "socks5://proxy.example"])
+def test_a_proxy_of_an_unknown_kind(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", proxy)  # the lower-case name wins
+    found = failed(asker(), "https://id.example.com/")
+    assert "proxy" in found.problem
+    assert "ALL_PROXY" in found.change
+
+
+def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    with site() as proxy:  # which knows no CONNECT
+        monkeypatch.setenv("https_proxy", proxy.origin)
+        monkeypatch.setenv("no_proxy", "")
+        found = failed(asker(), "https://id.example.com/")
+        assert "501" in found.problem
+        own = asker()("GET", proxy["/"].replace("http:", "https:"), {})
+    assert isinstance(own, Failure)
+    assert "proxy" not in own.problem  # none is asked for this machine
+
+
 def test_what_is_no_http() -> None:
     def hangs_up(handler: Any) -> None:
         handler.wfile.write(b"SSH-2.0-OpenSSH\r\n\r\n")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from host.tools.check.csp import frame_problem, parse, policies_in, sandbox_problem
+from host.tools.check.csp import forbidding, parse, policies_in, sandbox_problem
 
 PAGE, BUS = "https://app.example.com/", "https://bus.example.com/sign-in/"
 
@@ -26,7 +26,7 @@ PAGE, BUS = "https://app.example.com/", "https://bus.example.com/sign-in/"
     ],
 )
 def test_policies_that_allow_the_frame(policy: str) -> None:
-    assert frame_problem(parse(policy), PAGE, BUS) is None
+    assert forbidding(parse(policy), PAGE, BUS) is None
 
 
 @pytest.mark.parametrize(
@@ -47,15 +47,21 @@ def test_policies_that_allow_the_frame(policy: str) -> None:
     ],
 )
 def test_policies_that_forbid_it(policy: str, decides: str) -> None:
-    assert frame_problem(parse(policy), PAGE, BUS) == f"{decides} does not allow it"
+    assert forbidding(parse(policy), PAGE, BUS) == decides
 
 
 def test_the_pages_own_scheme_and_port_count() -> None:
     page, bus = "http://localhost:8000/", "http://127.0.0.1:8001/"
-    assert frame_problem(parse("frame-src 127.0.0.1:8001"), page, bus) is None
-    assert frame_problem(parse("frame-src 'self'"), page, "http://localhost:8000/bus/") is None
-    assert frame_problem(parse("frame-src 127.0.0.1"), page, bus)
-    assert frame_problem(parse("frame-src bus.example.com"), PAGE, "http://bus.example.com/")
+    assert forbidding(parse("frame-src 127.0.0.1:8001"), page, bus) is None
+    assert forbidding(parse("frame-src 'self'"), page, "http://localhost:8000/bus/") is None
+    assert forbidding(parse("frame-src 127.0.0.1"), page, bus)
+    assert forbidding(parse("frame-src bus.example.com"), PAGE, "http://bus.example.com/")
+
+
+def test_markup_that_is_none_hides_no_policy_before_it() -> None:
+    meta = "<meta http-equiv=Content-Security-Policy content=\"frame-src 'none'\">"
+    assert policies_in([], f"{meta}<![x[ {meta}")[0] == {"frame-src": ["'none'"]}
+    assert policies_in([], " " * 200_000 + meta) == []
 
 
 def test_policies_come_from_headers_and_from_the_head() -> None:

@@ -44,7 +44,7 @@ META = b"<head><meta http-equiv=Content-Security-Policy content=\"child-src 'sel
 @pytest.mark.parametrize(
     ("answer", "what", "words"),
     [
-        (page("default-src 'self'"), "frame", "default-src does not allow it"),
+        (page("default-src 'self'"), "frame", "default-src in the page's policy"),
         (page("frame-src https:, default-src 'none'"), "frame", "default-src"),
         (page("frame-src https:", META), "frame", "child-src"),
         (page("sandbox allow-scripts"), "sandbox", "allow-same-origin"),
@@ -90,6 +90,13 @@ def test_a_redirect_that_leaves_the_origin(place: str) -> None:
     assert place.partition("?")[0] in found.found
     assert "x=y" not in found.found
     assert "allowed_origins" in found.change
+
+
+def test_a_redirect_to_what_is_no_address() -> None:
+    with site() as server:
+        server.pages["GET /"] = Page(302, headers={"Location": "https://["})
+        found = row(check(server), "answer")
+    assert (found.level, found.found) == ("warning", "a redirect to no address")
 
 
 @pytest.mark.parametrize("status", [404, 503])

@@ -1,4 +1,4 @@
-"""A backend that a bus can use, and what is said of each thing that is wrong with one."""
+"""A backend that a bus can use, and the row for each kind of fault."""
 
 from typing import Any
 
@@ -82,6 +82,7 @@ def test_without_the_bus_nothing_is_said_of_cors() -> None:
         ({"POST": Page(200, {})}, "answer", "error", "status 200 to an empty request"),
         ({"POST": Page(403, b"<p>")}, "answer", "warning", "without JSON"),
         ({"POST": Page(307, headers={"Location": "/b?c=d"})}, "answer", "error", "/b; the bus"),
+        ({"POST": Page(307, headers={"Location": "https://["})}, "answer", "error", "no address"),
         ({"POST": Page(400, {}, cors=None)}, "CORS", "error", "has no Access-Control-"),
         ({"POST": Page(400, {}, cors="https://x.example")}, "CORS", "error", "allows https://x"),
         ({"OPTIONS": Page(204)}, "preflight", "error", "header content-type"),

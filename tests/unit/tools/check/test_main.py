@@ -1,4 +1,4 @@
-"""The command: its arguments, its exit status, and what goes where."""
+"""The command: its arguments, its exit status, and its output."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +104,23 @@ def test_bad_use(
     assert words in shown.err
     assert shown.out == ""
     assert server.seen == []
+
+
+def test_a_ca_file_that_is_not_there(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", config)  # a file, but no certificate
+    assert main(["--config", config]) == 2
+    assert "SSL_CERT_FILE" in capsys.readouterr().err
+
+
+def test_an_address_cannot_give_the_terminal_orders(
+    server: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text(SETTINGS.format(host=server.origin, backend=f"{server.origin}/\u202e"))
+    assert main(["--config", str(path)]) == 1
+    assert "\u202e" not in "".join(capsys.readouterr())
 
 
 def test_a_word_that_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:

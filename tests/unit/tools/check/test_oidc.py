@@ -1,4 +1,4 @@
-"""A provider that a bus can use, and what is said of each thing that is wrong with one."""
+"""A provider that a bus can use, and the row for each kind of fault."""
 
 from typing import Any
 from urllib.parse import parse_qs
@@ -20,6 +20,7 @@ DOCUMENT = {
     "jwks_uri": "ORIGIN/keys",
     "userinfo_endpoint": "ORIGIN/me",
     "revocation_endpoint": "ORIGIN/revoke",
+    "end_session_endpoint": "ORIGIN/logout",
     "code_challenge_methods_supported": ["S256"],
     "id_token_signing_alg_values_supported": ["RS256", "ES256", "HS256"],
     "grant_types_supported": ["authorization_code", "refresh_token"],
@@ -38,9 +39,9 @@ PAGES = {
 }
 
 
-def check(server: Site, bus: str | None = BUS, **sso: Any) -> list[Part]:
+def check(server: Site, bus: str | None = BUS, *, session: bool = True, **sso: Any) -> list[Part]:
     settings = {"provider": "oidc", "issuer": server.origin, "client_id": "crm"} | sso
-    return check_provider(OidcSso.model_validate(settings), asker(), bus)
+    return check_provider(OidcSso.model_validate(settings), asker(), bus, session=session)
 
 
 def checked(changes: dict[str, Any], **sso: Any) -> list[Part]:
@@ -59,7 +60,7 @@ def test_a_provider_without_a_fault() -> None:
     assert [part.title.partition(":")[0] for part in parts] == [
         "Discovery document", "Token endpoint", "Keys", "Userinfo endpoint", "Revocation endpoint",
     ]  # fmt: skip
-    assert row(parts, "algorithms").found.endswith("the bus verifies RS256, ES256")
+    assert row(parts, "algorithms").found.startswith("ID tokens may be signed with RS256, ES256, ")
     assert row(parts, "keys").found == "usable for ES256"
     assert row(parts, "DPoP").found.startswith("offered, with ES256")
     assert "invalid_request, without a code" in rows(parts, "answer")[1].found
@@ -95,8 +96,10 @@ def test_without_the_bus_nothing_is_said_of_cors() -> None:
 def test_headers_of_ones_own_need_a_preflight() -> None:
     headers = {"extra_headers": {"X-Tenant": "acme"}}
     allowed = Page(204, headers={"Access-Control-Allow-Headers": "x-tenant"})
-    assert levels(checked({"OPTIONS /token": allowed}, **headers)) == []
-    wrong = checked({"OPTIONS /token": Page(204)}, **headers)
+    good = {"OPTIONS /token": allowed, "OPTIONS /revoke": allowed}
+    assert levels(checked(good, **headers)) == []
+    wrong = checked(good | {"OPTIONS /token": Page(204)}, **headers)
+    assert "preflight: warning" in levels(checked(good | {"OPTIONS /revoke": Page(204)}, **headers))
     assert levels(wrong) == ["preflight: error"]
     assert "x-tenant" in rows(wrong, "preflight")[0].change
 
@@ -112,6 +115,8 @@ def test_headers_of_ones_own_need_a_preflight() -> None:
         (document(token_endpoint=None), "endpoints", "error", "has no token_endpoint"),
         (document(jwks_uri="http://x.example/"), "endpoints", "error", "jwks_uri"),
         (document(userinfo_endpoint=7), "endpoints", "error", "userinfo_endpoint"),
+        (document(revocation_endpoint="http://x.example"), "revocation", "error", "must be https"),
+        (document(end_session_endpoint="/logout"), "logout", "error", "end_session_endpoint"),
         (document(grant_types_supported=["implicit"]), "grants", "error", "authorization_code"),
         (document(grant_types_supported=["authorization_code"]), "grants", "warning", "refresh_"),
         (document(scopes_supported=["openid", "email"]), "scopes", "warning", "profile, offline_"),
@@ -154,8 +159,25 @@ def test_what_a_provider_does_not_say_is_no_fault() -> None:
     parts = checked(document(**dict.fromkeys(names)))
     assert levels(parts) == []
     assert row(parts, "DPoP").found.startswith("not announced")
-    without = dict.fromkeys(("userinfo_endpoint", "revocation_endpoint"))
-    assert len(checked(document(**without))) == 3
+
+
+def test_endpoints_that_a_provider_does_not_have() -> None:
+    names = ("userinfo_endpoint", "revocation_endpoint", "end_session_endpoint")
+    parts = checked(document(**dict.fromkeys(names)))
+    assert levels(parts) == []
+    assert len(parts) == 3
+    assert "stays valid" in row(parts, "revocation").found
+    assert "without logoutUrl" in row(parts, "logout").found
+
+
+def test_without_a_session_nobody_asks_how_to_sign_out() -> None:
+    with site() as server:
+        server.pages |= PAGES
+        parts = check(server, session=False)
+        server.pages |= document(revocation_endpoint=7, end_session_endpoint=7)
+        assert levels(check(server, session=False)) == levels(parts) == []
+    assert not rows(parts, "logout")
+    assert "/revoke" not in [seen.path for seen in server.seen]
 
 
 def test_an_endpoint_that_the_policy_does_not_list() -> None:
@@ -169,7 +191,7 @@ def test_an_endpoint_that_the_policy_does_not_list() -> None:
 def test_a_provider_whose_discovery_is_not_asked() -> None:
     with site() as server:
         server.pages |= PAGES
-        set_here = {"token_endpoint": server["/token"], "jwks_uri": server["/keys"]}
+        set_here: Any = {"token_endpoint": server["/token"], "jwks_uri": server["/keys"]}
         parts = check(server, userinfo=False, **set_here)
     assert levels(parts) == ["answer: skipped"]
     assert [seen.path for seen in server.seen] == ["/token", "/keys"]

@@ -35,6 +35,7 @@ def answer(
         (0, 1, ("", "0"), None),
         (0, 1, ("noon", "0"), None),
         (0, 1, (DATE, "old"), None),
+        (0, 1, (DATE, "9" * 400), None),
         (0, 1, (DATE.replace("2026", "99999999"), "0"), None),
     ],
 )
@@ -80,7 +81,7 @@ def test_certificates(days: float, level: str) -> None:
     look_at_tls(part, ORIGIN, answer(NOON, NOON, tls=tls))
     found = row(part, "TLS")
     assert found.level == level
-    assert f"ends in {int(days)} days" in found.found
+    assert f"expires in {int(days)} days" in found.found
 
 
 def test_no_tls() -> None:

@@ -5,8 +5,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
-    PlainValidator,
     StringConstraints,
     model_validator,
 )
@@ -97,7 +97,7 @@ class OidcSso(Table):
         str, StringConstraints(pattern=r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$"), AfterValidator(_scope)
     ] = DEFAULT_SCOPE
     """The scope that host pages request when a sign-in begins; the bus itself does not send it."""
-    company_claim: Annotated[str | tuple[str, ...], PlainValidator(_claim)] = ""
+    company_claim: Annotated[str | tuple[str, ...], BeforeValidator(_claim)] = ""
     """The claim that holds the company, or a dotted path to it; none if empty.
 
     A list of names is a path too, for names that contain dots (`https://example.com/org`).

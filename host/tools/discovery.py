@@ -26,7 +26,7 @@ def with_discovery(
 ) -> Settings:
     """Return the settings with `connect_origins` filled in, by discovery if necessary.
 
-    The default `scope` loses `offline_access` if the provider does not support it; `say` gets a line
+    The default `scope` loses `offline_access` if the provider does not list it; `say` gets a line
     about that. Raises ConfigError, which says what to do.
     """
     sso = settings.sso

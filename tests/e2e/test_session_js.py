@@ -1,17 +1,20 @@
 """session.js in a browser, with the real bus: what a host app is told, and what `fetch` sends where."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Playwright
+from playwright.sync_api import Page, Playwright, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.staticfiles import StaticFiles
 
 from tests.e2e.support.browsers import tabs as opened
+from tests.e2e.support.example import build_example, install_example
 from tests.e2e.support.sessions import Sessions
 from tests.e2e.support.tab import Opener, Tab
 from tests.e2e.support.unhelped import partitioning
@@ -58,11 +61,12 @@ class Place:
     """A backend with sessions, a bus that uses it, and two APIs of which the app names one."""
 
     world: World
+    allowed_origins: InitVar[list[str] | None] = None
     sessions: Sessions = field(default_factory=Sessions)
     named: Api = field(default_factory=Api)
     other: Api = field(default_factory=Api)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, allowed_origins: list[str] | None) -> None:
         apps = (self.sessions.app, self.named.app, self.other.app)
         self.servers = [Server(app, "localhost") for app in apps]
         backend, self.api, self.elsewhere = (server.origin for server in self.servers)
@@ -71,6 +75,7 @@ class Place:
             sso={"exchange_url": f"{backend}/session/exchange"},
             session={"refresh_url": f"{backend}/session/refresh"},
             password={"sign_in_url": f"{backend}/session/sign-in"},
+            allowed_origins=allowed_origins or [self.world.host],
         )
 
     @property
@@ -174,7 +179,7 @@ def test_a_sign_in_is_told_once_in_each_tab_and_to_nobody_else(both: tuple[App, 
         # No other script of the page has heard the tokens that were pushed.
         types = each.run("(w) => w.heard.map(({ data }) => data.type)")
         assert set(types) == {"BUS.LISTENING", "BUS.READY"}
-    # The tokens that came after it were no news, nor was this.
+    # Neither the later tokens nor this changed anything for the page.
     assert one.told(0) == two.told(0) == []
 
 
@@ -375,7 +380,7 @@ def test_it_outlives_its_bus_frame_its_page_and_is_taken_up_again(
     signed_in = one.sign_in("ann")
     one.told(1)
     two.told(1)
-    # The frame is loaded again: nothing has changed, and what changes is told as before.
+    # The frame is reloaded: nothing has changed, and later changes are reported as before.
     one.run(
         """(w) => new Promise((done) => {
             const off = w.bus.on("BUS.READY", () => { off(); done(w.session.credentials()); });
@@ -404,7 +409,7 @@ def test_it_outlives_its_bus_frame_its_page_and_is_taken_up_again(
     assert two.credentials() == signed_in["credentials"]
     assert two.told(0) == one.told(0) == []
 
-    # A bus that is destroyed ends what is asked, and nothing is thrown besides.
+    # A destroyed bus rejects pending requests, and nothing else throws.
     two.run("(w) => w.bus.destroy()")
     assert two.credentials() == "DESTROYED"
     assert two.shown()["state"] == "signed-in"
@@ -455,3 +460,55 @@ def test_a_bus_without_a_session(place: Place, open_tab: Opener, world: World) -
     app.run("(w) => w.session.signOut()")
     assert app.credentials() == "UNKNOWN_TYPE"
     assert [change[2] for change in app.told(3)] == ["restored", "signed-in", "signed-out"]
+
+
+# -- the examples ---------------------------------------------------------------------------------
+
+
+@pytest.mark.fresh
+@pytest.mark.parametrize("name", ["react-session", "vue-session"])
+def test_an_example_in_two_tabs(
+    name: str, open_tab: Opener, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As in development, where React's strict mode runs effects twice.
+    monkeypatch.setenv("NODE_ENV", "development")
+    dist = tmp_path / name / "dist"
+    host = Server(StaticFiles(directory=dist, html=True, check_dir=False), "localhost")
+    place = Place(world, allowed_origins=[host.origin])
+    sessions = place.sessions
+    try:
+        authorize = world.provider.url(code="Ada/code")
+        settings = {"bus": place.src, "authorizeUrl": authorize, "api": place.api}
+        assert build_example(install_example(name, tmp_path, **settings)) == dist
+        one = open_tab().page
+        two = one.context.new_page()
+
+        def shows(page: Page, status: str) -> None:
+            expect(page.get_by_role("status")).to_have_text(status, timeout=60_000)
+
+        for page in (one, two):
+            page.goto(f"{host.origin}/")
+        shows(two, "Signed out")
+        sessions.life_seconds = SHORT_SECONDS
+        one.click("#sign-in")
+        for page in (one, two):
+            shows(page, "Signed in as Ada")
+        sessions.life_seconds = 900
+        assert one.url == f"{host.origin}/"
+        # The tokens are refreshed once meanwhile, for both.
+        while not sessions.sent("refresh"):
+            one.click("#orders")
+            expect(one.locator("#orders")).to_have_text("Orders 200")
+            one.wait_for_timeout(50)
+        two.click("#orders")
+        expect(two.locator("#orders")).to_have_text("Orders 200")
+        assert len(sessions.sent("exchange")) == len(sessions.sent("refresh")) == 1
+        assert len({token for _, token, _ in place.named.seen}) == 2
+        two.reload()
+        shows(two, "Signed in as Ada")
+        two.click("#sign-out")
+        for page in (one, two):
+            shows(page, "Signed out")
+    finally:
+        for server in (host, *place.servers):
+            server.stop()

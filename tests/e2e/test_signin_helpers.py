@@ -139,7 +139,7 @@ def test_somebody_elses_answer(open_tab: Opener, world: World) -> None:
     ],
 )
 def test_an_answer_at_another_page(open_tab: Opener, world: World, other: str) -> None:
-    """RFC 9700, 4.4: where an answer arrives tells whose it is."""
+    """RFC 9700, 4.4: the address at which an answer arrives shows which provider it is from."""
     tab = open_tab()
     go_and_return(tab, world, options(world, code="x"), bus=False)
     tab.run(
@@ -405,7 +405,7 @@ def test_a_used_address_that_is_loaded_again(open_tab: Opener, world: World) -> 
     assert tab.run(FINISH) is None
     assert tab.run("() => location.search") == "?tenant=7"
     assert tab.run("() => sent") == []
-    # So much of the state is kept as tells it apart, and no more.
+    # Only as much of the state is kept as identifies it.
     state = world.provider.seen[-1]["state"]
     assert tab.run("() => sessionStorage['sso-bus.used']") == f'["{state[:20]}"]'
 
@@ -483,7 +483,7 @@ def test_an_answer_that_comes_hours_later(open_tab: Opener, world: World) -> Non
 
 
 def test_a_code_that_was_sent_is_not_sent_again(open_tab: Opener, world: World) -> None:
-    """Whoever cancels and calls again gets nothing: the code may be used up."""
+    """A caller that cancels and calls again gets nothing: the code may be used up."""
     code = world.backend.hangs()
     tab = open_tab()
     go_and_return(tab, world, options(world, code=code))
@@ -601,7 +601,7 @@ def test_who_cleans_up_before_the_code_was_sent_loses_nothing(
 @pytest.mark.parametrize(
     ("script", "outcome"),
     [
-        # Each one's time limit and signal are his own, whoever came first.
+        # Each caller has its own time limit and signal, no matter who came first.
         (
             """const first = finish({ bus, timeout: 50 });
             const second = finish({ bus });
@@ -630,7 +630,7 @@ def test_who_cleans_up_before_the_code_was_sent_loses_nothing(
             return [...results, await second, sent.length];""",
             ["ABORTED", {"fulfilled": "session"}, 1],
         ),
-        # The bus's own limit holds for who names none, and forever is a limit as well.
+        # A caller without a limit gets the bus's own; Infinity is a limit too.
         (
             """bus.timeout = 50;
             const first = finish({ bus });
@@ -648,7 +648,7 @@ def test_who_cleans_up_before_the_code_was_sent_loses_nothing(
             return [...results, sent.slice(1), await finish({ bus })];""",
             ["TIMEOUT", 1, "TIMEOUT", ["cancelled"], None],
         ),
-        # What is wrong with the options is said before anything is taken.
+        # Invalid options are reported before anything is taken.
         (
             """const results = [];
             for (const wrong of [{}, { bus, timeout: NaN }, { bus, timeout: "5" }, { bus, timeout: -1 }])
@@ -878,7 +878,7 @@ def test_a_redirect_page_that_finishes_and_goes_on_at_once(open_tab: Opener, wor
 def test_a_redirect_page_that_knows_nothing_and_goes_on_at_once(
     open_tab: Opener, world: World, silent: str
 ) -> None:
-    """Where the next page tells what came before it, that is the answer; else there is an error."""
+    """If the next page reveals its referrer, that is the answer; otherwise there is an error."""
     tab = open_tab()
     asked = options(world, code="x") | {"redirectUrl": f"{world.host}/pages/goes-on.html{silent}"}
     tab.goto(page(world))

@@ -12,6 +12,8 @@ import {
   type SsoRejected,
 } from "sso-bus-client";
 import { mockBus, mockClock, type MockBus } from "sso-bus-client/mock";
+import { openSession, type SessionReason, type SessionState } from "sso-bus-client/session";
+import * as signin from "sso-bus-client/signin";
 import { startSignIn } from "sso-bus-client/signin";
 
 const aborting = new AbortController();
@@ -94,6 +96,29 @@ const signedIn = await startSignIn({
   features: "popup",
 });
 token(signedIn.credentials);
+
+// The session as one object.
+const session = openSession({ bus, appName: "CRM", release: "1", origins: ["https://api.example.com"], signin });
+const reasons: SessionReason[] = [];
+const end: () => void = session.on("change", ({ before, after, reason }) => {
+  if (before.state !== after.state) reasons.push(reason);
+  if (after.user && after.company) console.log(after.user.name, after.company.name);
+});
+const known: SessionState = await session.ready;
+console.log(known === session.snapshot(), session.state === "restoring", session.error?.code);
+token(await session.credentials());
+token(await session.credentials({ minValidity: 60_000 }));
+const response: Response = await session.fetch(new URL("https://api.example.com/"), { method: "POST", body: "b" });
+const atProvider = { authorizeUrl: "https://login.example.com/authorize", clientId: "c", redirectUrl: "/cb" };
+const inPopup: SignedIn = await session.signIn({ ...atProvider, popup: true, timeout: 1000 });
+const byCode: SignedIn = await session.signIn({ code: "c", redirectUrl: "https://app.example.com/" });
+const byAddress: SignedIn = await session.signIn({ email: "a@b.example", password: "p" });
+const leaving: Promise<never> = session.signIn(atProvider);
+const next: string | undefined = await session.signOut({ everywhere: true });
+console.log(response.ok, inPopup, byCode, byAddress, leaving, next);
+end();
+session.close();
+openSession({ bus, appName: "CRM", release: "1" });
 
 // With every code named, nothing is left over.
 export function status(failure: BusError): number | undefined {

@@ -1,6 +1,7 @@
 // What must not compile: each line after a mark is wrong, and TypeScript says so if it is not.
 import { BusError, embed, type BusCode, type SsoPayload, type SsoRequest } from "sso-bus-client";
 import { mockBus } from "sso-bus-client/mock";
+import { openSession } from "sso-bus-client/session";
 import { finishSignIn, startSignIn } from "sso-bus-client/signin";
 
 const bus = embed({ src: "https://bus.example.com/" });
@@ -98,6 +99,30 @@ bus.iframe = document.createElement("iframe");
 startSignIn({ authorizeUrl: "/", clientId: "c", redirectUrl: "/", popup: true });
 // @ts-expect-error - a client has an id
 startSignIn({ authorizeUrl: "/", redirectUrl: "/" });
+
+// @ts-expect-error - the bus's debug lines name the release
+openSession({ bus, appName: "CRM" });
+// @ts-expect-error - a list, even of one
+openSession({ bus, appName: "CRM", release: "1", origins: "https://api.example.com" });
+const session = openSession({ bus, appName: "CRM", release: "1" });
+// @ts-expect-error - nobody may be signed in
+session.user.name;
+// @ts-expect-error - what is known is not for the host to say
+session.state = "signed-in";
+// @ts-expect-error - no such state
+session.state === "signedIn";
+// @ts-expect-error - there is one event
+session.on("changed", () => {});
+// @ts-expect-error - no such reason
+session.on("change", ({ reason }) => reason === "renewed");
+// @ts-expect-error - in milliseconds, by its own name
+session.credentials({ minValiditySeconds: 60 });
+// @ts-expect-error - which kind of credentials it is must be looked at first
+(await session.credentials()).idToken;
+// @ts-expect-error - a sign-in with a code has its redirect URL
+session.signIn({ code: "c" });
+// @ts-expect-error - everywhere or here, nothing else
+session.signOut({ where: "here" });
 
 declare const failure: BusError;
 // @ts-expect-error - no such code

@@ -1,6 +1,6 @@
 """The mock bus for tests of host apps, in Node.
 
-That it answers as a bus does, tests/scenarios.py says: here it is held to that table, and so is a built
+tests/scenarios.py says how a bus answers: here the mock is compared with that table, and so is a built
 bus in tests/e2e/test_mock.py. What follows is what only the mock has: what a test can do with it.
 """
 

@@ -1,6 +1,6 @@
-"""What a session is, where it stands, who hears of it, and what is answered (protocol.md, "The session").
+"""The session: its content, its storage, its pushes, and its replies (protocol.md, "The session").
 
-`test_sentences.py` says which sentence each test stands for.
+`test_sentences.py` says which sentence each test covers.
 """
 
 import json
@@ -768,22 +768,6 @@ def test_legacy_credentials_are_kept_and_restored_and_never_refreshed_or_pushed(
     assert "/revoke" not in sim.server.paths()
 
 
-def test_that_a_session_is_over_is_told_once(sim: Sim) -> None:
-    """Who signs in next in another tab has a session of their own, which has not ended."""
-    tab, other = sim.tab(), sim.tab()
-    for each in (tab, other):
-        each.init()
-        each.register()
-    tab.sign_in("legacy")
-    sim.run(1)
-    assert other.pushed() == ["SESSION_CHANGED"]
-    sim.sleep(90 * DAYS)
-    assert other.pushed() == ["REFRESH_TOKEN_EXPIRED"]
-    tab.sign_in("bob")
-    sim.run(1)
-    assert other.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]
-
-
 # -- SIGN_OUT -------------------------------------------------------------------------------------
 
 
@@ -878,7 +862,7 @@ def test_whenever_a_sign_out_comes_no_sign_in_survives_it(sim: Sim, steps: int) 
 
 
 def step_by_step(sim: Sim, tab: Tab, steps: int) -> None:
-    """Run until the answer to a sign-in is there, then so many steps of the page's loop."""
+    """Run until the answer to a sign-in has arrived, then `steps` steps of the page's loop."""
     sim.net.halts = True
     sim.run(5)
     assert sim.clock.time < 1

@@ -170,17 +170,16 @@ class WebKitTab:
         _kill(self._service)  # what hangs
 
     def _cleared(self) -> bool:
-        """Leave one empty window; returns whether that went well."""
+        """Leave one new window, with a session storage of its own; returns whether that went well."""
         try:
-            first, *others = self._driver.window_handles
-            for window in others:
+            used = self._driver.window_handles
+            self.move_to_a_new_tab()
+            for window in used:
                 self._driver.switch_to.window(window)
                 self._driver.close()
-            self._driver.switch_to.window(first)
-            self._driver.get("about:blank")
-        except (WebDriverException, ValueError):
+            self._driver.switch_to.window(self._window)
+        except WebDriverException:
             return False
-        self._window = first
         return True
 
     def _call(self, script: str, *args: Any) -> Any:

@@ -11,6 +11,8 @@ from bus.settings.oidc import OidcSso
 ISSUER = "https://id.example.com/realms/acme"
 GOOD = {"provider": "oidc", "issuer": ISSUER, "client_id": "crm"}
 
+NO_CLAIMS: list[Any] = [1, None, {}, [], ["org", ""], ["org", 1]]
+
 
 def settings(**sso: Any) -> Settings:
     data = {name: value for name, value in (GOOD | sso).items() if value is not ...}

@@ -1,6 +1,6 @@
 """`python -m tests.screenshots`: takes the README's pictures of the inspector; `make screenshots`.
 
-Drives the demo as a person would: signs in, sends a few messages. What is measured differs from run
+Drives the demo as a person would: signs in, waits for a refresh, sends a few messages. What is measured differs from run
 to run, so do the times in the pictures; all else is the same on one machine.
 """
 
@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from host.tools.paths import ROOT
 from tests.e2e.support.browsers import launch
 from tests.e2e.support.demo import Demo, running
+from tests.e2e.support.unhelped import partitioning
 from tests.png import smaller
 
 MOST_BYTES = 200_000
@@ -30,9 +31,10 @@ def main() -> int:
     """Take them all. Returns 2 if one is larger than it may be."""
     too_large = False
     with (
-        running(ports=PORTS if all(map(_free, PORTS)) else None) as demo,
+        running("--fast", ports=PORTS if all(map(_free, PORTS)) else None) as demo,
         sync_playwright() as playwright,
-        launch(playwright, "chromium") as browser,
+        # With storage for the bus, as users' browsers have it: the session card shows where it is kept.
+        launch(playwright, "chromium", **partitioning(playwright, "chromium")) as browser,
     ):
         for name, context in PICTURES.items():
             out = ROOT / "docs" / f"inspector-{name}.png"
@@ -51,22 +53,22 @@ def _free(port: int) -> bool:
 
 
 def picture(browser: Browser, demo: Demo, name: str, context: dict[str, Any]) -> bytes:
-    """Sign in, send what is good and what is bad, and take the picture."""
+    """Sign in, send valid and invalid messages, and take the picture."""
     page = browser.new_context(locale="en", timezone_id="UTC", **context).new_page()
     page.goto(demo.host)
-    expect(page.locator(".row").filter(has_text="BUS.READY")).to_contain_text(
-        "received", timeout=60_000
-    )
+    expect(page.locator(".row").filter(has_text="BUS.INIT_FULFILLED")).to_be_visible(timeout=60_000)
     page.locator("#sign-in").click()
     page.locator("#person-migrated").click()
     expect(page.locator("body")).to_have_attribute("data-state", "signed-in", timeout=60_000)
     expect(page.locator(".inner").filter(has_text="status 200")).to_be_visible()
+    refreshed = page.locator(".row").filter(has_text="refreshed by this tab")
+    expect(refreshed).to_be_visible(timeout=60_000)
+    expect(page.locator("#next-refresh")).to_have_text("in 9 s")
     for preset, outcome in (
-        ("valid", "rejected by the backend"),
         ("decoy", "dropped"),
         ("proto", "INVALID_PAYLOAD"),
     ):
-        page.wait_for_timeout(400)  # so that each is a group of its own
+        page.wait_for_timeout(400)  # so that each is a separate group
         page.locator("#preset").select_option(preset)
         page.locator("#send").click()
         expect(

@@ -123,10 +123,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     for option, port in ports.items():
         if list(ports.values()).count(port) > 1:
             parser.error(f"port {port} is given to more than one party: change {option}")
-    if options.bus_dir and not (options.bus_dir / "index.html").is_file():
-        parser.error(f"--bus-dir {options.bus_dir} holds no index.html")
     if options.fast and (options.dev or options.bus_dir):
         parser.error("--fast is about the session of a bus that the demo has built")
+    if options.bus_dir and not (options.bus_dir / "index.html").is_file():
+        parser.error(f"--bus-dir {options.bus_dir} holds no index.html")
     if options.dev and options.provider == "oidc":
         parser.error("--dev takes its provider from pyscript.toml: leave --provider out")
     return options

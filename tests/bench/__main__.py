@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,14 @@ GOALS = {
 }
 """What READY may take, as a part of the stock page's time."""
 
+PARTS = ("boot", "transfer", "session", "requests", "memory")
+"""What `--only` names."""
+
 ROUNDS = 7
 """Of requests: the slowest percent differs by a fifth from one round to the next."""
 
 GAPS = ("chromium", "firefox")
-"""Engines in which a frame of another site has a process of its own, so that the host can go on."""
+"""Engines that give a frame of another site its own process, so that the host page stays responsive."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,48 @@ class Bench:
                 sent[variant] = sum(after.values()) - sum(before.values())
         self.medians |= {f"bytes {variant}": size for variant, size in sent.items()}
         self.row("bytes over the wire", sent["bus"] / sent["stock"], "of stock PyScript's", 1.1)
+
+    # -- sessions --------------------------------------------------------------------------------
+
+    def sessions(self) -> None:
+        """Compare a bus with [bus.session] to one without, and restore a session."""
+        at = f"{self.world.backend_origin}/session"
+        sources = {
+            "off": self.sources["bus"],
+            "on": self.world.bus("session", session={"refresh_url": f"{at}/refresh"}),
+        }
+        ready: dict[str, list[float]] = defaultdict(list)
+        first: dict[str, list[float]] = defaultdict(list)
+        restored: list[float] = []
+        with self.session("chromium") as own:
+            for _ in range(3):
+                for src in sources.values():
+                    own.boot(src)
+            for _ in range(self.runs * 2):  # they differ by little
+                for which, src in sources.items():
+                    ready[which].append(own.boot(src)["ready"])
+                    got = own.ask("signIn", src, self.world.backend.answers())
+                    first[which].append(got["ms"])
+                got = own.ask("register", sources["on"])
+                assert got["payload"]["user"], "no session was restored"
+                restored.append(got["ms"])
+        sent = {}
+        for which, src in sources.items():
+            with self.session("chromium") as once:
+                before = sum(self.world.buses.sent.values())
+                once.boot(src)
+                sent[which] = sum(self.world.buses.sent.values()) - before
+        against = "of the same without [bus.session]"
+        for what, got in (("READY, warm", ready), ("first AUTH.SSO", first)):
+            medians = {which: statistics.median(got[which]) for which in sources}
+            self.medians |= {
+                f"{what} session {which}": round(ms, 1) for which, ms in medians.items()
+            }
+            name = f"{what}, with [bus.session], chromium"
+            self.row(name, medians["on"] / medians["off"], against, 1.03)
+        self.row("bytes, with [bus.session]", sent["on"] / sent["off"], against, 1.03)
+        name = "BUS.REGISTER_FULFILLED, a session restored"
+        self.row(name, statistics.median(restored), "after READY", 50, "ms")
 
     # -- requests --------------------------------------------------------------------------------
 
@@ -244,21 +290,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--runs", type=int, default=7, help="runs of each boot (default: 7)")
     parser.add_argument("--engine", action="append", choices=ENGINES, help="default: all here")
+    parser.add_argument("--only", choices=PARTS, help="measure one part, and write no file")
     args = parser.parse_args()
     engines = args.engine or [engine for engine in ENGINES if works(engine)]
     EXTRA_ROUTES.extend(ROUTES)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         world = World(Path(folder))
         bench = Bench(world, playwright, args.runs)
-        parts: list[Callable[[], None]] = [
-            *(lambda engine=engine: bench.boot(engine) for engine in engines),
-            bench.transfer,
-            bench.requests,
-            bench.memory,
-        ]
+        parts: dict[str, list[Callable[[], None]]] = {
+            "boot": [partial(bench.boot, engine) for engine in engines],
+            "transfer": [bench.transfer],
+            "session": [bench.sessions],
+            "requests": [bench.requests],
+            "memory": [bench.memory],
+        }
         try:
-            for part in parts:
-                part()
+            for name, part in parts.items():
+                if args.only in (None, name):
+                    for measure in part:
+                        measure()
         finally:
             world.stop()
     result = {
@@ -266,6 +316,9 @@ def main() -> int:
         "rows": [asdict(row) | {"met": row.met} for row in bench.rows],
         "medians": bench.medians,
     }
+    if args.only:
+        print(f"\n{_table(result)}")
+        return 0
     docs = ROOT / "docs"
     docs.mkdir(exist_ok=True)
     (docs / "bench.json").write_text(json.dumps(result, indent=1) + "\n")

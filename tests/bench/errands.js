@@ -1,4 +1,4 @@
-// What the bench does in a host page. Nothing drives it: it asks what to do, says what came of it, and makes way for a new
+// What the bench does in a host page. Nothing drives it: it asks what to do, reports the result, and makes way for a new
 // page.
 
 // Milliseconds from the moment that an iframe is attached to its LISTENING and its READY; with
@@ -32,7 +32,29 @@ const boot = (src, watch = false, limit = 120_000) =>
     document.body.append(frame);
   });
 
-// The longest gap in this page's event loop within so many milliseconds, with nothing going on.
+// Milliseconds from READY of a new bus to its reply to a first request, which leaves at once.
+const answer = async (src, type, payload) => {
+  const frame = Object.assign(document.createElement("iframe"), { src, hidden: true });
+  document.body.append(frame);
+  await new Promise((resolve) => {
+    addEventListener("message", ({ source, data }) => {
+      if (source === frame.contentWindow && data.type === "BUS.READY") resolve();
+    });
+  });
+  const start = performance.now();
+  const { port1, port2 } = new MessageChannel();
+  const reply = await new Promise((resolve) => {
+    port1.onmessage = ({ data }) => resolve(data);
+    frame.contentWindow.postMessage({ type, payload }, new URL(src).origin, [port2]);
+  });
+  const ms = performance.now() - start;
+  if (reply.type !== `${type}_FULFILLED`) throw new Error(JSON.stringify(reply));
+  return { ms, payload: reply.payload ?? null };
+};
+const signIn = (src, code) => answer(src, "AUTH.SSO", { code, redirectUrl: "https://app.example.com/" });
+const register = (src) => answer(src, "BUS.REGISTER", { origin: location.origin, appName: "bench", release: "1" });
+
+// The longest gap in this page's event loop within a number of milliseconds, while it is idle.
 const idle = (milliseconds) =>
   new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
@@ -83,7 +105,7 @@ const penpal = async (src, count) => {
   return percentiles(count, () => remote.ask({}).catch(() => {}));
 };
 
-const errands = { boot, idle, refusals, penpal };
+const errands = { boot, idle, refusals, penpal, signIn, register };
 const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 await rest(500);
 const [errand, args] = await (await fetch("next")).json();

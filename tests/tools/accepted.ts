@@ -11,9 +11,9 @@ import {
   type SignedIn,
   type SsoRejected,
 } from "sso-bus-client";
+import { mockBus, mockClock, type MockBus } from "sso-bus-client/mock";
 import { openSession, type SessionReason, type SessionState } from "sso-bus-client/session";
 import * as signin from "sso-bus-client/signin";
-import { mockBus, mockClock, type MockBus } from "sso-bus-client/mock";
 import { startSignIn } from "sso-bus-client/signin";
 
 const aborting = new AbortController();

@@ -1,7 +1,7 @@
 // What must not compile: each line after a mark is wrong, and TypeScript says so if it is not.
 import { BusError, embed, type BusCode, type SsoPayload, type SsoRequest } from "sso-bus-client";
-import { openSession } from "sso-bus-client/session";
 import { mockBus } from "sso-bus-client/mock";
+import { openSession } from "sso-bus-client/session";
 import { finishSignIn, startSignIn } from "sso-bus-client/signin";
 
 const bus = embed({ src: "https://bus.example.com/" });

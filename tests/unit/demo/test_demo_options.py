@@ -41,6 +41,8 @@ def test_a_busy_port_ends_it_before_anything_starts(
         (["--bus-dir", "/nowhere"], "--bus-dir"),
         (["--provider", "saml"], "--provider"),
         (["--provider", "oidc", "--dev"], "--provider"),
+        (["--fast", "--dev"], "--fast"),
+        (["--fast", "--bus-dir", "dist"], "--fast"),
     ],
 )
 def test_options_that_cannot_be(

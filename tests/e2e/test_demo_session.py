@@ -139,7 +139,11 @@ def test_what_breaks_and_what_the_user_sees(tab: Tab) -> None:
     expect(page.locator("#countdown")).to_have_text("expired")
     expect(row(page, "AUTH.CREDENTIALS_REJECTED", "BACKEND_UNREACHABLE")).to_be_visible()
     assert violations(page) == []
-    page.locator("#backend-is").select_option("answers")
+    with page.expect_response("**/trouble"):
+        page.locator("#backend-is").select_option("answers")
+    # The pause may be long by now. A browser that is online again ends it.
+    page.context.set_offline(offline=True)
+    page.context.set_offline(offline=False)
     sees(page, "The app, as always.")
     expect(page.locator("#clocks")).to_be_hidden()
 

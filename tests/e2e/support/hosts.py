@@ -147,8 +147,13 @@ STORED = """async () => {
             request.onerror = () => reject(request.error);
         });
     const found = {};
-    for (const { name } of await indexedDB.databases()) {
-        const database = await done(indexedDB.open(name));
+    const names = new Set((await indexedDB.databases()).map(({ name }) => name));
+    names.add("sso-bus"); // WebKit lists none that another frame has made
+    for (const name of names) {
+        const opening = indexedDB.open(name);
+        opening.onupgradeneeded = () => opening.transaction.abort(); // there is none
+        const database = await done(opening).catch(() => null);
+        if (!database) continue;
         for (const store of database.objectStoreNames) {
             const all = database.transaction(store).objectStore(store);
             const [keys, values] = await Promise.all([done(all.getAllKeys()), done(all.getAll())]);

@@ -23,7 +23,7 @@ READY := .venv/ready
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-setup: $(READY) ## Set up the project's own environment (the others do it by themselves)
+setup: $(READY) ## Install the pinned tools into .venv (the other commands do this when necessary)
 
 $(READY): requirements.lock host/tools/preflight.py
 	@command -v $(PYTHON) >/dev/null || { echo "setup: Python 3.11 or newer is needed. Get it with: sudo apt-get install python3 python3-venv (Debian, Ubuntu), brew install python@3.13 (macOS)" >&2; exit 2; }
@@ -33,37 +33,37 @@ $(READY): requirements.lock host/tools/preflight.py
 	@$(VENV)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --timeout 60 --require-hashes -r requirements.lock
 	@touch $@
 
-demo: $(READY) ## See it work: host app, bus, identity provider (PROVIDER=oidc, ARGS="--open --fast")
+demo: $(READY) ## Run the demo: host app, bus, identity provider (PROVIDER=oidc, ARGS="--open --fast")
 	@$(VENV)/python -m host.demo --provider $(PROVIDER) $(ARGS)
 
-dev: $(READY) ## Work on it: the same with the unbuilt tree; edit a file in bus/, reload, see
+dev: $(READY) ## Run the demo with the unbuilt tree: edit a file in bus/, then reload the page
 	@$(VENV)/python -m host.demo --dev $(ARGS)
 
 # python -m host.tools.check ends with 1 for errors and 2 for wrong use; make itself ends with 2 for both.
-check: $(READY) ## Ask before you deploy: provider or backend, and host pages (CONFIG=my.toml BUS=https://bus.example.com/)
+check: $(READY) ## Check provider or backend, and host pages, before you deploy (CONFIG=my.toml BUS=https://bus.example.com/)
 	@$(VENV)/python -m host.tools.check --config $(CONFIG)$(if $(BUS), --bus "$(BUS)")$(foreach page,$(PAGES), --page "$(page)")
 
-build: $(READY) ## Build the static folder (CONFIG=my.toml OUT=dist; DEBUG=1 to inspect it)
+build: $(READY) ## Build the static folder (CONFIG=my.toml OUT=dist; DEBUG=1 for a debug build)
 	@$(VENV)/python -m host.tools.build --config $(CONFIG) --out $(OUT)$(if $(DEBUG), --debug)
 
 package: $(READY) ## Make the wheel and the npm package (in dist-packages/)
 	@$(VENV)/python -m host.tools.packages
 
-generate: $(READY) ## Make types, schemas and the protocol's document from the models
+generate: $(READY) ## Generate types, schemas and the AsyncAPI document from the models
 	@$(VENV)/python -m host.tools.types
 
 test: lint types unit e2e ## Run everything: lint, types, unit tests, end-to-end tests
 
-lint: $(READY)
+lint: $(READY) ## Check the style of Python and JavaScript
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/python -m tests.javascript lint
 
-types: $(READY)
+types: $(READY) ## Check the types of Python and JavaScript
 	@$(VENV)/mypy
 	@$(VENV)/python -m tests.javascript types
 
-format: $(READY) ## Lay out Python and JavaScript as `make lint` wants them
+format: $(READY) ## Format Python and JavaScript as `make lint` requires
 	@$(VENV)/ruff format .
 	@$(VENV)/python -m tests.javascript format
 
@@ -78,7 +78,7 @@ soak: browsers prebuilt ## Run the long tests at full length: 2,000 exchanges, 2
 	@SSO_BUS_REFRESHES=10000 SSO_BUS_SESSION_HOURS=24 $(VENV)/python -m pytest tests/unit/session/test_soak.py tests/unit/session/test_fault_run.py -s
 	@SSO_BUS_SOAK=2000 SSO_BUS_FUZZ_ROUNDS=400 $(VENV)/python -m pytest tests/e2e/test_soak.py tests/e2e/test_fuzz.py -s $(ARGS)
 
-mutants: browsers prebuilt ## Break each rule of SECURITY.md, one at a time: a test must fail (ARGS="-k gate")
+mutants: browsers prebuilt ## Break each rule of SECURITY.md, one at a time, and see that a test fails (ARGS="-k gate")
 	@$(VENV)/python -m tests.mutants $(ARGS)
 
 # Downloads, snapshot and compression, once, with progress: not inside the first test.
@@ -89,13 +89,13 @@ prebuilt: $(READY)
 browsers: $(READY) ## Find browsers for the tests, or install them
 	@$(VENV)/python -m tests.e2e.support.install
 
-screenshots: browsers prebuilt ## Take the README's pictures of the inspector again
+screenshots: browsers prebuilt ## Take new screenshots of the inspector for the README
 	@$(VENV)/python -m tests.screenshots
 
-bench: browsers ## Measure what docs/architecture.md claims (ARGS="--runs 3")
+bench: browsers ## Measure speed and memory, and write the table in docs/architecture.md (ARGS="--runs 3")
 	@$(VENV)/python -m tests.bench $(ARGS)
 
-audit: .venv/audit/ready ## Ask for known vulnerabilities in what is pinned (needs the network)
+audit: .venv/audit/ready ## Look up known vulnerabilities in everything that is pinned (needs the network)
 	@$(VENV)/python -m host.tools.audit
 
 .venv/audit/ready: $(READY) audit.lock
@@ -104,9 +104,9 @@ audit: .venv/audit/ready ## Ask for known vulnerabilities in what is pinned (nee
 	@.venv/audit/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r audit.lock
 	@touch $@
 
-lock: $(READY) ## Pin the newest that pyproject.toml allows, with hashes
+lock: $(READY) ## Pin the newest versions that pyproject.toml allows, with hashes
 	@$(VENV)/uv pip compile --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file requirements.lock
 	@$(VENV)/uv pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file audit.lock
 
-clean: ## Remove what was built and downloaded
+clean: ## Remove everything that was built or downloaded
 	@rm -rf .venv .runtime node_modules dist dist-packages build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -23,7 +23,7 @@ class Samples:
 
 
 def _texts(*values: Any) -> list[str]:
-    # What is text already stays as it is.
+    # Text stays unchanged.
     return [value if isinstance(value, str) else json.dumps(value) for value in values]
 
 

@@ -53,7 +53,7 @@ def _free(port: int) -> bool:
 
 
 def picture(browser: Browser, demo: Demo, name: str, context: dict[str, Any]) -> bytes:
-    """Sign in, send what is good and what is bad, and take the picture."""
+    """Sign in, send valid and invalid messages, and take the picture."""
     page = browser.new_context(locale="en", timezone_id="UTC", **context).new_page()
     page.goto(demo.host)
     expect(page.locator(".row").filter(has_text="BUS.INIT_FULFILLED")).to_be_visible(timeout=60_000)
@@ -68,7 +68,7 @@ def picture(browser: Browser, demo: Demo, name: str, context: dict[str, Any]) ->
         ("decoy", "dropped"),
         ("proto", "INVALID_PAYLOAD"),
     ):
-        page.wait_for_timeout(400)  # so that each is a group of its own
+        page.wait_for_timeout(400)  # so that each is a separate group
         page.locator("#preset").select_option(preset)
         page.locator("#send").click()
         expect(

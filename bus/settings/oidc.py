@@ -100,7 +100,7 @@ class OidcSso(Table):
     company_claim: Annotated[str | tuple[str, ...], BeforeValidator(_claim)] = ""
     """The claim that holds the company, or a dotted path to it; none if empty.
 
-    A path through names that contain dots (`https://example.com/org`) is a list of names.
+    A list of names is a path too, for names that contain dots (`https://example.com/org`).
     """
     userinfo: bool = True
     """Whether the bus asks the userinfo endpoint, if there is one, for the current user."""

@@ -1,4 +1,4 @@
-"""Finds out at build time what a bus must know of its provider: origins to reach, scope to request."""
+"""Finds out at build time what a bus must know about its provider: origins to reach, scope to request."""
 
 from collections.abc import Callable, Mapping
 from time import monotonic

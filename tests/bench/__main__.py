@@ -48,7 +48,7 @@ ROUNDS = 7
 """Of requests: the slowest percent differs by a fifth from one round to the next."""
 
 GAPS = ("chromium", "firefox")
-"""Engines in which a frame of another site has a process of its own, so that the host can go on."""
+"""Engines that give a frame of another site its own process, so that the host page stays responsive."""
 
 
 @dataclass(frozen=True)

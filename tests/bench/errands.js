@@ -1,4 +1,4 @@
-// What the bench does in a host page. Nothing drives it: it asks what to do, says what came of it, and makes way for a new
+// What the bench does in a host page. Nothing drives it: it asks what to do, reports the result, and makes way for a new
 // page.
 
 // Milliseconds from the moment that an iframe is attached to its LISTENING and its READY; with
@@ -54,7 +54,7 @@ const answer = async (src, type, payload) => {
 const signIn = (src, code) => answer(src, "AUTH.SSO", { code, redirectUrl: "https://app.example.com/" });
 const register = (src) => answer(src, "BUS.REGISTER", { origin: location.origin, appName: "bench", release: "1" });
 
-// The longest gap in this page's event loop within so many milliseconds, with nothing going on.
+// The longest gap in this page's event loop within a number of milliseconds, while it is idle.
 const idle = (milliseconds) =>
   new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();

@@ -43,7 +43,7 @@ FIREFOX: dict[str, str | bool] = {
     "services.settings.server": "data:,",
     "toolkit.telemetry.reportingpolicy.firstRun": False,
 }
-"""Firefox asks for its own updates and more; none of that is of use here."""
+"""Turns off Firefox's updates and other requests of its own."""
 
 
 class Session:
@@ -74,7 +74,7 @@ class Session:
         return got
 
     def idle(self, milliseconds: int) -> float:
-        """Return the longest gap in a host page's event loop when nothing goes on."""
+        """Return the longest gap in an idle host page's event loop."""
         gap: float = self.ask("idle", milliseconds)
         return gap
 
@@ -97,7 +97,7 @@ async def _page(request: Request) -> Response:
 
 
 async def _between(_: Request) -> Response:
-    # By this header, the next page gets processes of its own, as if it were in a new tab.
+    # This header gives the next page its own processes, as if it were in a new tab.
     headers = {"Cache-Control": "no-store", "Cross-Origin-Opener-Policy": "same-origin"}
     return FileResponse(PAGE.with_name("between.html"), headers=headers)
 
@@ -140,7 +140,7 @@ ROUTES = [
 def session(
     playwright: Playwright, engine: str, origin: str, headers: dict[str, str] | None = None
 ) -> Iterator[Session]:
-    """Start a browser with a new profile. Raises LookupError where there is none.
+    """Start a browser with a new profile. Raises LookupError if there is none.
 
     `headers`: what its pages come with besides.
     """

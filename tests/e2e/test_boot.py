@@ -55,12 +55,12 @@ FAILURES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "main.py with an error": (damaged("main.py", b"1/0"), SCRIPT, "main.py"),
     "main.py that is no Python": (damaged("main.py", b"<!doctype html>"), SCRIPT, "main.py"),
     "main.py that does nothing": (damaged("main.py", b"1"), SCRIPT, "main.py ended"),
-    # Only a promise that the bus awaits tells: what it is rejected with does not say whose it is.
+    # Only a promise that the bus awaits counts: its rejection does not say whose it is.
     "pyodide that fails": (
         damaged("pyodide.mjs", b"export const loadPyodide = () => Promise.reject('broken');"),
         *(SCRIPT, "Pyodide: broken"),
     ),
-    # Nobody awaits these: only the file tells.
+    # No code awaits these: only the file name says whose they are.
     "PyScript that rejects": (
         ends_in("core-*.js", "Promise.reject(new Error('broken'));"),
         *(SCRIPT, "broken"),
@@ -233,7 +233,7 @@ def test_only_what_takes_a_slot_is_a_first_delivery(open_tab: Opener, world: Wor
             good("3", three);
             good("3", three);
             good("3", never[1]);
-            // What is given up takes its second deliveries along.
+            // A request that is given up takes its second deliveries with it.
             good("4", never[2]);
             good("4", never[3]);
             cancel("4");

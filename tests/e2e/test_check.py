@@ -14,7 +14,7 @@ from tests.e2e.support.world import Server
 
 BUS = "http://127.0.0.1:8001"
 HOST = "http://localhost:1"
-"""Nobody is there, which the check says as well."""
+"""There is no server, and the check says so."""
 
 
 def check(tmp_path: Path, sso: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -43,7 +43,7 @@ def test_ready_resolves_to_what_the_bus_serves(embedded: Tab) -> None:
 def test_ids_carry_128_random_bits_and_replies_come_over_a_port(
     embedded: Tab, world: World
 ) -> None:
-    """What leaves for the bus, seen where it leaves: each request has an id and a port of its own."""
+    """Each request that leaves for the bus has its own id and port."""
     got = embedded.run(
         """async (codes, redirectUrl) => {
             heard.length = 0;
@@ -387,7 +387,7 @@ def test_a_reload_of_the_bus_ends_what_it_was_asked(
     # Firefox and WebKit break the fetch off before the page goes, and the old bus still says so.
     codes = {"BUS_RELOADED"} if engine == "chromium" else {"BUS_RELOADED", "BACKEND_UNREACHABLE"}
     assert tab.run("() => asked")["code"] in codes
-    tab.run("() => again")  # until then, the old bus may still be there and take what is asked
+    tab.run("() => again")  # until then, the old bus may still take requests
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
 
 

@@ -1,4 +1,4 @@
-"""A debug build tells an allowed host what it decides, and any other build tells nobody anything."""
+"""A debug build reports its decisions to an allowed host; any other build reports nothing."""
 
 import json
 from typing import Any
@@ -45,7 +45,7 @@ def reports(tab: Tab, script: str, *args: Any) -> list[dict[str, Any]]:
 
 
 def facts(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Reports without what differs from run to run; that it is there is seen to."""
+    """Reports without the values that differ from run to run, which must be present."""
     for report in found:
         assert report.pop("at") > 1_700_000_000_000
         report.pop("number", None)
@@ -91,7 +91,7 @@ def test_each_step_of_a_sign_in_is_told(raw: Tab, world: World) -> None:
             "status": 200,
         },
     ]
-    # Nothing of what was asked or answered.
+    # They show nothing of the request or the answer.
     answer = raw.run(f"(code, id) => rawBus.overPort({SSO})", world.backend.answers(), "told-again")
     for value in (code, REDIRECT, *answer["payload"]["credentials"].values()):
         assert value not in text
@@ -166,7 +166,7 @@ def test_a_flood_by_a_stranger_is_counted_and_does_not_flood_the_host(
     assert count == 500
     assert told < 100  # 20 a second, and one number for the rest of it
     assert "s3cret" not in text
-    # Who is let in is told as ever.
+    # The sender that is let in still gets all reports.
     found = reports(raw, "() => rawBus.post({ type: 'A.B', payload: {} })")
     assert [report["event"] for report in found] == ["accepted", "replied"]
 

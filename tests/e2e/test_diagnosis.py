@@ -80,7 +80,7 @@ def test_there_is_no_bus_at_that_address(open_tab: Opener, world: World) -> None
 
 
 def test_a_bus_that_comes_late_is_used(open_tab: Opener, world: World) -> None:
-    """A diagnosis is what was known then; it holds until LISTENING proves it wrong."""
+    """A diagnosis stands until LISTENING proves it wrong."""
     tab = open_tab().goto(world.page)
     assert diagnosis(tab, f"{world.bus_origin}/late/")["code"] == "NOT_ALLOWED"
     world.bus("late")
@@ -203,7 +203,7 @@ def test_this_pages_origin_is_one_that_no_bus_can_allow(open_tab: Opener, world:
         assert code == "MISCONFIGURED", origin
         assert "so no bus can allow it" in message
         assert evidence == f'self.origin is "{origin}"'
-    # The same with origins that one can: what is wrong is looked for, and it is something else.
+    # The same with origins that can be allowed: the diagnosis finds another cause.
     got = tab.run(EMBED_AS, f"{world.bus_origin}/nothing/", LISTED)
     assert [code for code, _, _ in got] == ["NOT_ALLOWED"] * len(LISTED)
 

@@ -16,7 +16,7 @@ from tests.e2e.support.world import World
 
 @pytest.fixture(scope="module")
 def quick(open_module_tab: Opener, world: World) -> Tab:
-    """A bus that waits one second for its backend, the least there is."""
+    """A bus that waits one second for its backend, the minimum."""
     tab = open_module_tab().goto(world.page)
     tab.run("(src) => embed({ src }).ready", world.bus("quick", request_timeout_seconds=1))
     return tab

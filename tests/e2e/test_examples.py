@@ -18,13 +18,13 @@ EXAMPLES = ROOT / "host/examples"
 BUILT = ["react", "vue"]
 STATIC = ["plain", "pyscript"]
 
-# The pages are the examples' own and come from servers of their own, so nobody puts the reporter
+# The examples' own servers serve their own pages, so nothing puts the reporter
 # into them that WebKit's driver needs; what they do in WebKit, tests/e2e/test_signin_helpers.py does.
 pytestmark = pytest.mark.engines("chromium", "firefox")
 
 
 class Example:
-    """An example, served on an origin of its own that its own bus allows."""
+    """An example, served on its own origin, which its own bus allows."""
 
     def __init__(self, name: str, world: World) -> None:
         self.folder = world.folder / f"example {name}"

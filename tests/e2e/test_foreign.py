@@ -146,7 +146,7 @@ def test_a_script_without_an_address_may_fail(open_tab: Opener, world: World) ->
 
 
 STORES = ("localStorage", "sessionStorage", "indexedDB", "caches", "cookieStore")
-# Interfaces that are there and do nothing but throw.
+# Interfaces that exist but always throw.
 MESSAGING = ("BroadcastChannel", "Worker", "SharedWorker")
 OTHERS = ("navigator.locks", "navigator.storage", "navigator.serviceWorker", "document.cookie")
 

@@ -34,7 +34,7 @@ def test_generated_messages(open_tab: Opener, world: World) -> None:
                     const value = next();
                     // An id of the round's own, where there would be one: the same twice is one request.
                     if (isRequest(value) && typeof value.id === "string") value.id = `${round}.${n}${value.id}`;
-                    // What arrives is a clone, with a prototype of its own whatever this one has.
+                    // The receiver gets a clone, which has its own prototype.
                     let arrives;
                     try { arrives = structuredClone(value); } catch { got.uncloneable++; continue; }
                     rawBus.post(value);

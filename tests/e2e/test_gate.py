@@ -36,7 +36,7 @@ def test_frame_ancestors_keeps_strangers_from_embedding_at_all(
     tab = open_tab()
     tab.expect("Content Security Policy", "frame-ancestors")
     tab.goto(attacker(world.stranger, "embed", src, code))
-    # What stands in the frame instead has loaded, and cannot be told apart; so has no part of the
+    # The page that the frame shows instead has loaded too, and looks the same; but no part of the
     # bus, and it has heard nothing.
     tab.run("() => embedded")
     if engine == "chromium":  # no driver passes on what the others say of it in the console
@@ -230,7 +230,7 @@ def test_an_event_that_a_script_made(open_tab: Opener, world: World) -> None:
 
 
 def early_alone(folder: Path) -> None:
-    """Python never comes, and the early listener answers whom it lets in."""
+    """Python never starts, and the early listener answers the senders that it lets in."""
     without_frame_ancestors(folder)
     damaged("core.js", b"throw new Error('broken')")(folder)
 
@@ -253,7 +253,7 @@ HALVES = {"early": (early_alone, "REJECTED"), "python": (python_alone, "FULFILLE
 
 @pytest.fixture(params=list(HALVES))
 def half(request: pytest.FixtureRequest, world: World) -> tuple[str, str]:
-    """A bus with one half of its gate, and how it answers whom that lets in."""
+    """A bus with one half of its gate, and its answer to a sender that this half lets in."""
     change, end = HALVES[request.param]
     origins = [world.host, world.bus_origin]
     return world.bus(f"{request.param}-alone", change=change, allowed_origins=origins), end

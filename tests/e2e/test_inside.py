@@ -61,7 +61,7 @@ def test_no_other_listener_of_the_bus_page_hears_the_host(inside: Tab, world: Wo
             rawBus.post("noise");
             await reply("heard");
             own.length = 0; // in WebKit, Pyodide's event loop posts to its own window
-            // What comes from the bus's own window they hear, or they would prove nothing.
+            // They do hear messages from the bus's own window; otherwise the test would prove nothing.
             bus.dispatchEvent(new bus.MessageEvent("message", { data: "its own", source: bus }));
             for (const capture of [true, false]) bus.removeEventListener("message", listen, capture);
             return [outside, own];

@@ -113,7 +113,7 @@ def test_a_sign_in_is_shown_message_by_message(open_tab: Opener, demo: Demo) -> 
     assert inner
     assert outer["width"] > inner["width"] > 0
     assert outer["x"] <= inner["x"]
-    # The way to the provider and back is a group of its own.
+    # The way to the provider and back is a separate group.
     expect(page.locator(".group").last).to_contain_text("redirect and back")
     expect(page.locator("#no-reports")).to_be_hidden()
     expect(page.locator("#decoy-total")).to_have_text("0")
@@ -229,7 +229,7 @@ def test_each_preset_has_its_outcome_here() -> None:
     assert list(OUTCOMES) == [preset.key for preset in PRESETS]
 
 
-# How many messages the rows stand for, once they are as many as that: some are told as a number.
+# Wait until the rows stand for that many messages: some rows show a count.
 COUNTED = """(all) => new Promise((done) => {
     const look = () => {
         const told = [...document.querySelectorAll(".row[data-state=dropped] .what")].map((what) => what.textContent);
@@ -315,7 +315,7 @@ def test_bad_json_is_an_error_that_loses_nothing(page: Page) -> None:
     expect(page.locator("#message")).to_be_focused()
     expect(page.locator("#message")).to_have_value(written)
     assert page.locator(".row").count() == 0
-    # Presets come and go, what was written stays.
+    # Switching presets keeps what the user wrote.
     page.locator("#preset").select_option("large")
     expect(page.locator("#bad-json")).to_be_hidden()
     expect(page.locator("#message")).not_to_have_value(written)
@@ -375,7 +375,7 @@ def test_rows_open_by_keyboard_and_are_a_list(page: Page) -> None:
 
 
 def test_what_came_of_it_is_said_in_words(page: Page) -> None:
-    """Colour is not all that tells, and bars are for the eye: no information is lost without."""
+    """No information is conveyed by colour or by bars alone."""
     send(page, "not-a-request")
     only = page.locator(".row")
     expect(only).to_have_count(1)

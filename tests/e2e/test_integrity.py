@@ -1,4 +1,4 @@
-"""A file that is not what was built is not run: the page holds the hash of each."""
+"""A file that was changed after the build does not run: the page has the hash of each file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.fresh
 
 
 def tampered(*names: str) -> Callable[[Path], None]:
-    """Add a harmless line to files: every parser takes it, and only a hash tells."""
+    """Add a harmless line to files: every parser accepts it, and only a hash shows the change."""
 
     def change(folder: Path) -> None:
         for name in names:

@@ -209,7 +209,7 @@ SWAPS = {
 def test_a_body_that_is_swapped_takes_the_frame_along(
     open_tab: Opener, world: World, swap: str
 ) -> None:
-    """What is asked then has not been sent, is known at once, and can be asked through a new bus."""
+    """A later request is not sent, is rejected at once, and can be sent through a new bus."""
     code = world.backend.answers()
     tab = open_tab().goto(world.page)
     got = tab.run(
@@ -281,7 +281,7 @@ def test_two_buses_on_a_page_do_not_hear_each_other(open_tab: Opener, world: Wor
             const two = embed({ src, replyPort: false });
             await Promise.all([one.ready, two.ready]);
             const got = await Promise.all([one, two].map((bus) => bus.request("AUTH.SSO", { code, redirectUrl })));
-            one.destroy(); // the other goes on
+            one.destroy(); // the other continues
             return [...got, await two.request("AUTH.SSO", { code, redirectUrl })];
         }""",
         world.bus(),

@@ -1,4 +1,4 @@
-"""The mock for tests of host apps is held to the real thing: one table of scenarios, played on both."""
+"""The mock for tests of host apps behaves like the real bus: one table of scenarios is played on both."""
 
 from collections.abc import Iterator
 

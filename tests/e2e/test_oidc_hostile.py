@@ -1,4 +1,4 @@
-"""Wrong ID tokens and wrong set-ups, in a real browser: what the host is told, and what it is not."""
+"""Wrong ID tokens and misconfigured providers, in a real browser: what the host's error says, and what it hides."""
 
 import time
 from collections.abc import Callable, Iterator

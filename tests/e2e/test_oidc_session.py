@@ -24,7 +24,7 @@ from tests.e2e.support.world import World
 pytestmark = pytest.mark.engines("chromium")
 
 DUE_SECONDS = 820
-"""After so long an ID token that lives for 900 seconds is refreshed."""
+"""When an ID token with a life of 900 seconds is refreshed."""
 EXPIRED = {"type": "AUTH.REFRESH_TOKEN_EXPIRED"}
 
 
@@ -46,7 +46,7 @@ class Window:
         return got.get("payload")
 
     def pushes(self, count: int) -> list[Any]:
-        """Wait for so many pushes; return all that have come since the last time."""
+        """Wait for a number of pushes; return all that have come since the last call."""
         got = self.run("(count) => pushes(count)", count)
         assert isinstance(got, list)
         return got

@@ -137,7 +137,7 @@ def test_a_registry_would_take_the_wheel(packages: Path) -> None:
 
 @pytest.fixture(scope="module")
 def python(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python of its own, with the wheel in it; what the wheel needs comes from this environment."""
+    """A separate Python environment with the wheel; its dependencies come from this environment."""
     folder = tmp_path_factory.mktemp("wheel") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -179,7 +179,7 @@ Serve = Callable[[str], str]
 
 @contextmanager
 def serving(python: Path, cwd: Path, text: str) -> Iterator[str]:
-    """Run an app with uvicorn, on a port that is there before it starts; yields the origin."""
+    """Run an app with uvicorn, on a port that is open before it starts; yields the origin."""
     (cwd / "app.py").write_text(text)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         command = [str(python), "-m", "uvicorn", "app:app", "--fd", str(listening.fileno())]

@@ -66,7 +66,7 @@ def bus(open_module_tab: Opener, world: World) -> Tab:
 def test_what_the_policy_forbids(
     bus: Tab, world: World, attempt: str, directives: set[str]
 ) -> None:
-    # In a task of its own: what a test driver evaluates may be let off.
+    # In a separate task: a browser may exempt a test driver's code from the policy.
     violated = bus.run_in(
         world.bus(),
         f"""(elsewhere) => new Promise((done) => {{

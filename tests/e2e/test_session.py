@@ -86,7 +86,7 @@ def test_three_tabs_refresh_once(three: Tabs, sessions: Sessions) -> None:
     sessions.life_seconds = SOON_SECONDS
     signed_in = one.sign_in("ann")
     sessions.life_seconds = 900
-    # The tab that has signed in knows; the others are told whose session it is, then its tokens.
+    # The tab that signed in knows already; the others get the user, then the tokens.
     for each in others:
         assert each.pushes(2) == [changed("ann"), refreshed(signed_in["credentials"])]
     [fresh] = one.pushes(1)
@@ -194,7 +194,7 @@ def test_two_hosts_on_one_site_never_see_each_others_session(
     # WebKit gives each host origin a partition of its own; the others give one to the site.
     sharing = (world.host,) if engine == "webkit" else (world.host, world.other)
     assert set(place.stored(tab)) == {f"sso-bus/sessions/{each}" for each in sharing}
-    # Each is told of its own tokens alone.
+    # Each tab gets only its own tokens.
     for window, old in ((host, ann), (other, bob)):
         [fresh] = window.pushes(1)
         [current] = sessions.family(old["credentials"]["refreshToken"]).tokens[1:]

@@ -179,7 +179,7 @@ def test_a_sign_in_is_told_once_in_each_tab_and_to_nobody_else(both: tuple[App, 
         # No other script of the page has heard the tokens that were pushed.
         types = each.run("(w) => w.heard.map(({ data }) => data.type)")
         assert set(types) == {"BUS.LISTENING", "BUS.READY"}
-    # The tokens that came after it were no news, nor was this.
+    # Neither the later tokens nor this changed anything for the page.
     assert one.told(0) == two.told(0) == []
 
 
@@ -380,7 +380,7 @@ def test_it_outlives_its_bus_frame_its_page_and_is_taken_up_again(
     signed_in = one.sign_in("ann")
     one.told(1)
     two.told(1)
-    # The frame is loaded again: nothing has changed, and what changes is told as before.
+    # The frame is reloaded: nothing has changed, and later changes are reported as before.
     one.run(
         """(w) => new Promise((done) => {
             const off = w.bus.on("BUS.READY", () => { off(); done(w.session.credentials()); });
@@ -409,7 +409,7 @@ def test_it_outlives_its_bus_frame_its_page_and_is_taken_up_again(
     assert two.credentials() == signed_in["credentials"]
     assert two.told(0) == one.told(0) == []
 
-    # A bus that is destroyed ends what is asked, and nothing is thrown besides.
+    # A destroyed bus rejects pending requests, and nothing else throws.
     two.run("(w) => w.bus.destroy()")
     assert two.credentials() == "DESTROYED"
     assert two.shown()["state"] == "signed-in"

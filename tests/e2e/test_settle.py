@@ -1,4 +1,4 @@
-"""What is pending ends when a page can know that no answer will come."""
+"""Pending requests are rejected as soon as a page can know that no answer will come."""
 
 import re
 
@@ -86,7 +86,7 @@ def test_the_iframe_shows_another_page(open_tab: Opener, world: World, engine: s
     # Firefox and WebKit break the fetch off before the page goes, and the bus still says so.
     codes = {"BUS_RELOADED"} if engine == "chromium" else {"BUS_RELOADED", "BACKEND_UNREACHABLE"}
     assert tab.run("() => asked")["code"] in codes
-    # A code never goes to what is there now; it waits for the bus to come back.
+    # The code is never sent to the other page; it waits until the bus is back.
     code = world.backend.answers()
     tab.run(ASK, {"code": code, "redirectUrl": REDIRECT})
     assert tab.run_in(f"{world.stranger}/pages/host.html", "() => heard") == []
@@ -98,7 +98,7 @@ def test_the_iframe_shows_another_page(open_tab: Opener, world: World, engine: s
 def test_a_bus_that_is_gone_for_good(open_tab: Opener, world: World) -> None:
     tab = open_tab()
     asked(tab, world)
-    # The bus's page answers until the other one is there.
+    # The bus's page answers until the other page has loaded.
     tab.run(
         """(url) => new Promise((done) => {
             bus.iframe.addEventListener("load", done, { once: true });
@@ -135,7 +135,7 @@ def test_any_number_of_requests_in_flight(embedded: Tab, world: World) -> None:
 def test_the_host_comes_back_from_the_back_forward_cache(
     playwright: Playwright, world: World, reply_port: bool
 ) -> None:
-    """Whatever waited is settled, and the page can go on asking."""
+    """Every waiting request is settled, and the page can send new ones."""
     code = world.backend.hangs()
     with launch(playwright, "chromium", **BACK_FORWARD_CACHE["chromium"]) as browser:
         tab = Tab(browser)

@@ -1,4 +1,4 @@
-"""The tests' own eyes: in each engine, a tab sees what goes wrong in pages and in frames."""
+"""The tests' own detection: in each engine, a tab sees errors in pages and in frames."""
 
 import pytest
 from playwright.sync_api import Error

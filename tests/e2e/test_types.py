@@ -1,4 +1,4 @@
-"""What is made from the models, judged by the tools that people use it with."""
+"""The generated files, checked with the tools that people use them with."""
 
 import json
 import re
@@ -117,7 +117,7 @@ def test_the_example_compiles_and_what_must_not_does_not(app: Path, resolution: 
 
 
 def test_without_the_marks_it_would_not_compile(app: Path) -> None:
-    """The marks are read at all, and nothing else is wrong."""
+    """The marks are read, and nothing else is wrong."""
     path = app / "src/refused.ts"
     text = path.read_text("utf-8")
     marked = [n for n, line in enumerate(text.splitlines(), 1) if "@ts-expect-error" in line]

@@ -27,7 +27,7 @@ IN_FLIGHT = "(code, redirectUrl) => { window.asked = ask({ code, redirectUrl });
 def test_back_from_the_back_forward_cache(
     playwright: Playwright, world: World, engine: str, *, busy: bool
 ) -> None:
-    """What was in flight is answered PAGE_HIDDEN on return, and the next request works."""
+    """The request in flight is answered PAGE_HIDDEN on return, and the next request works."""
     skip_if_built_in(playwright, engine)
     with tabs(playwright, engine, world.reports, **BACK_FORWARD_CACHE[engine]) as open_tab:
         tab = open_tab().goto(world.page)
@@ -73,7 +73,7 @@ kept = asyncio.ensure_future(ask())
     "chromium"
 )  # Firefox keeps no page that waits, and WebKit breaks off what it keeps
 def test_a_fetch_may_outlive_its_page(playwright: Playwright, world: World, engine: str) -> None:
-    """What is marked so goes on while the page is in the back-forward cache."""
+    """A fetch that is marked in this way continues while the page is in the back-forward cache."""
     with tabs(playwright, engine, world.reports, **BACK_FORWARD_CACHE[engine]) as open_tab:
         tab = open_tab().goto(world.page)
         tab.run(EMBED, world.bus())
@@ -204,7 +204,7 @@ def test_offline_and_back(open_tab: Opener, world: World) -> None:
 
 
 def test_a_backend_that_goes_away_and_comes_back(open_tab: Opener, world: World) -> None:
-    """What offline means to the bus, where the driver cannot do that: nobody is there to connect to."""
+    """What offline means to the bus, for drivers that cannot take a page offline: no server answers."""
     backend = Server(world.backend.app, "localhost", http=ResettableProtocol)
     src = world.bus(f"away-{backend.port}", sso={"exchange_url": f"{backend.origin}/sso/exchange"})
     code, lost = world.backend.answers(), world.backend.hangs()

@@ -12,7 +12,7 @@ LIST: Final = ROOT / "tests/mutants/list.toml"
 
 @dataclass(frozen=True)
 class Change:
-    """One text in one file, and what stands in its place in the broken copy."""
+    """One text in one file, and its replacement in the broken copy."""
 
     file: str
     before: str
@@ -60,7 +60,7 @@ class Mutant(Change):
 
 @dataclass(frozen=True)
 class Mutants:
-    """What stands in list.toml."""
+    """The content of list.toml."""
 
     mutants: tuple[Mutant, ...]
     unbroken: dict[str, str]

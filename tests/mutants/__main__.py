@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument("-k", default="", metavar="TEXT", help="only entries that hold this text")
     parser.add_argument("--engine", default="chromium", help="the browser (default: %(default)s)")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends as well
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that child processes end too
     listed = load()
     chosen = [one for one in listed.mutants if options.k.lower() in _text(one)]
     stale = [problem for one in chosen for part in one.changes if (problem := part.problem())]
@@ -130,7 +130,7 @@ def _summary(rows: list[Row]) -> int:
 
 
 def _syntax(path: Path) -> str | None:
-    """Return what is wrong with a file's syntax, or None: what cannot run proves nothing."""
+    """Return what is wrong with a file's syntax, or None: a file that cannot run proves nothing."""
     if path.suffix == ".py":
         try:
             ast.parse(path.read_text("utf-8"))
@@ -166,7 +166,7 @@ def _run(root: Path, tests: tuple[str, ...], *, engine: str, only: str) -> Outco
         *(sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"),
         *("--engine", engine, f"--junitxml={report}", *(["-k", only] if only else []), *tests),
     ]
-    # No compiled files: they are told apart by seconds, and mutants come quicker than that.
+    # No compiled files: Python compares their times in seconds, and mutants come faster than that.
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
         command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

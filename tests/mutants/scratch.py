@@ -9,7 +9,7 @@ from host.tools.paths import ROOT, RUNTIME
 LINKED = (".venv", "node_modules")
 """What the tests only read, and git does not know."""
 CACHES = ("compressed", "snapshot")
-"""What a build writes to in .runtime: the copy has its own, which starts with what is there."""
+"""The folders in .runtime that a build writes to: the copy has its own, with the current content."""
 
 
 def copy_tree(to: Path) -> None:

@@ -5,7 +5,7 @@ const origin = new URL(bus).origin;
 const redirectUrl = "https://app.example.com/login/sso";
 const message = (id) => ({ type: "AUTH.SSO", id, payload: { code, redirectUrl } });
 
-// What this page hears, it keeps, and tells whoever opened or framed it.
+// This page keeps what it hears, and reports it to the page that opened or framed it.
 window.heard = [];
 addEventListener("message", ({ data }) => {
   heard.push(data);

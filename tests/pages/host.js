@@ -11,7 +11,7 @@ window.embed = (options) => (window.bus = embed(options));
 window.ask = (payload, options, type = "AUTH.SSO") =>
   window.bus.request(type, payload, options).then((fulfilled) => ({ fulfilled }), failure);
 
-// Every message event of this window, whoever sent it.
+// Every message event of this window, from any sender.
 window.heard = [];
 addEventListener("message", ({ data, origin, isTrusted }) => heard.push({ data, origin, isTrusted }));
 

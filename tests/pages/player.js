@@ -69,7 +69,7 @@ export function seat(bus, BusError, patience) {
   };
 }
 
-// A browser with a mock bus in each of two tabs. `do(step)` says what came of it.
+// A browser with a mock bus in each of two tabs. `do(step)` returns the result.
 export function mockWorld({ mockBus, mockClock, BusError }, options) {
   const clock = mockClock();
   const patience = () => new Promise((done) => setTimeout(done));

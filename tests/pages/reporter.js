@@ -1,4 +1,4 @@
-// What no driver tells of WebKit: the console's lines, uncaught errors, and policy violations.
+// Reports what WebKit's driver does not: console lines, uncaught errors, and policy violations.
 //
 // The test server puts this first in every page that it serves to a WebKit of the tests. The page
 // sees no difference: all goes to its own origin by a fetch that was taken before others wrap it.
@@ -42,6 +42,6 @@
     send("line", `Content Security Policy: ${effectiveDirective} forbids ${blockedURI}`),
   );
 
-  // For the tests: resolves when all that was said has arrived. In a window that was closed, nothing goes on any more.
+  // For the tests: resolves when all that was said has arrived. In a closed window, nothing happens any more.
   Object.defineProperty(window, Symbol.for("reported"), { value: () => window.closed || Promise.all(sending) });
 })();

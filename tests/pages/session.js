@@ -20,7 +20,7 @@ window.init = () =>
     rawBus.post({ type: "BUS.INIT", payload: { services: ["AUTH"] } }, [port2]);
   });
 
-// Resolves to what was pushed once it is so many, and forgets it.
+// Resolves to the pushes once there are that many, and forgets them.
 window.pushes = (count) =>
   new Promise((resolve) => {
     look = () => {

@@ -34,7 +34,7 @@ window.shown = ({ state, user, company, error } = session.snapshot()) => ({
   error: error && `${error.code}: ${error.message}`,
 });
 
-// Resolves to what was told once it is so much, and forgets it.
+// Resolves to the reports once there are that many, and forgets them.
 window.changes = (count) =>
   new Promise((resolve) => {
     look = () => {

@@ -1,5 +1,5 @@
-// Plays scenarios against the mock in Node: one line of JSON in for each step, one out for what came of it.
-// A line {"world": options} begins anew. Arguments: the addresses of mock.js, client.js and player.js.
+// Plays scenarios against the mock in Node: one line of JSON in for each step, one out for its result.
+// A line {"world": options} starts over. Arguments: the addresses of mock.js, client.js and player.js.
 import { createInterface } from "node:readline";
 
 const [mock, client, player] = await Promise.all(process.argv.slice(2).map((address) => import(address)));

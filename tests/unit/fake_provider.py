@@ -61,7 +61,7 @@ def b64(data: bytes) -> str:
 
 
 class FakeProvider:
-    """A `bus.ports.Fetch`. `pages` says what is answered where: (status, body), or an exception."""
+    """A `bus.ports.Fetch`. `pages` has the answer for each URL: (status, body), or an exception."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -176,7 +176,7 @@ class FakeProvider:
         return [call.url for call in self.calls]
 
     async def asked(self, url: str, times: int = 1) -> Call:
-        """Wait until `url` has been asked for so often; return the last request."""
+        """Wait for a number of requests to `url`; return the last one."""
         async with asyncio.timeout(HANGS_SECONDS):
             while self.urls().count(url) < times:
                 self._news.clear()

@@ -252,7 +252,7 @@ class Message:
 
 
 def sso(id: str | None = None, **payload: Any) -> dict[str, Any]:  # noqa: A002 - the wire's own name
-    """`AUTH.SSO` that would be accepted, but for what is named otherwise."""
+    """A valid `AUTH.SSO`, except for the changes that are given."""
     payload = {"code": CODE, "redirectUrl": REDIRECT_URL} | payload
     # In the early listener's order (`bus.ports.Inbound`).
     return {"type": "AUTH.SSO", **({} if id is None else {"id": id}), "payload": payload}

@@ -627,7 +627,7 @@ async def test_a_defect_is_answered_and_reported(worlds: Callable[..., World], e
     reply = await world.ask(sso("1"))
     assert (code_of(reply), reply["id"]) == ("INTERNAL", "1")
     assert "MARK" not in json.dumps(reply)
-    # Reported as it is: whoever shows it shows its kind and place, and no text.
+    # Reported unchanged: the reporter shows its kind and place, but not its text.
     assert world.reports == [error]
     world.reports.clear()
     assert code_of(await world.ask(sso("1"))) == "INTERNAL"

@@ -15,7 +15,7 @@ LOOK = 0.001
 
 
 class Work:
-    """Something that takes until it is told to end, and knows whether it was cancelled."""
+    """Work that takes until it is told to end, and knows whether it was cancelled."""
 
     def __init__(self) -> None:
         self.end = asyncio.get_running_loop().create_future()
@@ -44,7 +44,7 @@ def start(work: Work, clock: FakeClock, seconds: int = 15) -> asyncio.Task[Any]:
 
 
 async def looks(clock: Any, times: int = 3) -> None:
-    """Wait until the clock was looked at so often."""
+    """Wait until the clock was read that many times."""
     seen = asyncio.Event()
     left = times
 
@@ -156,7 +156,7 @@ async def test_the_time_counts_from_the_start(work: Work, clock: FakeClock) -> N
 
 
 async def test_the_last_look_comes_no_later_than_the_limit(work: Work) -> None:
-    """A limit shorter than the time between looks is kept all the same."""
+    """A limit that is shorter than the time between checks is kept too."""
     clock = asyncio.get_running_loop().time
     task = asyncio.ensure_future(within(0.01, work(), now=clock, look_seconds=3600))
     with pytest.raises(BusError):

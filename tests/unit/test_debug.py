@@ -1,4 +1,4 @@
-"""What a debug build tells its host: of each decision and call, and never a value."""
+"""The reports of a debug build: of each decision and call, and never a value."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Which engines the end-to-end tests run in: named ones, all in CI, else those that are there."""
+"""Which engines the end-to-end tests run in: the named ones, all in CI, or else those that are installed."""
 
 from pathlib import Path
 

@@ -66,7 +66,7 @@ texts = (
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> None:
-    """Run on a loop of its own, on which nothing may go wrong unseen."""
+    """Run on a separate loop that reports every error."""
     unseen = []
 
     async def watched() -> None:
@@ -328,7 +328,7 @@ def test_urls_and_origins_are_judged_and_nothing_else(text: str) -> None:
         assert str(urlsplit(origin_of(text)).hostname) in text
     if problem is None:
         assert origin_problem(origin_of(text)) == policy_problem(text)
-        # What goes into a policy holds nothing that means something there.
+        # A value in a policy has no character with a meaning there.
         assert not set(origin_of(text)) & set(" ;,'*\"<>@")
 
 

@@ -14,7 +14,7 @@ def python_files(folder: str) -> list[str]:
 
 
 def imports(name: str) -> Iterator[str]:
-    """Each module that a file imports, or may import, as it stands there, with its dots in front."""
+    """Each module that a file imports or may import, as written there, with its leading dots."""
     for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -48,7 +48,7 @@ def test_servers_know_the_bus_through_one_module_and_nothing_else_of_the_tree(na
 
 @pytest.mark.parametrize("name", python_files("tests"))
 def test_no_test_imports_from_another(name: str) -> None:
-    # Not a conftest either: pytest imports that by itself, under rules of its own.
+    # Not from a conftest either: pytest imports it itself, by its own rules.
     tests = re.compile(r"^tests\..*\b(test_\w+|conftest)$")
     assert [module for module in imports(name) if tests.match(module)] == []
 

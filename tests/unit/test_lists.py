@@ -1,4 +1,4 @@
-"""Lists that stand in two places, kept equal. What can rot is looked at here."""
+"""Lists that exist in two places must be equal; these tests compare them."""
 
 import ast
 import json

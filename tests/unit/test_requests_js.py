@@ -176,7 +176,7 @@ def test_a_second_delivery_gets_silence() -> None:
     assert queued("add({ id: '1' }), add({ id: '1' })") == [[[], again], [1]]
     # Something else under that id waits: Python judges.
     assert queued("add({ id: '1' }), add({ id: '1', payload: { a: 1 } })") == [[[], []], [1, 2]]
-    # Without an id, or of another, each is a message of its own.
+    # Without an id, or with another one, each is a separate message.
     assert queued("add({}), add({}), add({ id: '1' }), add({ id: '2' })")[1] == [1, 2, 3, 4]
     # What takes no slot holds no id.
     assert queued("add({ id: '1', payload: [] }), add({ id: '1' })") == [[[], []], [1, 2]]
@@ -215,7 +215,7 @@ def test_a_cancellation_is_obeyed_and_gets_silence() -> None:
         {"number": 3},
         {"number": 2},
     ]
-    # Nothing waits under that id, or what waits takes no slot; or it is no cancellation at all.
+    # No message waits with that id, or it takes no slot; or this is not a cancellation.
     assert queued(f"add({{ id: '2' }}), {cancel}")[0][1] == [{"number": 2}]
     assert queued(f"add({{ id: '1', payload: [] }}), {cancel}")[0][1] == [{"number": 2}]
     for payload in ("{}", "[]", "{ id: '1', more: 1 }", "{ id: 1 }", "{ ID: '1' }"):

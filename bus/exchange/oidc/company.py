@@ -7,9 +7,9 @@ from typing import Any
 def company_in(path: str | Sequence[str], *sources: Mapping[str, Any]) -> dict[str, Any]:
     """Return the value under `path` in the first source that has it; {} if none has it.
 
-    `path` is a claim's name, which may contain dots, or a dotted path into objects, or a list of the
-    names on a path, each of which may contain dots. A value that is not an object becomes one, under
-    the last part of the path: `org = "acme"` is {"org": "acme"}.
+    `path` is a claim's name, which may contain dots, or a dotted path into objects. It may also be a
+    sequence of names, each used as it is. A value that is not an object becomes one, under the last
+    name of the path: `org = "acme"` is {"org": "acme"}.
     """
     paths = ([path], path.split(".")) if isinstance(path, str) else (path,)
     for source in sources if path else ():

@@ -27,7 +27,7 @@ EMBED = """async (src, replyPort) => {
 }"""
 ASK = """async (code, redirectUrl) => {
     const got = await ask({ code, redirectUrl }, { timeout: 1000 });
-    // The imitation tells of all that it hears; this it hears, behind whatever came before.
+    // The imitation reports everything that it hears, so it reports this too, after all earlier messages.
     bus.iframe.contentWindow.postMessage("the end", "*");
     await hear((data) => data?.from === "attacker" && data.data === "the end");
     return [got, heard.filter(({ data }) => data?.from === "attacker").map(({ data }) => data.data)];
@@ -70,7 +70,7 @@ def test_an_imitation_gets_no_code_and_is_not_believed(
 
 
 def test_an_imitation_from_the_start(open_tab: Opener, world: World) -> None:
-    """The bus's frame is taken before it has said anything: what was asked waits for the bus."""
+    """The bus's frame is taken over before the bus has said anything: requests wait for the real bus."""
     src = world.bus()
     code = world.backend.answers()
     world.buses.slow.add("/bus/")

@@ -64,7 +64,7 @@ def test_frame_ancestors_looks_at_all_ancestors(open_tab: Opener, world: World) 
 def test_a_stranger_in_the_host_that_embeds_the_bus(
     open_tab: Opener, world: World, *, headers: bool
 ) -> None:
-    """In the host's page, a stranger's frame with a bus of its own; and an allowed page's frame."""
+    """A stranger's frame in the host's page embeds its own bus; so does an allowed page's frame."""
     src = world.bus() if headers else world.open_bus()
     code = world.backend.answers()
     tab = open_tab()

@@ -61,7 +61,7 @@ def answered(raw: Tab, id_: str) -> list[str]:
 
 
 def test_a_strangers_replay_of_a_request(raw: Tab, world: World) -> None:
-    """What was overheard is posted again, id and all: nobody answers, and one exchange is made."""
+    """An overheard request is posted again with its id: it gets no answer, and there is one exchange."""
     code = begin(raw, world, "overheard")
     message = {"type": "AUTH.SSO", "id": "overheard"}
     from_beside(raw, world, message | {"payload": {"code": code, "redirectUrl": REDIRECT}})

@@ -155,7 +155,7 @@ def test_pushes_that_are_replayed_into_the_bus(pair: Tabs) -> None:
 
 
 def test_words_that_a_tab_of_another_host_makes_up(pair: Tabs, place: Place) -> None:
-    """The channel is not a host's to speak on; and whoever speaks on it ends no session that is stored."""
+    """A host cannot post to the channel, and no post to it can end a stored session."""
     host, other = pair
     signed_in = host.sign_in("ann")
     words = [{"kind": kind, "origin": host.host, "generation": ""} for kind in ("END", "OUT", "X")]
@@ -175,7 +175,7 @@ def test_words_that_a_tab_of_another_host_makes_up(pair: Tabs, place: Place) -> 
 def test_a_sign_out_that_races_everything(
     pair: Tabs, place: Place, sessions: Sessions, first: str
 ) -> None:
-    """Whatever is in flight, nobody is signed in afterwards, and what comes late is revoked."""
+    """Whatever is in flight, nobody is signed in afterwards, and late tokens are revoked."""
     host, _ = pair
     host.sign_in("ann")
     sessions.hold()

@@ -1,4 +1,4 @@
-"""Whatever structured cloning can carry, as a message, as a payload, and in one: none is JSON."""
+"""Every type that structured cloning supports, as a message, as a payload, and inside one: none is JSON."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ NEVER_LEAVES = [
 ]
 """What no engine clones: the sender's own postMessage throws."""
 
-# What becomes of a value: "missing" (the engine, or a page like this, has no such thing), "not
+# The fate of a value: "missing" (the engine, or a page like this, has no such type), "not
 # cloned" (the sender's postMessage throws), "unreadable" (the bus's window gets messageerror and is
 # silent); else "refused", with INVALID_MESSAGE.
 DIFFERENT: dict[str, dict[str, str]] = {
@@ -134,7 +134,7 @@ POST = """async () => {
 
 
 def what_became_of_it(got: Any, unreadable: int) -> str:
-    """Return the one word for what a value met in all four places, or what was seen."""
+    """Return the fate of a value if it was the same in all four places, or else all that was seen."""
     end = ["end", "INVALID_PAYLOAD"]
     refused = [[where, "INVALID_MESSAGE"] for where in ("payload", "inside", "deep")]
     words = {

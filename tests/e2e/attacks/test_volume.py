@@ -13,7 +13,7 @@ from tests.e2e.support.world import World
 
 @pytest.fixture(scope="module")
 def tab(open_module_tab: Opener, world: World) -> Tab:
-    """A host that does not use the embed module, which would hold back what is too much."""
+    """A host that does not use the embed module, because the module would limit its requests."""
     tab = open_module_tab().goto(world.page)
     tab.run(
         """async (src) => {
@@ -77,7 +77,7 @@ def test_a_flood_of_strangers(tab: Tab, world: World) -> None:
 
 
 def test_strangers_that_fill_the_queue_while_python_boots(open_tab: Opener, world: World) -> None:
-    """500 of a stranger's before Python is there; the host's 64, as many as may wait, are kept."""
+    """A stranger posts 500 requests before Python serves; the host's 64, the maximum, are kept."""
     stolen = world.backend.answers()
     message = {"type": "AUTH.SSO", "id": "x", "payload": {"code": stolen, "redirectUrl": REDIRECT}}
     tab = open_tab().goto(world.page)

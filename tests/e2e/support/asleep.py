@@ -1,4 +1,4 @@
-"""A machine that sleeps, as far as pages can tell: their processes stand still, the clock goes on."""
+"""Imitates a sleeping machine: the processes of pages stop, and the clock continues."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ PAGES = ("--type=renderer", "-contentproc", "WebKitWebProcess")
 
 @contextmanager
 def asleep() -> Iterator[None]:
-    """Stop all processes that run pages in browsers of these tests, and let them go on."""
+    """Stop all processes that run pages in these tests' browsers, and let them continue."""
     pages = _pages()
     assert pages, "no process that runs pages was found"
     for pid in pages:

@@ -1,4 +1,4 @@
-"""Pages that attack a bus, and what becomes of it."""
+"""Pages that attack a bus, and the result."""
 
 import json
 from itertools import count
@@ -13,7 +13,7 @@ NOT_THE_PARENT = "ignored: not from the window that embeds the bus"
 
 def attacker(origin: str, action: str, bus: str, code: str, page: str = "") -> str:
     what = quote(json.dumps({"action": action, "bus": bus, "code": code, "page": page}))
-    # With a name of its own: another fragment alone would not reload the page.
+    # Each page has its own name, because another fragment alone would not reload the page.
     return f"{origin}/pages/attacker.html?{next(_NUMBERS)}#{what}"
 
 

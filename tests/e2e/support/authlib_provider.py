@@ -91,7 +91,7 @@ class Code(AuthorizationCodeMixin):
 
 @dataclass
 class Family:
-    """What has come of one sign-in."""
+    """The tokens of one sign-in."""
 
     user: str
     scope: str
@@ -99,7 +99,7 @@ class Family:
     tokens: list[str] = field(default_factory=list)
     """All refresh tokens; the last one is the one that holds."""
     rotated: float = 0.0
-    """When the last one came of the one before."""
+    """When the previous token was exchanged for the current one."""
     revoked: bool = False
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 from tests.e2e.support.node_tools import node_tools
 
 _RUN = """async () => {
-    // Frames have pages of their own, which are asked by themselves.
+    // Frames have their own pages, which are checked separately.
     const { violations } = await axe.run(document, { iframes: false, resultTypes: ["violations"] });
     return violations.map(({ id, help, nodes }) =>
         `${id}: ${help}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`);

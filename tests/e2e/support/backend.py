@@ -74,7 +74,7 @@ class Backend:
         return self.plan(act, name)
 
     def hangs(self, name: str = "hangs") -> str:
-        """Plan no answer at all, until `release(code)`, which sends a good one."""
+        """Plan to send no answer until `release(code)`, which sends a good one."""
         gate: list[asyncio.Event] = []
 
         async def act(request: Request, cors: dict[str, str]) -> Response:
@@ -141,7 +141,7 @@ class Backend:
                 yield b'{"credentials":'
                 # The server closes the connection. A reset would do the same, but may overtake
                 # what was sent before: then the browser has no response at all. And with a length,
-                # without which WebKit takes what has come for the whole.
+                # because without one, WebKit takes a partial body for the whole.
                 raise BrokenPipeError
 
             headers = cors | {"Content-Length": "1000"}

@@ -1,4 +1,4 @@
-"""The browsers that the tests drive: what Playwright has brought, else what is installed."""
+"""The browsers that the tests drive: Playwright's own, or else the installed ones."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from tests.e2e.support.tab import Opener, Tab
 from tests.e2e.support.webkit import mini_browser, webkit
 
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-"""Chromium asks for its own updates and more; none of that is of use here."""
+"""Turns off Chromium's updates and other requests of its own."""
 
 SYSTEM = {
     "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
@@ -84,7 +84,7 @@ def _named(engine: str) -> str | None:
 
 
 def executable(playwright: Playwright, engine: str) -> str:
-    """Return the path of the browser to use. Raises LookupError where there is none."""
+    """Return the path of the browser to use. Raises LookupError if there is none."""
     own = playwright_browser(playwright, engine)
     path = _named(engine) or own or system_browser(engine)
     if path is None:
@@ -93,7 +93,7 @@ def executable(playwright: Playwright, engine: str) -> str:
 
 
 def _options(playwright: Playwright, engine: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return how to start a browser. Raises LookupError where there is none."""
+    """Return how to start a browser. Raises LookupError if there is none."""
     path = executable(playwright, engine)
     if engine == "chromium":
         options["args"] = [*chromium_flags(), *options.get("args", [])]
@@ -105,7 +105,7 @@ def _options(playwright: Playwright, engine: str, options: dict[str, Any]) -> di
 
 @contextmanager
 def launch(playwright: Playwright, engine: str, **options: Any) -> Iterator[Browser]:
-    """Start a browser with an empty profile. Raises LookupError where there is none."""
+    """Start a browser with an empty profile. Raises LookupError if there is none."""
     browser = getattr(playwright, engine).launch(**_options(playwright, engine, options))
     try:
         yield browser
@@ -117,7 +117,7 @@ def launch(playwright: Playwright, engine: str, **options: Any) -> Iterator[Brow
 def profile(
     playwright: Playwright, engine: str, folder: str, **options: Any
 ) -> Iterator[BrowserContext]:
-    """Start a browser with a profile in a folder. Raises LookupError where there is none."""
+    """Start a browser with a profile in a folder. Raises LookupError if there is none."""
     context = getattr(playwright, engine).launch_persistent_context(
         folder, **_options(playwright, engine, options)
     )
@@ -129,7 +129,7 @@ def profile(
 
 @contextmanager
 def tabs(playwright: Playwright, engine: str, reports: Reports, **options: Any) -> Iterator[Opener]:
-    """Start a browser; yields what opens a tab in it. Raises LookupError where there is none."""
+    """Start a browser; yields what opens a tab in it. Raises LookupError if there is none."""
     if engine == "webkit" and mini_browser():
         with webkit(reports) as browser:
             yield cast("Opener", browser.open)  # its tabs act as the others do

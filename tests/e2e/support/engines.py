@@ -1,7 +1,7 @@
 """Which engines the tests run in.
 
 SSO_BUS_ENGINES in the environment names them, such as "chromium firefox". Else CI (CI=true) has all
-three, and elsewhere it is Chromium and whatever else is there or could be installed; all tests run in
+three, and elsewhere Chromium and the others that are or can be installed; all tests run in
 Chromium then, and the CORE in the others: all of them in all three take 35 minutes on two cores.
 """
 
@@ -50,13 +50,13 @@ def optional() -> list[str]:
 
 
 def found(engine: str) -> bool | None:
-    """Return what is known of an optional engine; None if it was not looked for yet."""
+    """Return whether an optional engine was found; None if nobody has looked for it yet."""
     path = FOUND / engine
     return path.read_text() == "yes" if path.exists() else None
 
 
 def keep(engine: str, *, there: bool) -> None:
-    """Remember what was found, so that no run tries again what cannot be had."""
+    """Remember the result, so that later runs do not try to install it again."""
     FOUND.mkdir(parents=True, exist_ok=True)
     (FOUND / engine).write_text("yes" if there else "no")
 

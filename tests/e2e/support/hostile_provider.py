@@ -52,7 +52,7 @@ def b64(value: object) -> str:
 
 
 class HostileProvider:
-    """`name` in its issuers says what is wrong with the set-up; `fine` has nothing wrong."""
+    """`name` in its issuers says what is wrong with the configuration; `fine` is a correct one."""
 
     def __init__(self, bus_origin: str) -> None:
         self.origin = ""

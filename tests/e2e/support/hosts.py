@@ -47,7 +47,7 @@ class Window:
         }
 
     def pushes(self, count: int) -> list[Any]:
-        """Wait for so many pushes; return all that have come since the last time."""
+        """Wait for a number of pushes; return all that have come since the last call."""
         got = self.tab.run("(count) => pushes(count)", count)
         assert isinstance(got, list)
         return got
@@ -63,7 +63,7 @@ class Place:
     """Of the backend."""
 
     def bus(self, name: str = "session", **more: Any) -> str:
-        """Return the address of a bus; all share their origin, and so what is stored."""
+        """Return the address of a bus; all of them share their origin, and so their storage."""
         at = f"{self.origin}/session"
         urls = {"refresh_url": f"{at}/refresh", "revoke_url": f"{at}/revoke"}
         return self.world.bus(
@@ -84,7 +84,7 @@ class Place:
         return Window(tab, host or self.world.host)
 
     def embed_again(self, window: Window) -> Window:
-        """Open the page anew, as a user does who loads it again."""
+        """Open the page again, as a user who reloads it."""
         return self.embed(window.tab, window.host)
 
     # -- the bus's origin, in the partition of a tab's page -----------------------------------------

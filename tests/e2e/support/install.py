@@ -1,4 +1,4 @@
-"""Sees to it that there are browsers to test in: what is installed, else Playwright's own, else the
+"""Provides browsers to test in: the installed ones, or else Playwright's own, or else the
 system's package. And nginx, where it can be had.
 
 `python -m tests.e2e.support.install` wants Chromium, and tries for Firefox and WebKit; with CI=true in the
@@ -28,7 +28,7 @@ PACKAGES = {
 
 
 def works(engine: str) -> bool:
-    """Whether a browser is there that starts and opens a page."""
+    """Whether there is a browser that starts and opens a page."""
     if engine == "webkit" and mini_browser():
         return True  # its driver is not Playwright's
     try:
@@ -89,7 +89,7 @@ def _root() -> bool:
 
 
 def ensure(engine: str) -> bool:
-    """Find or install a browser, and say what is done. Returns whether there is one now."""
+    """Find or install a browser, and print what happens. Returns whether there is one now."""
     if works(engine):
         return True
     for what, way in WAYS:
@@ -137,7 +137,7 @@ def main() -> int:
         )
     ci = os.environ.get("CI") == "true"
     root = shutil.which("apt-get") and os.geteuid() == 0
-    # Elsewhere the tests of nginx are skipped where there is none; CI must have it.
+    # CI must have nginx; elsewhere its tests are skipped if it is missing.
     if (ci or (root and nginx_program() is None)) and not ensure_nginx() and ci:
         missing.append("nginx")
     return 2 if missing else 0

@@ -1,4 +1,4 @@
-"""A real nginx for the tests, on loopback, as whoever runs them."""
+"""A real nginx for the tests, on loopback, run by the current user."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What runs in Node besides the bus: TypeScript, Biome, Vite, parsers, with an npm project of their own.
+"""The tests' own tools in Node (TypeScript, Biome, Vite, parsers), which have their own npm project.
 
 `python -m tests.e2e.support.node_tools` installs them; tests and `make lint` do it by themselves, and once for
 each set of pins.

@@ -48,7 +48,7 @@ class Provider(Protocol):
 
 
 class OidcProvider:
-    """npm oidc-provider, in a process of its own."""
+    """npm oidc-provider, in its own process."""
 
     def __init__(self, redirect: str, bus_origin: str) -> None:
         self.client_id = "crm"

@@ -38,7 +38,7 @@ class Reports:
         return self._said[tab]
 
     def wait_for_line(self, tab: str, text: str, seconds: float, after: int = 0) -> str:
-        """Wait for a line that holds `text`, after so many. Raises TimeoutError if none comes."""
+        """Wait for a line that contains `text`, after the first `after` lines. Raises TimeoutError."""
 
         def found() -> str | None:
             return next((line for line in self._said[tab].lines[after:] if text in line), None)

@@ -32,7 +32,7 @@ class Scene:
         tab.run("(src) => openTab(src)", src)
 
     def do(self, step: Step) -> dict[str, Any]:
-        """Play a step; return what came of it, and the time on the buses' clocks."""
+        """Play a step; return its result, and the time on the buses' clocks."""
         verb = next(each for each in VERBS if each in step)
         if verb in ("ready", "start", "ask", "end", "abort", "hears", "destroy"):
             came = self._run(f"(w, step) => w.seat.{verb}(step)", step, tab=step.get("in", 1))

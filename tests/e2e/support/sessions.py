@@ -20,18 +20,18 @@ LEGACY = "legacy"
 
 @dataclass
 class Family:
-    """What came of one sign-in."""
+    """The tokens of one sign-in."""
 
     user: str
     tokens: list[str] = field(default_factory=list)
     """All refresh tokens; the last one is the one that holds."""
     rotated: float = 0.0
-    """When the last one came of the one before."""
+    """When the previous token was exchanged for the current one."""
     revoked: bool = False
 
 
 class Sessions:
-    """Signs in whoever asks: a code is a user's name, a slash and anything else."""
+    """Signs in every user: a code is a user's name, a slash and anything else."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -40,7 +40,7 @@ class Sessions:
         """How long the ID tokens are good that are made from now on."""
         self.families: list[Family] = []
         self.planned: dict[str, Response] = {}
-        """By the last part of a path: what is answered there, whatever is asked."""
+        """Fixed answers, by the last part of a path."""
         self.held: dict[str, threading.Event] = {}
         """By the last part of a path: what answers there wait for."""
         self.fails: list[int] = []
@@ -58,7 +58,7 @@ class Sessions:
         return [body for at, body in self.asked if at == f"/session/{path}"]
 
     def wait_for(self, path: str, count: int = 1) -> list[dict[str, str]]:
-        """Wait until so many requests to `path` have come; return their bodies."""
+        """Wait for a number of requests to `path`; return their bodies."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.sent(path)) >= count, 30), self.asked
             return self.sent(path)
@@ -76,7 +76,7 @@ class Sessions:
         return next(each for each in self.families if refresh_token in each.tokens)
 
     async def _answer(self, request: Request) -> Response:
-        # For any bus: which one asks is not what is tested here.
+        # For any bus: these tests are not about which bus asks.
         cors = {
             "Access-Control-Allow-Origin": request.headers.get("origin", "*"),
             "Access-Control-Allow-Headers": "content-type",

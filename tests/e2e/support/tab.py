@@ -47,7 +47,7 @@ class Tab:
         return cls(browser, [context])
 
     def beside(self) -> "Tab":
-        """Open another tab with the same profile, which ends with this one and keeps no lines of its own."""
+        """Open another tab with the same profile. It ends with this tab, which also gets its console lines."""
         other = copy(self)
         other.page = self._context.new_page()
         return other

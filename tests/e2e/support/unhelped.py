@@ -114,7 +114,7 @@ class BehindAPopup:
 
 
 class InTheBackground:
-    """WebKitGTK opens a new tab behind the one that is there, and never shows it."""
+    """WebKitGTK opens a new tab behind the current one, and never shows it."""
 
     def __init__(self, tab: WebKitTab, url: str) -> None:
         self.run = tab.run

@@ -30,7 +30,7 @@ AGENT = (
 """As it calls itself when it is not told otherwise."""
 
 MOST_USES = 20
-"""A browser is left to so many tabs one after the other: what it keeps of them must not pile up."""
+"""How many tabs one browser serves, one after the other, before a new browser replaces it."""
 
 SECONDS = 30
 """How long a tab waits for a line, and for its browser: as long as Playwright does."""
@@ -54,7 +54,7 @@ def mini_browser() -> str | None:
 
 
 class WebKitTab:
-    """A browser of its own, and so with a profile of its own; acts as `Tab` does.
+    """A separate browser, so with its own profile; acts like `Tab`.
 
     One without options is left to the next tab when it is closed, with what it had cached.
     """
@@ -170,17 +170,16 @@ class WebKitTab:
         _kill(self._service)  # what hangs
 
     def _cleared(self) -> bool:
-        """Leave one empty window; returns whether that went well."""
+        """Leave one new window, with a session storage of its own; returns whether that went well."""
         try:
-            first, *others = self._driver.window_handles
-            for window in others:
+            used = self._driver.window_handles
+            self.move_to_a_new_tab()
+            for window in used:
                 self._driver.switch_to.window(window)
                 self._driver.close()
-            self._driver.switch_to.window(first)
-            self._driver.get("about:blank")
-        except (WebDriverException, ValueError):
+            self._driver.switch_to.window(self._window)
+        except WebDriverException:
             return False
-        self._window = first
         return True
 
     def _call(self, script: str, *args: Any) -> Any:
@@ -219,7 +218,7 @@ class WebKitTab:
 
 
 def _started(options: WebKitGTKOptions, env: dict[str, str]) -> tuple[WebKitGTKService, Remote]:
-    """Start a browser; anew if it does not come, as was seen once."""
+    """Start a browser; try again if it does not start, which has happened."""
     for _ in range(STARTS - 1):
         with suppress(ReadTimeoutError):
             return _start(options, env)
@@ -227,7 +226,7 @@ def _started(options: WebKitGTKOptions, env: dict[str, str]) -> tuple[WebKitGTKS
 
 
 def _start(options: WebKitGTKOptions, env: dict[str, str]) -> tuple[WebKitGTKService, Remote]:
-    # In a process group of its own: Ctrl-C is for the tests, which then close the tab.
+    # In its own process group: Ctrl-C is for the tests, which then close the tab.
     service = WebKitGTKService(env=env, popen_kw={"start_new_session": True})
     service.path = shutil.which("WebKitWebDriver") or ""
     service.start()

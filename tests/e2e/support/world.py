@@ -31,11 +31,11 @@ from tests.e2e.support.reports import Reports
 PAGES = ROOT / "tests/pages"
 
 EXTRA_ROUTES: list[Route] = []
-"""What the hosts serve besides, for whoever needs more than the tests do."""
+"""More files for the hosts to serve, for users of this module other than the tests."""
 
 
 class Server:
-    """A uvicorn server in a thread of its own, on a port that the system chose, or on a given one."""
+    """A uvicorn server in its own thread, on a port that the system chose, or on a given one."""
 
     def __init__(
         self, app: ASGIApp, name: str, port: int = 0, address: str = "127.0.0.1", **config: Any
@@ -60,7 +60,7 @@ class Server:
 
 
 class Buses:
-    """Built folders, each under a path of its own."""
+    """Built folders, each under its own path."""
 
     def __init__(self) -> None:
         self.folders: dict[str, Path] = {}
@@ -94,7 +94,7 @@ class Buses:
             await Starlette(routes=_host_routes())(scope, receive, send)
 
     def release(self) -> None:
-        """Send what is stuck, and let nothing be stuck any more."""
+        """Send the held answers, and hold no more."""
         self.stuck.clear()
         self.slow.clear()
         self._released.set()
@@ -108,7 +108,7 @@ def _is_for_a_frame(scope: Scope) -> bool:
 
 def _host_routes() -> list[Route | Mount]:
     async def module(request: Request) -> Response:
-        # For everybody: pages without an origin of their own import it as well.
+        # For every origin: pages with an opaque origin import it too.
         headers = {"Access-Control-Allow-Origin": "*"}
         return FileResponse(ROOT / "host/client" / request.url.path[1:], headers=headers)
 
@@ -174,7 +174,7 @@ class World:
         debug: bool = False,
         **settings: Any,
     ) -> str:
-        """Return the address of a built bus, built now if there is none of that name."""
+        """Return the address of the built bus of that name, which is built first if necessary."""
         if name not in self.buses.folders:
             out = self.folder / name
             table = {
@@ -209,7 +209,7 @@ def without_frame_ancestors(folder: Path) -> None:
 
 
 def without_hashes(folder: Path) -> None:
-    """Let the page load files that are not what was built, to see what else stands in their way."""
+    """Let the page load files that were changed after the build, to test the other defences."""
     page = folder / "index.html"
     text = re.sub(r'<script type="importmap">.*?</script>| integrity="[^"]*"', "", page.read_text())
     page.write_text(text)

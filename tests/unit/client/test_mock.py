@@ -1,6 +1,6 @@
 """The mock bus for tests of host apps, in Node.
 
-That it answers as a bus does, tests/scenarios.py says: here it is held to that table, and so is a built
+tests/scenarios.py says how a bus answers: here the mock is compared with that table, and so is a built
 bus in tests/e2e/test_mock.py. What follows is what only the mock has: what a test can do with it.
 """
 
@@ -99,6 +99,12 @@ def test_the_table_notices_a_mock_that_is_otherwise(modules: Path) -> None:
             unnoticed.append(old)
     (modules / "mock.js").write_text(right, "utf-8")
     assert "\n".join(unnoticed) == ""
+
+
+def test_no_other_module_brings_it_along() -> None:
+    others = [path for path in CLIENT.glob("*.js") if path.name != "mock.js"]
+    assert len(others) == 3
+    assert [path.name for path in others if "mock" in path.read_text("utf-8")] == []
 
 
 # -- what a test can do with it ---------------------------------------------------------------------
@@ -362,6 +368,7 @@ def test_the_example_of_the_guide(modules: Path) -> None:
 def test_the_guide_lists_all_that_a_test_can_do(modules: Path) -> None:
     guide = (ROOT / "docs/session.md").read_text("utf-8")
     table = guide.split("| `bus.mock` | |\n")[1].split("\n\n")[0]
-    listed = re.findall(r"[a-zA-Z]+", " ".join(re.findall(r"`([a-zA-Z]+)[(`]", table)))
+    cells = "".join(line.split(" | ")[0] for line in table.splitlines())
+    listed = re.findall(r"`([a-zA-Z]+)[(`]", cells)
     there = run(modules, "tell(Object.keys(mockBus().mock));")
     assert {*listed, "clock"} == {*there}

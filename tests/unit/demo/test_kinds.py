@@ -1,4 +1,4 @@
-"""The page's idea of what is a request is the bus's."""
+"""The demo's page and the bus agree on what is a request."""
 
 import pytest
 

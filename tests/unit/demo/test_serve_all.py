@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Running:
-    """An app on a port of its own, served until `stop`."""
+    """An app on its own port, served until `stop`."""
 
     def __init__(self, app: Starlette | None = None) -> None:
         routes = [

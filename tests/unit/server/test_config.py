@@ -1,4 +1,4 @@
-"""What is said of a settings file that a bus cannot be built with."""
+"""The errors for a settings file that a bus cannot be built with."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the tests of the session get: a world of its own each."""
+"""The fixtures of the session's tests: each test has its own world."""
 
 from collections.abc import Iterator
 from typing import Any

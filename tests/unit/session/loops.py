@@ -1,4 +1,4 @@
-"""Time that only the world moves, and a loop of its own for each tab: one that is frozen stands still."""
+"""Simulated time, and a separate event loop for each tab; a frozen tab's loop does not run."""
 
 import asyncio
 import heapq
@@ -12,7 +12,7 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 class TabLoop(asyncio.BaseEventLoop):
-    """An event loop that runs one step when it is told to, by a clock that is not its own."""
+    """An event loop that runs one step at a time, by a simulated clock."""
 
     # Of asyncio.BaseEventLoop (CPython, Lib/asyncio/base_events.py), which no stub describes.
     _ready: deque[asyncio.Handle]
@@ -79,7 +79,7 @@ class TabLoop(asyncio.BaseEventLoop):
 
 
 class Clock:
-    """The time of the world in seconds, and what is to happen in it."""
+    """The simulated time in seconds, and the scheduled events."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -91,11 +91,11 @@ class Clock:
         self._numbers = count()
 
     def at(self, seconds: float, event: Callable[[], object]) -> None:
-        """Let something happen so many seconds from now."""
+        """Schedule an event for `seconds` from now."""
         heapq.heappush(self._events, (self.time + seconds, next(self._numbers), event))
 
     def run(self, seconds: float = 0.0, until: Callable[[], bool] | None = None) -> bool:
-        """Let time go by: so long, or until something holds. Returns whether it does."""
+        """Let `seconds` pass, or run until `until` is true. Returns whether it is."""
         end = self.time + seconds
         while True:
             self._run_ready()

@@ -47,7 +47,7 @@ class Server:
         self.clock = clock
         self.life = life
         self.lenient = lenient
-        """Whether the last token is good for as long as the one that came of it was not used."""
+        """Whether the previous token stays valid until its successor is used."""
         self.issuer = "https://idp.example.com"
         self.families: list[Family] = []
         self.by_token: dict[str, Family] = {}

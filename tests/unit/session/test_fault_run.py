@@ -90,7 +90,7 @@ class Run:
             tab.loop.call_soon(tab.bus.show)
 
     def sleep(self) -> None:
-        """The machine sleeps: nothing runs, time goes on."""
+        """The machine sleeps: nothing runs, and time passes."""
         awake = self.awake()
         for tab in awake:
             tab.stop()

@@ -1,6 +1,6 @@
-"""Each sentence of protocol.md, "The session", and the tests that stand for it.
+"""Each sentence of protocol.md, "The session", and the tests that cover it.
 
-What is proved elsewhere says where: "edge" (bus/browser.py and early.js, in real browsers), "oidc" (the
+A sentence that is proved elsewhere names the place: "edge" (bus/browser.py and early.js, in real browsers), "oidc" (the
 refresh, revocation and logout of a provider), "backend" (the demo's). A sentence without tests is open.
 """
 

@@ -1,6 +1,6 @@
-"""What a session is, where it stands, who hears of it, and what is answered (protocol.md, "The session").
+"""The session: its content, its storage, its pushes, and its replies (protocol.md, "The session").
 
-`test_sentences.py` says which sentence each test stands for.
+`test_sentences.py` says which sentence each test covers.
 """
 
 import json
@@ -862,7 +862,7 @@ def test_whenever_a_sign_out_comes_no_sign_in_survives_it(sim: Sim, steps: int) 
 
 
 def step_by_step(sim: Sim, tab: Tab, steps: int) -> None:
-    """Run until the answer to a sign-in is there, then so many steps of the page's loop."""
+    """Run until the answer to a sign-in has arrived, then `steps` steps of the page's loop."""
     sim.net.halts = True
     sim.run(5)
     assert sim.clock.time < 1

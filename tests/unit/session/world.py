@@ -72,7 +72,7 @@ class Reply:
 
 
 class TabWindow:
-    """Keeps what was posted, which must be of its model. One that is gone takes nothing."""
+    """Keeps every posted message, which must fit its model. A closed window takes none."""
 
     def __init__(self, tab: "Tab") -> None:
         self.tab = tab
@@ -470,7 +470,7 @@ class Tab:
         return [message for _, message in self.window.pushes]
 
     def pushed(self) -> list[str]:
-        """The types of what was pushed, and forget it."""
+        """Return the types of the pushes, and forget the pushes."""
         types = [message["type"].removeprefix("AUTH.") for message in self.pushes]
         self.window.pushes.clear()
         return types
@@ -478,7 +478,7 @@ class Tab:
     # -- the browser's side ------------------------------------------------------------------------
 
     def freeze(self) -> None:
-        """As the browser does it: the page is told, then stands still."""
+        """Freeze the page as a browser does: notify it, then stop it."""
         self.loop.call_soon(self.session.hide)
         self.world.clock.run(0)
         self.stop()
@@ -559,7 +559,7 @@ class Sim:
         self.clock.run(seconds)
 
     def sleep(self, seconds: float) -> None:
-        """The machine sleeps: no tab runs, time goes on."""
+        """The machine sleeps: no tab runs, and time passes."""
         awake = [tab for tab in self.tabs if not tab.gone and not tab.frozen]
         for tab in awake:
             tab.stop()

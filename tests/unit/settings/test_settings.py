@@ -1,4 +1,4 @@
-"""The settings, and what is said where they are wrong: the key, and the reason."""
+"""The settings, and the errors for wrong ones, with key and reason."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is made from the models: it is what is committed, and it says what the models say."""
+"""The generated files: they are committed, and they agree with the models."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What is made of a provider's discovery document, and what is said of a wrong one."""
+"""The use of a provider's discovery document, and the errors for a wrong one."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which ID tokens are taken, and what is said of the others (OpenID Connect Core 1.0, 3.1.3.7)."""
+"""Which ID tokens are accepted, and the errors for the others (OpenID Connect Core 1.0, 3.1.3.7)."""
 
 import base64
 import json
@@ -354,7 +354,7 @@ async def test_a_key_that_cannot_be_used_is_said_to_be_one(
     broken = make(provider)
     provider.published = [broken]
     assert refused(await answer(), "does not publish in a form that can be used", word)
-    # Among others, it keeps none from being used, and is named beside a wrong signature.
+    # It does not stop other keys from being used, and a wrong signature's error names it.
     provider.published = [broken, provider.public(), broken]
     assert taken(await answer())
     other = FakeProvider().use(provider.algorithm, "2").public(kid="1")

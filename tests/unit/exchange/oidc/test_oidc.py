@@ -44,7 +44,7 @@ def bus(worlds: Callable[..., Any], provider: FakeProvider) -> Callable[..., Any
 
 
 def misconfigured(reply: dict[str, Any], *words: str) -> str:
-    """The message of a PROVIDER_MISCONFIGURED, which must name what is to be changed."""
+    """The message of a PROVIDER_MISCONFIGURED, which must name what to change."""
     assert code_of(reply) == "PROVIDER_MISCONFIGURED"
     message = error_of(reply)["message"]
     assert all(word in message for word in words), message
@@ -451,7 +451,7 @@ async def test_a_token_endpoint_without_cors(
     assert "refused this code" in message
     assert "CORS headers with errors as well" in message
     assert reply["meta"] == {"source": "bus"}
-    # The code went out once; what was asked to find out why did not hold it.
+    # The code was sent once; the request that looked for the cause did not contain it.
     assert provider.urls() == [DISCOVERY, JWKS, TOKEN, TOKEN, JWKS]
     first, second = provider.forms()
     assert first == FORM

@@ -465,7 +465,7 @@ async def test_a_revocation_endpoint_without_cors_is_said_once(place: Place) -> 
     assert "revocation endpoint" in line
     assert "CORS" in line
     assert "MARK" not in line
-    # Each was sent all the same: a browser asks nobody before it posts a form.
+    # Each was still sent: a browser posts a form without a preflight.
     assert len(place.revocations()) == 2
 
 

@@ -15,7 +15,7 @@ from host.tools.check.report import Part, Row
 from tests.e2e.support.certificate import self_signed
 
 BUS = "http://127.0.0.1:1"
-"""The bus's origin; nobody is there."""
+"""The bus's origin; no server runs there."""
 
 
 _NO_CAS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,4 +1,4 @@
-"""A backend that a bus can use, and what is said of each thing that is wrong with one."""
+"""A backend that a bus can use, and the row for each kind of fault."""
 
 from typing import Any
 

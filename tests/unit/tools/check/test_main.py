@@ -1,4 +1,4 @@
-"""The command: its arguments, its exit status, and what goes where."""
+"""The command: its arguments, its exit status, and its output."""
 
 from collections.abc import Iterator
 from pathlib import Path

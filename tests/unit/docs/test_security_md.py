@@ -13,7 +13,7 @@ NAMED = sorted(set(TEST.findall(TEXT)))
 
 def test_there_are_claims() -> None:
     assert len(CLAIMS) > 40
-    assert len(list(tables())) == 5
+    assert len(list(tables())) == 6
 
 
 @pytest.mark.parametrize("row", CLAIMS, ids=lambda row: row[0][:40])

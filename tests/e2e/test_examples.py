@@ -9,8 +9,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from host.tools.paths import ROOT, RUNTIME
-from tests.e2e.support.example import build_example, install_example, set_settings, unpack_client
+from host.tools.paths import ROOT
+from tests.e2e.support.example import build_example, copy_example, install_example, pyscript_routes
 from tests.e2e.support.tab import Opener, Tab
 from tests.e2e.support.world import Server, World
 
@@ -30,8 +30,7 @@ class Example:
         self.folder = world.folder / f"example {name}"
         app = Starlette(
             routes=[
-                Mount("/pyscript", StaticFiles(directory=RUNTIME / "pyscript")),
-                Mount("/micropython", StaticFiles(directory=RUNTIME / "micropython")),
+                *pyscript_routes(),
                 Mount("/", StaticFiles(directory=self.folder, html=True, check_dir=False)),
             ]
         )
@@ -73,16 +72,12 @@ def test_built_with_vite(
 
 
 @pytest.mark.parametrize("name", STATIC)
-def test_served_as_it_is(name: str, open_tab: Opener, world: World, tmp_path: Path) -> None:
+def test_served_as_it_is(name: str, open_tab: Opener, world: World) -> None:
     code = world.backend.answers()
     example = Example(name, world)
-    client = unpack_client(tmp_path)
     try:
-        shutil.copytree(EXAMPLES / name, example.folder, dirs_exist_ok=True)
-        for module in ("client.js", "signin.js"):
-            shutil.copyfile(client / module, example.folder / module)
         url = world.provider.url(code=code)
-        set_settings(example.folder / "settings.js", bus=example.bus, authorizeUrl=url)
+        copy_example(name, example.folder, bus=example.bus, authorizeUrl=url)
         signs_in(open_tab(), example, world, code)
     finally:
         example.server.stop()
@@ -94,5 +89,7 @@ def test_each_example_is_tested() -> None:
         "typescript",  # tests/e2e/test_packages.py
         "react-session",  # tests/e2e/test_session_js.py
         "vue-session",
+        "plain-session",
+        "pyscript-session",
     }
     assert names == {*BUILT, *STATIC, *elsewhere}

@@ -10,11 +10,16 @@ from playwright.sync_api import Page, Playwright, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from tests.e2e.support.browsers import tabs as opened
-from tests.e2e.support.example import build_example, install_example
+from tests.e2e.support.example import (
+    build_example,
+    copy_example,
+    install_example,
+    pyscript_routes,
+)
 from tests.e2e.support.sessions import Sessions
 from tests.e2e.support.tab import Opener, Tab
 from tests.e2e.support.unhelped import partitioning
@@ -466,20 +471,26 @@ def test_a_bus_without_a_session(place: Place, open_tab: Opener, world: World) -
 
 
 @pytest.mark.fresh
-@pytest.mark.parametrize("name", ["react-session", "vue-session"])
+@pytest.mark.parametrize(
+    "name", ["react-session", "vue-session", "plain-session", "pyscript-session"]
+)
 def test_an_example_in_two_tabs(
     name: str, open_tab: Opener, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As in development, where React's strict mode runs effects twice.
     monkeypatch.setenv("NODE_ENV", "development")
     dist = tmp_path / name / "dist"
-    host = Server(StaticFiles(directory=dist, html=True, check_dir=False), "localhost")
+    static = StaticFiles(directory=dist, html=True, check_dir=False)
+    host = Server(Starlette(routes=[*pyscript_routes(), Mount("/", static)]), "localhost")
     place = Place(world, allowed_origins=[host.origin])
     sessions = place.sessions
     try:
         authorize = world.provider.url(code="Ada/code")
         settings = {"bus": place.src, "authorizeUrl": authorize, "api": place.api}
-        assert build_example(install_example(name, tmp_path, **settings)) == dist
+        if name in ("plain-session", "pyscript-session"):
+            copy_example(name, dist, **settings)
+        else:
+            assert build_example(install_example(name, tmp_path, **settings)) == dist
         one = open_tab().page
         two = one.context.new_page()
 

@@ -6,10 +6,13 @@ import shutil
 import tarfile
 from pathlib import Path
 
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+
 from host.tools.node import run_npm
 from host.tools.packages.npm import NAME as CLIENT
 from host.tools.packages.npm import pack_client
-from host.tools.paths import ROOT
+from host.tools.paths import ROOT, RUNTIME
 from tests.e2e.support.node_tools import node_tools, run_tool
 
 
@@ -18,6 +21,23 @@ def unpack_client(folder: Path) -> Path:
     with tarfile.open(pack_client(folder)) as archive:
         archive.extractall(folder, filter="data")
     return folder / "package"
+
+
+def pyscript_routes() -> list[BaseRoute]:
+    """Return what a host serves that runs PyScript on MicroPython, as the examples name it."""
+    return [
+        Mount(f"/{part}", StaticFiles(directory=RUNTIME / part))
+        for part in ("pyscript", "micropython")
+    ]
+
+
+def copy_example(name: str, folder: Path, **settings: str) -> None:
+    """Copy an example that needs no build, with the packed client's modules; set what it has to know."""
+    shutil.copytree(ROOT / "host/examples" / name, folder, dirs_exist_ok=True)
+    client = unpack_client(folder.parent)
+    for module in ("client.js", "session.js", "signin.js"):
+        shutil.copyfile(client / module, folder / module)
+    set_settings(folder / "settings.js", **settings)
 
 
 def install_example(name: str, folder: Path, **settings: str) -> Path:

@@ -53,9 +53,16 @@ def test_mounting_and_unmounting_leaves_nothing_behind(open_tab: Opener, world: 
     got = tab.run(
         """async (src, mounts) => {
             let listeners = 0;
-            const { addEventListener: add, removeEventListener: remove } = window;
-            window.addEventListener = (...args) => { listeners++; return add.apply(window, args); };
-            window.removeEventListener = (...args) => { listeners--; return remove.apply(window, args); };
+            const watched = [window, document];
+            for (const target of watched) {
+                const { addEventListener: add, removeEventListener: remove } = target;
+                target.addEventListener = (type, callback, options) => {
+                    listeners++;
+                    options?.signal?.addEventListener("abort", () => { listeners--; });
+                    return add.call(target, type, callback, options);
+                };
+                target.removeEventListener = (...args) => { listeners--; return remove.apply(target, args); };
+            }
             for (let n = 0; n < mounts; n++) {
                 const bus = embed({ src });
                 if (n % 2) await bus.ready; // half of them while Python boots
@@ -65,8 +72,10 @@ def test_mounting_and_unmounting_leaves_nothing_behind(open_tab: Opener, world: 
             }
             // In WebKit, one that still boots goes when it is up.
             while (frames.length) await new Promise((done) => setTimeout(done, 20));
-            window.addEventListener = add;
-            window.removeEventListener = remove;
+            for (const target of watched) {
+                delete target.addEventListener;
+                delete target.removeEventListener;
+            }
             return { listeners, frames: frames.length, elements: document.querySelectorAll("iframe").length };
         }""",
         world.bus(),

@@ -82,7 +82,7 @@ def put(place: Place, window: Window, stored: dict[str, str]) -> None:
     place.store(window.tab, window.host, text)
 
 
-@pytest.mark.engines("chromium", "webkit")  # Firefox has no locks for such a frame
+@pytest.mark.engines("chromium", "webkit")  # Firefox shows no frame its locks
 def test_a_page_that_is_left_in_a_refresh_leaves_no_lock_and_loses_no_session(
     open_tab: Opener, place: Place, sessions: Sessions, quick: str, world: World
 ) -> None:
@@ -113,7 +113,7 @@ def test_a_page_that_is_left_in_a_refresh_leaves_no_lock_and_loses_no_session(
 # -- locks ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.engines("chromium", "webkit")  # Firefox has no locks for such a frame
+@pytest.mark.engines("chromium", "webkit")  # Firefox shows no frame its locks
 def test_a_lock_that_somebody_never_gives_back_is_waited_for_and_not_stolen(
     open_tab: Opener, place: Place, sessions: Sessions, world: World
 ) -> None:
@@ -129,7 +129,7 @@ def test_a_lock_that_somebody_never_gives_back_is_waited_for_and_not_stolen(
     assert place.locks(other.tab) == [f"{lock_of(world)} held"]
 
 
-@pytest.mark.engines("chromium", "webkit")  # Firefox has no locks for such a frame
+@pytest.mark.engines("chromium", "webkit")  # Firefox shows no frame its locks
 def test_a_lock_is_given_up_when_that_is_asked_for(open_tab: Opener, place: Place) -> None:
     """While it is waited for, while it is held, and before it was asked for."""
     tab = open_tab(fresh=True)
@@ -165,17 +165,6 @@ def until(what: Any) -> None:
 
 
 # -- frozen, offline ------------------------------------------------------------------------------
-
-
-@pytest.mark.engines("firefox")
-def test_firefox_has_no_locks_for_a_bus_under_another_site(open_tab: Opener, place: Place) -> None:
-    """So the mark in the record decides there (tests/e2e/test_session.py::test_three_tabs_refresh_once)."""
-    tab = open_tab(fresh=True)
-    place.embed(tab)
-    refused = place.beside(
-        tab, "() => navigator.locks.request('a', () => '').catch(({ name }) => name)"
-    )
-    assert refused == "SecurityError"
 
 
 @pytest.mark.engines("chromium")  # no other driver freezes pages

@@ -25,6 +25,7 @@ CORE = (
     "test_policy",
     "test_raw",
     "test_secrets",
+    "test_session",
     "test_exchange",
     "test_snapshot",
 )

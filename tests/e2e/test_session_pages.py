@@ -76,6 +76,31 @@ def test_what_changed_while_a_page_was_cached_is_looked_at_first(
     assert window.ask("AUTH.CREDENTIALS")["credentials"] == bob["credentials"]
 
 
+def test_session_js_says_what_has_happened_while_its_page_was_cached(
+    open_tab: Opener, place: Place, playwright: Playwright, engine: str, world: World
+) -> None:
+    skip_if_built_in(playwright, engine)
+    tab = open_tab(fresh=True).goto(f"{world.host}/pages/session_js.html")
+    tab.run("(src) => begin(src)", place.bus())
+    tab.run("() => session.signIn({ code: 'ann/1', redirectUrl: 'https://app.example.com/' })")
+    other = place.embed(tab.beside())
+    anns = place.stored(other.tab)
+    other.sign_in("bob")
+    assert tab.run("() => changes(3)")[2] == ["signed-in", "signed-in", "other-user", "bob"]
+    bobs = place.stored(other.tab)
+    put(place, other, anns)
+    tab.run("() => session.credentials()")
+    assert tab.run("() => changes(1)")[0] == ["signed-in", "signed-in", "other-user", "ann"]
+    tab.run(
+        "() => { addEventListener('pageshow', ({ persisted }) => { window.persisted = persisted; }); }"
+    )
+    tab.goto(f"{world.other}/pages/host.html")
+    put(place, other, bobs)
+    tab.back()
+    assert tab.run("() => window.persisted ?? false") is True, "the page was not kept"
+    assert tab.run("() => changes(1)")[0] == ["signed-in", "signed-in", "other-user", "bob"]
+
+
 def put(place: Place, window: Window, stored: dict[str, str]) -> None:
     """Store a session as another tab would, but say no word of it."""
     [text] = stored.values()

@@ -266,15 +266,21 @@ def test_another_frame_of_the_buss_origin_cannot_reply(beside: Tab, world: World
         {"code": code, "redirectUrl": REDIRECT},
     )
     world.backend.wait_for(code)
+    id_ = "7-7-7-7"
     for ending, payload in {
         "FULFILLED": SIGNED_IN | {"currentUser": {"name": "forged"}},
         "REJECTED": {"error": "forged"},
     }.items():
-        message = {"type": f"AUTH.SSO_{ending}", "id": "07" * 16, "payload": payload}
+        message = {"type": f"AUTH.SSO_{ending}", "id": id_, "payload": payload}
         beside.run_in(f"{world.bus_origin}/pages/", FORGE, message)
     beside.run("() => hear((data) => data?.payload?.error === 'forged')")
     world.backend.release(code)
     assert beside.run("() => asked") == {"fulfilled": SIGNED_IN}
+    # It was the id of that request indeed: the bus's own reply has it as well.
+    ids = beside.run(
+        "() => heard.filter(({ data }) => data?.type === 'AUTH.SSO_FULFILLED').map(({ data }) => data.id)"
+    )
+    assert ids == [id_, id_]
 
 
 @pytest.mark.parametrize("limit", ["NaN", "'1000'", "null", "{}"])

@@ -318,6 +318,7 @@ SILENT = {
     "undefined": "undefined",
     "a number": "7",
     "a list": """["AUTH.SSO"]""",
+    "a list that has a type": "Object.assign([], { type: 'AUTH.SSO', payload: {} })",
     "a Map": """new Map([["type", "AUTH.SSO"], ["payload", {}]])""",
     "a Set": "new Set(['AUTH.SSO'])",
     "a Date": "new Date()",

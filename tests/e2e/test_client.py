@@ -51,10 +51,11 @@ def test_ids_carry_128_random_bits_and_replies_come_over_a_port(
             const real = bus.iframe.contentWindow;
             Object.defineProperty(bus.iframe, "contentWindow", { configurable: true, get: () => ({
                 postMessage: (message, target, ports) => {
-                    sent.push([message, target, ports.length]);
+                    sent.push([message, target, ports?.length]);
                     real.postMessage(message, target, ports);
                 } }) });
-            const got = await Promise.all(codes.map((code) => ask({ code, redirectUrl })));
+            const limit = { timeout: 20_000 }; // without a port, no reply would be let in: this window is a fake
+            const got = await Promise.all(codes.map((code) => ask({ code, redirectUrl }, limit)));
             delete bus.iframe.contentWindow;
             return { sent, got, heard };
         }""",

@@ -162,8 +162,9 @@ class Bench:
             for _ in range(3):
                 for src in sources.values():
                     own.boot(src)
-            for _ in range(self.runs * 2):  # they differ by little
-                for which, src in sources.items():
+            for n in range(self.runs * 2):  # they differ by little, also by what came before
+                for which in ("off", "on")[:: 1 if n % 2 else -1]:
+                    src = sources[which]
                     ready[which].append(own.boot(src)["ready"])
                     got = own.ask("signIn", src, self.world.backend.answers())
                     first[which].append(got["ms"])

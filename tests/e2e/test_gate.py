@@ -175,11 +175,16 @@ OPAQUE = {
 }
 
 
-@pytest.mark.parametrize("make", OPAQUE.values(), ids=OPAQUE.keys())
+REFUSED = {"data": "ignored: origin not allowed", "sandboxed": "this page has an opaque origin"}
+"""What the bus in each says once it has refused: before, it is no proof that nothing was asked."""
+
+
+@pytest.mark.parametrize("name", OPAQUE)
 def test_a_page_without_an_origin_that_embeds_the_bus(
-    host: Tab, served: str, world: World, make: str
+    host: Tab, served: str, world: World, name: str, engine: str
 ) -> None:
     code = world.backend.answers()
+    said = len(host.lines)
     page = f"""<iframe src="{served}"></iframe><script>
         onmessage = ({{ data }}) => parent.postMessage({{ from: "attacker", data }}, "*");
         document.querySelector("iframe").onload = () => {{
@@ -189,7 +194,12 @@ def test_a_page_without_an_origin_that_embeds_the_bus(
         }};
     </script>"""
     host.run("() => { heard.length = 0; }")
-    host.run(f"(page) => {{ ({make})(page); return hear((data) => data === 'asked'); }}", page)
+    host.run(
+        f"(page) => {{ ({OPAQUE[name]})(page); return hear((data) => data === 'asked'); }}", page
+    )
+    # WebKit's driver hears no such frame; and where frame-ancestors holds, no bus is there to speak.
+    if engine != "webkit" and served == world.open_bus():
+        host.wait_for_line(REFUSED[name], said)
     assert "fulfilled" in ask(host, world.backend.answers())
     assert not host.run("() => heard.some(({ data }) => data?.from === 'attacker')")
     assert not world.backend.of(code)

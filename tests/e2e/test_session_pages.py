@@ -63,15 +63,9 @@ def test_what_changed_while_a_page_was_cached_is_looked_at_first(
     window.ask("AUTH.CREDENTIALS")
     window.pushes(2)
 
-    tab.run(
-        "() => { addEventListener('pageshow', ({ persisted }) => { window.persisted = persisted; }); }"
-    )
-    tab.goto(f"{world.other}/pages/host.html")
+    leave(tab, world)
     put(place, other, bobs)
-    tab.back()
-    assert tab.run("() => window.persisted ?? false") is True, (
-        "the page was not kept: nothing is shown"
-    )
+    come_back(tab)
     assert window.pushes(2) == [changed("bob"), refreshed(bob["credentials"])]
     assert window.ask("AUTH.CREDENTIALS")["credentials"] == bob["credentials"]
 
@@ -91,14 +85,25 @@ def test_session_js_says_what_has_happened_while_its_page_was_cached(
     put(place, other, anns)
     tab.run("() => session.credentials()")
     assert tab.run("() => changes(1)")[0] == ["signed-in", "signed-in", "other-user", "ann"]
+    leave(tab, world)
+    put(place, other, bobs)
+    come_back(tab)
+    assert tab.run("() => changes(1)")[0] == ["signed-in", "signed-in", "other-user", "bob"]
+
+
+def leave(tab: Tab, world: World) -> None:
+    """Go to another page; `come_back` sees whether the page was kept meanwhile."""
     tab.run(
         "() => { addEventListener('pageshow', ({ persisted }) => { window.persisted = persisted; }); }"
     )
     tab.goto(f"{world.other}/pages/host.html")
-    put(place, other, bobs)
+
+
+def come_back(tab: Tab) -> None:
     tab.back()
-    assert tab.run("() => window.persisted ?? false") is True, "the page was not kept"
-    assert tab.run("() => changes(1)")[0] == ["signed-in", "signed-in", "other-user", "bob"]
+    assert tab.run("() => window.persisted ?? false") is True, (
+        "the page was not kept: nothing is shown"
+    )
 
 
 def put(place: Place, window: Window, stored: dict[str, str]) -> None:

@@ -107,6 +107,7 @@ audit: .venv/audit/ready ## Look up known vulnerabilities in everything that is 
 lock: $(READY) ## Pin the newest versions that pyproject.toml allows, with hashes
 	@$(VENV)/uv pip compile --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file requirements.lock
 	@$(VENV)/uv pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file audit.lock
+	@$(VENV)/uv pip compile --group providers --universal --python-version 3.11 --generate-hashes --no-header --no-config --quiet --output-file providers.lock
 
 clean: ## Remove everything that was built or downloaded
 	@rm -rf .venv .runtime node_modules dist dist-packages build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -10,6 +10,7 @@ import pytest
 from host.demo.provider import provider_app
 from host.tools.paths import ROOT
 from tests.e2e.support.oidc import running
+from tests.e2e.support.providers.chosen import chosen_providers
 from tests.e2e.support.world import Server
 
 BUS = "http://127.0.0.1:8001"
@@ -30,14 +31,15 @@ def found(done: subprocess.CompletedProcess[str]) -> set[str]:
     return {f"{row[0]} {row[1]}" for row in rows if row[0] in ("error", "warning", "skipped")}
 
 
-@pytest.fixture(scope="module", params=["oidc-provider", "authlib"])
+@pytest.fixture(scope="module", params=chosen_providers())
 def provider(request: pytest.FixtureRequest) -> Iterator[str]:
     """A provider's settings; it lets just the one bus read its answers."""
     with running(request.param, f"{HOST}/callback", BUS) as provider:
+        more = "".join(f'{name} = "{value}"\n' for name, value in provider.settings.items())
         yield f"""provider = "oidc"
 issuer = "{provider.issuer}"
 client_id = "{provider.client_id}"
-[bus.session]"""
+{more}[bus.session]"""
 
 
 ON_THIS_MACHINE = {"warning TLS", "warning answer"}

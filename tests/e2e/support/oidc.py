@@ -6,7 +6,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Page
@@ -15,6 +15,8 @@ from host.demo.oidc import ensure_installed
 from host.tools.node import start_node
 from host.tools.paths import ROOT
 from tests.e2e.support.authlib_provider import CLIENT, GRACE_SECONDS, AuthlibProvider
+from tests.e2e.support.providers.django import Django
+from tests.e2e.support.providers.ordered import Ordered
 from tests.e2e.support.tab import Opener
 from tests.e2e.support.world import Server
 
@@ -26,6 +28,10 @@ class Provider(Protocol):
 
     issuer: str
     client_id: str
+    scope: str
+    """What a host asks for: all that the provider takes of the bus's default."""
+    settings: dict[str, str]
+    """What `[bus.sso]` needs beyond issuer and client: what the discovery document lacks."""
     authorization_endpoint: str
     token_endpoint: str
     revocation_endpoint: str
@@ -33,6 +39,10 @@ class Provider(Protocol):
     """For how long the last refresh token is good after a rotation."""
     forgets_with_its_keys: bool
     """Whether `rotate` makes it forget its refresh tokens as well."""
+    binds_access_token: bool
+    """Whether its ID tokens have an `at_hash`, which the code flow leaves open."""
+    logs_out: bool
+    """Whether there is a page that ends its own session."""
 
     def rotate(self) -> None:
         """Replace all keys."""
@@ -43,6 +53,9 @@ class Provider(Protocol):
     def sign_in(self, page: Page, user: str) -> None:
         """Do at its pages what a person does, up to the redirect."""
 
+    def sign_out(self, page: Page) -> None:
+        """Confirm at its page for that what a person wants, up to the redirect."""
+
     def stop(self) -> None:
         """End it."""
 
@@ -50,8 +63,15 @@ class Provider(Protocol):
 class OidcProvider:
     """npm oidc-provider, in its own process."""
 
+    client_id = "crm"
+    scope = "openid profile email offline_access"
+    grace_seconds = 0.0
+    forgets_with_its_keys = True
+    binds_access_token = False
+    logs_out = True
+
     def __init__(self, redirect: str, bus_origin: str) -> None:
-        self.client_id = "crm"
+        self.settings: dict[str, str] = {}
         options = {
             "port": 0,
             "busOrigin": bus_origin,
@@ -68,19 +88,17 @@ class OidcProvider:
         }
         ensure_installed(print)
         script = "tests/e2e/support/oidc_provider.mjs"
-        self._process = start_node(script, json.dumps(options), cwd=ROOT)
-        self.issuer = self._answer()["issuer"]
+        self._process = Ordered(start_node(script, json.dumps(options), cwd=ROOT))
+        self.issuer = self._process.issuer
         self.authorization_endpoint = f"{self.issuer}/auth"
         self.token_endpoint = f"{self.issuer}/token"
         self.revocation_endpoint = f"{self.issuer}/token/revocation"
-        self.grace_seconds = 0.0
-        self.forgets_with_its_keys = True
 
     def rotate(self) -> None:
-        self._order(rotate=True)
+        self._process.order(rotate=True)
 
     def advance(self, seconds: float) -> None:
-        self._order(advance=seconds)
+        self._process.order(advance=seconds)
 
     def sign_in(self, page: Page, user: str) -> None:
         page.locator("input[name=login]").fill(user)
@@ -88,33 +106,31 @@ class OidcProvider:
         page.locator("button[type=submit]").click()
         page.get_by_role("button", name="Continue").click()
 
+    def sign_out(self, page: Page) -> None:
+        page.get_by_role("button", name="Yes, sign me out").click()
+
     def stop(self) -> None:
-        self._process.communicate(timeout=10)  # the end of its input ends it
-
-    def _order(self, **order: Any) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
+        self._process.stop()
 
 
 class Authlib:
     """Authlib's server, in a thread."""
 
+    client_id = CLIENT
+    scope = "openid profile email offline_access"
+    grace_seconds = GRACE_SECONDS
+    forgets_with_its_keys = False
+    binds_access_token = True
+    logs_out = False
+
     def __init__(self, redirect: str, bus_origin: str) -> None:
-        self.client_id = CLIENT
+        self.settings: dict[str, str] = {}
         self._provider = AuthlibProvider(redirect, bus_origin)
         self._server = Server(self._provider.app, "localhost")
         self.issuer = self._provider.issuer = self._server.origin
         self.authorization_endpoint = f"{self.issuer}/login"
         self.token_endpoint = f"{self.issuer}/oauth/token"
         self.revocation_endpoint = f"{self.issuer}/oauth/revoke"
-        self.grace_seconds = GRACE_SECONDS
-        self.forgets_with_its_keys = False
 
     def rotate(self) -> None:
         self._provider.rotate()
@@ -126,6 +142,9 @@ class Authlib:
         page.locator("input[name=login]").fill(user)
         page.get_by_role("button", name="Sign in").click()
 
+    def sign_out(self, page: Page) -> None:
+        raise AssertionError("it has no such page")
+
     def stop(self) -> None:
         self._server.stop()
 
@@ -133,6 +152,7 @@ class Authlib:
 KINDS: dict[str, Callable[[str, str], Provider]] = {
     "oidc-provider": OidcProvider,
     "authlib": Authlib,
+    "django-oauth-toolkit": lambda redirect, bus_origin: Django(redirect, bus_origin, ORG),
 }
 
 
@@ -161,7 +181,7 @@ def journey(
         "response_type": "code",
         "client_id": client_id or provider.client_id,
         "redirect_uri": redirect,
-        "scope": "openid profile email offline_access",
+        "scope": provider.scope,
         "prompt": "consent",
         "state": state,
         **({"nonce": nonce} if nonce else {}),

@@ -1,0 +1,1 @@
+"""OpenID Connect providers that the tests install only when asked (`make e2e PROVIDERS=all`)."""

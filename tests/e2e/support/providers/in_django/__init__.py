@@ -1,0 +1,1 @@
+"""What runs in the environment of django-oauth-toolkit: nothing here imports the rest of the project."""

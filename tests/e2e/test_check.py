@@ -35,7 +35,7 @@ def found(done: subprocess.CompletedProcess[str]) -> set[str]:
 def provider(request: pytest.FixtureRequest) -> Iterator[str]:
     """A provider's settings; it lets just the one bus read its answers."""
     with running(request.param, f"{HOST}/callback", BUS) as provider:
-        more = "".join(f'{name} = "{value}"\n' for name, value in provider.settings.items())
+        more = "".join(f'{name} = "{value}"\n' for name, value in provider.session_settings.items())
         yield f"""provider = "oidc"
 issuer = "{provider.issuer}"
 client_id = "{provider.client_id}"

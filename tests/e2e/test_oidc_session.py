@@ -7,7 +7,7 @@ tests/unit/exchange/oidc; here it is that real providers and browsers go along w
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -151,10 +151,10 @@ def providers_party(
             "issuer": provider.issuer,
             "client_id": provider.client_id,
             "company_claim": "org",
-            **provider.settings,
+            **provider.session_settings,
         }
         src = world.bus(
-            f"session-{provider.issuer.rpartition(':')[2]}",
+            f"session-{urlsplit(provider.issuer).port}",
             sso=sso,
             session={"post_logout_redirect_uri": f"{world.page}?bye"},
         )
@@ -219,22 +219,24 @@ def test_refreshes_in_time_once_for_both_tabs(party: Party) -> None:
 
 def test_an_answer_that_is_lost(party: Party) -> None:
     before = party.sign_in()["credentials"]["refreshToken"]
-    lost: list[int] = []
+    lost: list[str] = []
 
     def lose(route: Route) -> None:
         if lost or "refresh_token=" not in (route.request.post_data or ""):
             route.continue_()
         else:
-            lost.append(route.fetch().status)
+            lost.append(route.fetch().json()["refresh_token"])
             route.abort()
 
     party.tab.page.context.route(party.provider.token_endpoint, lose)
     party.later()
     got = [each.pushes(1)[0] for each in (party.one, party.two)]
-    assert lost == [200]
-    # The same token again; between the two, the bus asks why, without it.
-    assert party.refreshes() == [before, before]
     assert got[0] == got[1]
+    # The same token again; between the two, the bus asks why, without it. Where the ID token in the
+    # second answer is of no use, the refresh token in it is, and the bus asks once more.
+    good = party.provider.repeats_well or not party.provider.grace_seconds
+    assert party.refreshes() == [before, before, *([] if good else lost)]
+    assert len(lost) == 1
     if party.provider.grace_seconds:
         assert got[0]["type"] == "AUTH.TOKEN_REFRESHED"
         assert party.one.ask("AUTH.CREDENTIALS")["credentials"] == got[0]["payload"]

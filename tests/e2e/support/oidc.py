@@ -30,19 +30,23 @@ class Provider(Protocol):
     client_id: str
     scope: str
     """What a host asks for: all that the provider takes of the bus's default."""
-    settings: dict[str, str]
-    """What `[bus.sso]` needs beyond issuer and client: what the discovery document lacks."""
+    session_settings: dict[str, str]
+    """What sessions need in `[bus.sso]` because the discovery document lacks it."""
     authorization_endpoint: str
     token_endpoint: str
     revocation_endpoint: str
     grace_seconds: float
     """For how long the last refresh token is good after a rotation."""
+    repeats_well: bool
+    """Whether its answer to the last token, within that time, is as good as the first."""
     forgets_with_its_keys: bool
     """Whether `rotate` makes it forget its refresh tokens as well."""
     binds_access_token: bool
     """Whether its ID tokens have an `at_hash`, which the code flow leaves open."""
     logs_out: bool
     """Whether there is a page that ends its own session."""
+    wrong_redirect: str
+    """Its error for a redirect URL that is not the one of the code (RFC 6749, 5.2: invalid_grant)."""
 
     def rotate(self) -> None:
         """Replace all keys."""
@@ -66,12 +70,14 @@ class OidcProvider:
     client_id = "crm"
     scope = "openid profile email offline_access"
     grace_seconds = 0.0
+    repeats_well = False
     forgets_with_its_keys = True
     binds_access_token = False
     logs_out = True
+    wrong_redirect = "invalid_grant"
 
     def __init__(self, redirect: str, bus_origin: str) -> None:
-        self.settings: dict[str, str] = {}
+        self.session_settings: dict[str, str] = {}
         options = {
             "port": 0,
             "busOrigin": bus_origin,
@@ -119,12 +125,14 @@ class Authlib:
     client_id = CLIENT
     scope = "openid profile email offline_access"
     grace_seconds = GRACE_SECONDS
+    repeats_well = True
     forgets_with_its_keys = False
     binds_access_token = True
     logs_out = False
+    wrong_redirect = "invalid_grant"
 
     def __init__(self, redirect: str, bus_origin: str) -> None:
-        self.settings: dict[str, str] = {}
+        self.session_settings: dict[str, str] = {}
         self._provider = AuthlibProvider(redirect, bus_origin)
         self._server = Server(self._provider.app, "localhost")
         self.issuer = self._provider.issuer = self._server.origin

@@ -44,9 +44,12 @@ class Django:
     client_id = "crm-at-django"
     scope = "openid profile email"
     grace_seconds = GRACE_SECONDS
+    # Its ID token has the hash of an access token that is not in the answer.
+    repeats_well = False
     forgets_with_its_keys = False
     binds_access_token = True
     logs_out = True
+    wrong_redirect = "invalid_request"
 
     def __init__(self, redirect: str, bus_origin: str, org: dict[str, Any]) -> None:
         options = {
@@ -70,7 +73,7 @@ class Django:
         self.authorization_endpoint = f"{self.issuer}/authorize/"
         self.token_endpoint = f"{self.issuer}/token/"
         self.revocation_endpoint = f"{self.issuer}/revoke_token/"
-        self.settings = {"revocation_endpoint": self.revocation_endpoint}
+        self.session_settings = {"revocation_endpoint": self.revocation_endpoint}
 
     def rotate(self) -> None:
         self._process.order(rotate=True)

@@ -14,11 +14,14 @@ ARGS ?=
 # others where they are there or can be installed; CI must have all three (tests/e2e/support/engines.py).
 ENGINES ?= $(SSO_BUS_ENGINES)
 export SSO_BUS_ENGINES := $(ENGINES)
+# Which OpenID Connect providers they run against: some of tests/e2e/support/providers/chosen.py, or all.
+PROVIDERS ?= $(SSO_BUS_PROVIDERS)
+export SSO_BUS_PROVIDERS := $(PROVIDERS)
 VENV := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev check build package generate test lint types format unit e2e soak mutants prebuilt browsers screenshots bench audit lock clean
+.PHONY: help setup demo dev check build package generate test lint types format unit e2e soak mutants prebuilt providers browsers screenshots bench audit lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -71,7 +74,7 @@ unit: $(READY) ## Run the unit tests on CPython, with coverage
 	@$(VENV)/coverage run -m pytest tests/unit
 	@$(VENV)/coverage report
 
-e2e: browsers prebuilt ## Run the end-to-end tests in real browsers (ENGINES="firefox" ARGS="-k gate")
+e2e: browsers prebuilt providers ## Run the end-to-end tests in real browsers (ENGINES="firefox" PROVIDERS=all ARGS="-k gate")
 	@$(VENV)/python -m pytest tests/e2e $(ARGS)
 
 soak: browsers prebuilt ## Run the long tests at full length: 2,000 exchanges, 20,000 generated messages, 10,000 refreshes
@@ -85,6 +88,9 @@ mutants: browsers prebuilt ## Break each rule of SECURITY.md, one at a time, and
 prebuilt: $(READY)
 	@$(VENV)/python -m host.tools.build --out .runtime/prebuilt
 	@$(VENV)/python -m tests.e2e.support.node_tools
+
+providers: $(READY) ## Install the OpenID Connect providers that the tests run against (PROVIDERS=all)
+	@$(VENV)/python -m tests.e2e.support.providers.installing
 
 browsers: $(READY) ## Find browsers for the tests, or install them
 	@$(VENV)/python -m tests.e2e.support.install

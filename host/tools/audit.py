@@ -21,7 +21,7 @@ _PIP_AUDIT = Path(sys.prefix) / "audit/bin/pip-audit"
 
 def audit_python() -> bool:
     """Ask about the tools and about what runs in the browser. Returns whether nothing was found."""
-    locks = [ROOT / "requirements.lock", WHEELS_LOCK]
+    locks = [ROOT / "requirements.lock", ROOT / "providers.lock", WHEELS_LOCK]
     files = [argument for lock in locks for argument in ("--requirement", str(lock))]
     # Nothing is resolved or installed: each lock names everything, with hashes. Strict, because a
     # package that the service does not know would otherwise be skipped, and the result would look good.
@@ -33,7 +33,7 @@ def audit_python() -> bool:
         print(done.stderr.strip())
     else:
         print(_last_line(done.stderr), file=sys.stderr)
-        print(_UNREACHABLE.format(what="Python", locks="the two .lock files"), file=sys.stderr)
+        print(_UNREACHABLE.format(what="Python", locks="the .lock files"), file=sys.stderr)
     return done.returncode == 0
 
 
@@ -55,7 +55,7 @@ def _last_line(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print("audit: Python (requirements.lock, host/tools/wheels.lock)", flush=True)
+    print("audit: Python (requirements.lock, providers.lock, host/tools/wheels.lock)", flush=True)
     python = audit_python()
     print("audit: npm (package-lock.json)", flush=True)
     npm = audit_npm(ROOT)

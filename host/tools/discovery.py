@@ -47,12 +47,12 @@ def with_discovery(
     for origin in origins:
         if problem := policy_problem(origin):
             raise ConfigError(f"bus.sso.issuer: the provider's {origin} {problem}.")
-    scope = _scope(document, sso, say)
+    scope = scope_for(document, sso, say)
     filled = sso.model_copy(update={"connect_origins": tuple(origins), "scope": scope})
     return settings.model_copy(update={"sso": filled})
 
 
-def _scope(document: Mapping[str, object], sso: OidcSso, say: Callable[[str], None]) -> str:
+def scope_for(document: Mapping[str, object], sso: OidcSso, say: Callable[[str], None]) -> str:
     """Return the scope that host pages are to ask for.
 
     A provider need not list all that it has (OpenID Connect Discovery 1.0, 3, `scopes_supported`),

@@ -9,6 +9,7 @@ from playwright.sync_api import Playwright
 from tests.e2e.support.browsers import driver, tabs
 from tests.e2e.support.engines import chosen, runs
 from tests.e2e.support.hosts import Place
+from tests.e2e.support.providers.chosen import INSTALLED
 from tests.e2e.support.sessions import Sessions
 from tests.e2e.support.tab import Opener, Tab
 from tests.e2e.support.world import Server, World
@@ -30,6 +31,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         wanted = named or [each for each in chosen() if runs(each, module)]
         engines = [each for each in wanted if marked is None or each in marked.args]
         metafunc.parametrize("engine", engines, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What a provider does is the same for each engine: one is enough for those installed later."""
+    late = [each for each in items if _late(each)]
+    config.hook.pytest_deselected(items=late)
+    items[:] = [each for each in items if not _late(each)]
+
+
+def _late(item: pytest.Item) -> bool:
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    return params.get("party") in INSTALLED and params.get("engine") != "chromium"
 
 
 @pytest.fixture(scope="session")

@@ -245,6 +245,20 @@ def test_an_answer_that_is_lost(party: Party) -> None:
         assert party.one.ask("AUTH.CREDENTIALS") == "NO_SESSION"
 
 
+def test_a_sign_in_on_another_device(party: Party) -> None:
+    """`auth_time` of a refreshed ID token is that of the sign-in (OpenID Connect Core 1.0, 12.2)."""
+    before = party.sign_in()["credentials"]
+    party.ahead += 60
+    party.provider.advance(party.ahead)
+    party.journey()  # with the same account
+    party.later()
+    for each in (party.one, party.two):
+        [fresh] = each.pushes(1)
+        assert fresh["type"] == "AUTH.TOKEN_REFRESHED"
+        assert fresh["payload"]["idToken"] != before["idToken"]
+        assert each.ask("AUTH.CREDENTIALS")["credentials"] == fresh["payload"]
+
+
 def test_a_token_that_a_thief_uses_ends_the_session(party: Party) -> None:
     before = party.sign_in()["credentials"]["refreshToken"]
     party.later()

@@ -129,9 +129,10 @@ def test_each_pin_of_the_project_is_exact_and_locked() -> None:
     wanted = PYPROJECT["dependency-groups"]["dev"]
     assert len(pins(wanted)) == len({re.split("[=<>~!]", one)[0] for one in wanted})
     assert pins(wanted).items() <= hashed("requirements.lock").items()
-    audit = pins(PYPROJECT["dependency-groups"]["audit"])
-    assert audit
-    assert audit.items() <= hashed("audit.lock").items()
+    for group in ("audit", "providers"):
+        its_own = pins(PYPROJECT["dependency-groups"][group])
+        assert its_own
+        assert its_own.items() <= hashed(f"{group}.lock").items()
 
 
 def test_a_wheel_is_built_with_what_is_locked() -> None:

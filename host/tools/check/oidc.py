@@ -16,6 +16,7 @@ from bus.exchange.reply import Reply
 from bus.ports import Body, Fetch
 from bus.settings.oidc import OidcSso
 from bus.urls import origin_of
+from host.tools.discovery import OFFLINE, scope_for
 
 from .address import Address
 from .asking import Answer, Asker
@@ -212,15 +213,22 @@ def _judge_lists(part: Part, document: Document, sso: OidcSso) -> None:
     elif grants:
         part.add("ok", "grants", "authorization_code and refresh_token are offered")
     scopes = _listed(document, "scopes_supported")
-    if unknown := [scope for scope in sso.scope.split() if scopes and scope not in scopes]:
+    asked = scope_for(document, sso, lambda _: None)
+    if unknown := [scope for scope in asked.split() if scopes and scope not in scopes]:
         part.add(
             "warning",
             "scopes",
             f"not announced: {', '.join(unknown)}",
             "If the provider answers with invalid_scope, leave it out of bus.sso.scope.",
         )
+    elif asked != sso.scope:
+        part.add(
+            "ok",
+            "scopes",
+            f"all of {asked} are offered; the build leaves {OFFLINE}, which is not, out of the scope",
+        )
     elif scopes:
-        part.add("ok", "scopes", f"all of {sso.scope} are offered")
+        part.add("ok", "scopes", f"all of {asked} are offered")
     proofs = _listed(document, "dpop_signing_alg_values_supported")
     told = f"offered, with {', '.join(proofs)}" if proofs else "not announced"
     part.add(

@@ -45,6 +45,8 @@ class Provider(Protocol):
     """Whether its ID tokens have an `at_hash`, which the code flow leaves open."""
     logs_out: bool
     """Whether there is a page that ends its own session."""
+    says_who_is_unknown: bool
+    """Whether it tells an unknown client by a request that has no code."""
     wrong_redirect: str
     """Its error for a redirect URL that is not the one of the code (RFC 6749, 5.2: invalid_grant)."""
 
@@ -74,6 +76,7 @@ class OidcProvider:
     forgets_with_its_keys = True
     binds_access_token = False
     logs_out = True
+    says_who_is_unknown = True
     wrong_redirect = "invalid_grant"
 
     def __init__(self, redirect: str, bus_origin: str) -> None:
@@ -129,6 +132,7 @@ class Authlib:
     forgets_with_its_keys = False
     binds_access_token = True
     logs_out = False
+    says_who_is_unknown = True
     wrong_redirect = "invalid_grant"
 
     def __init__(self, redirect: str, bus_origin: str) -> None:

@@ -90,6 +90,9 @@ def test_the_versions_of_providers_that_were_tested() -> None:
     assert f"`oidc-provider` {package['devDependencies']['oidc-provider']} " in OIDC
     [authlib] = re.findall(r'"authlib==([^"]+)"', (ROOT / "pyproject.toml").read_text())
     assert f"Authlib {authlib}," in OIDC
+    lock = (ROOT / "providers.lock").read_text()
+    [toolkit] = re.findall(r"^django-oauth-toolkit==(\S+)", lock, re.MULTILINE)
+    assert f"django-oauth-toolkit {toolkit}, on Django" in OIDC
 
 
 # -- citations ------------------------------------------------------------------------------------

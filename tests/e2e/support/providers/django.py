@@ -49,6 +49,7 @@ class Django:
     forgets_with_its_keys = False
     binds_access_token = True
     logs_out = True
+    says_who_is_unknown = False
     wrong_redirect = "invalid_request"
 
     def __init__(self, redirect: str, bus_origin: str, org: dict[str, Any]) -> None:

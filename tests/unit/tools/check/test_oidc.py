@@ -119,7 +119,7 @@ def test_headers_of_ones_own_need_a_preflight() -> None:
         (document(end_session_endpoint="/logout"), "logout", "error", "end_session_endpoint"),
         (document(grant_types_supported=["implicit"]), "grants", "error", "authorization_code"),
         (document(grant_types_supported=["authorization_code"]), "grants", "warning", "refresh_"),
-        (document(scopes_supported=["openid", "email"]), "scopes", "warning", "profile, offline_"),
+        (document(scopes_supported=["openid", "email"]), "scopes", "warning", "profile"),
         ({WELL_KNOWN: Page(404)}, "answer", "error", "status 404"),
         ({WELL_KNOWN: Page(503)}, "answer", "error", "status 503"),
         ({WELL_KNOWN: Page(200, b"<p>")}, "answer", "error", "not a JSON object"),
@@ -159,6 +159,16 @@ def test_what_a_provider_does_not_say_is_no_fault() -> None:
     parts = checked(document(**dict.fromkeys(names)))
     assert levels(parts) == []
     assert row(parts, "DPoP").found.startswith("not announced")
+
+
+def test_a_scope_that_the_build_leaves_out_is_no_fault_unless_it_is_set() -> None:
+    offered = document(scopes_supported=["openid", "email", "profile"])
+    parts = checked(offered)
+    assert levels(parts) == []
+    assert "the build leaves offline_access" in row(parts, "scopes").found
+    parts = checked(offered, scope="openid offline_access")
+    assert levels(parts) == ["scopes: warning"]
+    assert row(parts, "scopes").found == "not announced: offline_access"
 
 
 def test_endpoints_that_a_provider_does_not_have() -> None:

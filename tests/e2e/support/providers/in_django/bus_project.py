@@ -26,7 +26,7 @@ class Validator(OAuth2Validator):
 
     def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Any) -> Any:
         claims, expires = super().get_id_token_dictionary(token, token_handler, request)
-        if request.grant_type == "refresh_token" and not settings.STOCK:
+        if request.grant_type == "refresh_token":
             del claims["auth_time"]
         return claims, expires
 

@@ -1,9 +1,8 @@
 """django-oauth-toolkit in a Django of its own, set up for the bus as docs/oidc.md says.
 
-Runs in the environment that `installing` makes. Takes one JSON argument, {redirect, busOrigin, org}; says
+Runs in the environment that `providers.django` makes. Takes one JSON argument, {redirect, busOrigin, org, client, graceSeconds}; says
 {"issuer": …} once it serves, and answers each order, a line of JSON, by one: {"rotate": true} replaces
-the key; {"advance": seconds} moves its clock, 0 sets it right again; {"stock": true} leaves out what
-docs/oidc.md adds to the ID tokens. Ends when its standard input does.
+the key; {"advance": seconds} moves its clock, 0 sets it right again. Ends when its standard input does.
 """
 
 import json
@@ -118,7 +117,6 @@ def configure(folder: str, options: dict[str, Any]) -> None:
             "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
         },
         ORG=options["org"],
-        STOCK=False,
     )
     django.setup()
     call_command("migrate", verbosity=0)
@@ -146,8 +144,6 @@ def obey(order: dict[str, Any], clock: Clock) -> None:
         oauth2_settings.reload()
     if "advance" in order:
         clock.ahead = order["advance"]
-    if "stock" in order:
-        settings.STOCK = order["stock"]
 
 
 def main() -> None:

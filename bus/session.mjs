@@ -11,8 +11,9 @@ const CHANNEL = "sso-bus";
 
 // Makes the methods.
 //   indexedDB, BroadcastChannel   the browser's own; undefined where it has none for this page
+//   early   whether the database is opened now, while Python boots, and not by the first call
 // A method that fails throws, or its promise is rejected; none has a time limit.
-export function open({ indexedDB, BroadcastChannel }) {
+export function open({ indexedDB, BroadcastChannel }, early = false) {
   /** @type {any} */
   let opening = null; // promise of the database
 
@@ -38,6 +39,8 @@ export function open({ indexedDB, BroadcastChannel }) {
       forget();
       throw error;
     }));
+
+  if (early) database().catch(() => {}); // the first call tries again
 
   const begin = async (mode) => {
     try {

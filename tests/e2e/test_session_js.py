@@ -161,7 +161,7 @@ def both(two_tabs: tuple[App, App], place: Place) -> Iterator[tuple[App, App]]:
     place.named.seen.clear()
     place.other.seen.clear()
     yield two_tabs
-    one, two = two_tabs
+    one, _ = two_tabs
     one.run("(w) => w.session.signOut()")
     for each in two_tabs:
         each.run("(w) => w.settled()")

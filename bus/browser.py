@@ -107,7 +107,7 @@ def _around(
     return Around(
         settings=settings.session,
         timeout_seconds=settings.request_timeout_seconds,
-        shelf=Shelf(store, _log, _new_id, tell=tell),
+        shelf=Shelf(store, _log, tell=tell),
         locks=BrowserLocks(early),
         channel=BrowserChannel(early),
         window=window,
@@ -209,8 +209,12 @@ class BrowserStore:
     def __init__(self, early: Any) -> None:
         self._early = early
 
+    async def keeps(self) -> bool:
+        """Return whether a temporary text was written, read back and deleted."""
+        return bool(await self._do("keeps"))
+
     async def origins(self) -> list[str]:
-        """Return the keys of all texts."""
+        """Return the keys of all texts but the temporary one."""
         return list(await self._do("origins"))
 
     async def read(self, origin: str) -> str | None:

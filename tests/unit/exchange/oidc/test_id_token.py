@@ -12,6 +12,7 @@ from tests.unit.fake_provider import (
     ACCESS_TOKEN,
     CLIENT,
     FORM,
+    FAILED,
     ISSUER,
     JWKS,
     KINDS,
@@ -486,6 +487,102 @@ async def test_two_tokens_with_an_unknown_key_at_once(
     call = await provider.asked(JWKS, 2)
     await provider.asked(TOKEN, 3)
     await world.settle()
+    assert provider.urls().count(JWKS) == 2
+    call.answer(200, provider.jwks())
+    assert all([taken(await one.reply()) for one in sent])
+
+
+DAY = 86_400
+
+
+def later(world: Any, provider: FakeProvider, seconds: float) -> None:
+    """Let time go by, for both."""
+    world.clock.advance(seconds)
+    for name in ("iat", "exp"):
+        provider.claims[name] += int(seconds)
+
+
+async def test_a_key_that_is_withdrawn_ends_a_day_later(
+    worlds: Callable[..., Any], provider: FakeProvider
+) -> None:
+    world = worlds(exchange=provider.exchange())
+    assert taken(await world.ask(ask(code="1")))
+    provider.published = [key_of("ES256", "2").as_dict(private=False, kid="2", alg="ES256")]
+    later(world, provider, DAY - 0.5)
+    assert taken(await world.ask(ask(code="2")))
+    assert provider.urls().count(JWKS) == 1
+    later(world, provider, 0.5)
+    assert refused(await world.ask(ask(code="3")), "does not publish")
+    # Looked at before the code was sent; and once more, in case the key is newer than that look.
+    urls = provider.urls()
+    assert urls[-3:] == [JWKS, TOKEN, JWKS]
+    provider.key = ("2", key_of("ES256", "2"))
+    assert taken(await world.ask(ask(code="4")))
+    later(world, provider, DAY - 1)
+    assert taken(await world.ask(ask(code="5")))
+    assert provider.urls().count(JWKS) == 3
+
+
+async def test_a_clock_that_is_set_back_keeps_no_key_for_longer(
+    worlds: Callable[..., Any], provider: FakeProvider
+) -> None:
+    world = worlds(exchange=provider.exchange())
+    assert taken(await world.ask(ask(code="1")))
+    later(world, provider, -100)
+    assert taken(await world.ask(ask(code="2")))
+    assert provider.urls().count(JWKS) == 2
+
+
+@pytest.mark.parametrize(
+    "page", [FAILED, (503, b""), (404, b""), (200, b"<p>"), (200, {})], ids=str
+)
+async def test_a_daily_look_that_fails_keeps_the_keys(
+    worlds: Callable[..., Any], provider: FakeProvider, page: Any
+) -> None:
+    world = worlds(exchange=provider.exchange())
+    assert taken(await world.ask(ask(code="1")))
+    later(world, provider, 5 * DAY)
+    provider.pages[JWKS] = page
+    assert taken(await world.ask(ask(code="2")))
+    assert provider.urls().count(JWKS) == 2
+    later(world, provider, 59)  # not before each token, while it fails
+    assert taken(await world.ask(ask(code="3")))
+    assert provider.urls().count(JWKS) == 2
+    later(world, provider, 1)
+    assert taken(await world.ask(ask(code="4")))
+    assert provider.urls().count(JWKS) == 3
+    del provider.pages[JWKS]
+    provider.use("ES256", "2")  # a rotation is found all the same
+    assert taken(await world.ask(ask(code="5")))
+    assert provider.urls().count(JWKS) == 4
+
+
+async def test_a_daily_look_without_an_answer_leaves_time_for_the_sign_in(
+    worlds: Callable[..., Any], provider: FakeProvider, quick_looks: Any
+) -> None:
+    world = worlds(exchange=provider.exchange())
+    assert taken(await world.ask(ask(code="1")))
+    later(world, provider, DAY)
+    provider.held = {JWKS}
+    sent = world.send(ask(code="2"))
+    call = await provider.asked(JWKS, 2)
+    later(world, provider, 5)  # a third of the limit
+    assert taken(await sent.reply())
+    assert call.gone.is_set()
+
+
+async def test_two_tokens_wait_for_one_daily_look(
+    worlds: Callable[..., Any], provider: FakeProvider
+) -> None:
+    """None is checked meanwhile with a key that may be withdrawn."""
+    world = worlds(exchange=provider.exchange())
+    assert taken(await world.ask(ask(code="0")))
+    later(world, provider, DAY)
+    provider.held = {JWKS}
+    sent = [world.send(ask(code=f"{n}")) for n in (1, 2)]
+    call = await provider.asked(JWKS, 2)
+    await world.settle()
+    assert [form["code"] for form in provider.forms()] == ["0"]
     assert provider.urls().count(JWKS) == 2
     call.answer(200, provider.jwks())
     assert all([taken(await one.reply()) for one in sent])

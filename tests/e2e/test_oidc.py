@@ -169,7 +169,7 @@ def test_a_key_that_is_withdrawn(party: Party, open_tab: Opener, world: World) -
         headers = {"Access-Control-Allow-Origin": world.bus_origin}
         route.fulfill(json={"keys": []}, headers=headers)
 
-    tab.page.context.route(address["jwks_uri"], withdrawn)
+    tab.page.route(address["jwks_uri"], withdrawn)
     assert "fulfilled" in tab.run(ask, party.journey())
     assert looks == []
     party.provider.advance(DAY)

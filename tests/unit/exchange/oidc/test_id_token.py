@@ -11,8 +11,8 @@ from joserfc import jwk
 from tests.unit.fake_provider import (
     ACCESS_TOKEN,
     CLIENT,
-    FORM,
     FAILED,
+    FORM,
     ISSUER,
     JWKS,
     KINDS,

@@ -87,6 +87,8 @@ class OidcExchange:
             skew=self.sso.clock_skew_seconds,
             access_token=tokens.access_token,
             nonce=nonce,
+            max_age=self.sso.max_age_seconds,
+            acr_values=self.sso.acr_values,
         )
         return await verified_claims(
             tokens.id_token, expected, keys=self._keys, jwks=endpoints.jwks, verify=self.verify

@@ -40,7 +40,7 @@ def provider() -> FakeProvider:
 def answer(worlds: Callable[..., Any], provider: FakeProvider) -> Callable[..., Any]:
     """Signs in, in a new world; returns the reply."""
 
-    async def ask_once(settings: dict[str, int] | None = None, **payload: str) -> dict[str, Any]:
+    async def ask_once(settings: dict[str, Any] | None = None, **payload: str) -> dict[str, Any]:
         world = worlds(exchange=provider.exchange(**(settings or {})))
         return await world.ask(ask("1", **payload))
 
@@ -718,6 +718,59 @@ async def test_a_nonce_that_nobody_named(
 ) -> None:
     provider.claims["nonce"] = nonce
     assert refused(await answer(), "nonce", "AUTH.SSO named none")
+
+
+# -- when and how the user authenticated (OpenID Connect Core 1.0, 3.1.3.7, 12 and 13) -------------
+
+
+@pytest.mark.parametrize("auth_time", [NOW - 360, NOW - 359.5, NOW, NOW + 60])
+async def test_an_authentication_that_is_recent(
+    answer: Callable[..., Any], provider: FakeProvider, auth_time: float
+) -> None:
+    provider.claims["auth_time"] = auth_time
+    assert taken(await answer({"max_age_seconds": 300}))
+
+
+@pytest.mark.parametrize(
+    "auth_time", [NOW - 361, NOW + 61, ..., None, "", "now", True, NOW * 1000, []]
+)
+async def test_an_authentication_that_is_too_old(
+    answer: Callable[..., Any], provider: FakeProvider, auth_time: Any
+) -> None:
+    provider.claims["auth_time"] = auth_time
+    assert refused(await answer({"max_age_seconds": 300}), "auth_time")
+    assert taken(await answer())  # by default, nothing is asked of it
+
+
+async def test_a_max_age_of_zero(answer: Callable[..., Any], provider: FakeProvider) -> None:
+    """It asks for a new authentication; the skew is for clocks."""
+    asked = {"max_age_seconds": 0, "clock_skew_seconds": 5}
+    provider.claims["auth_time"] = NOW - 5
+    assert taken(await answer(asked))
+    provider.claims["auth_time"] = NOW - 6
+    assert refused(await answer(asked), "auth_time")
+
+
+@pytest.mark.parametrize("acr", ["urn:example:mfa", "urn:example:key"])
+async def test_an_authentication_of_an_accepted_class(
+    answer: Callable[..., Any], provider: FakeProvider, acr: str
+) -> None:
+    provider.claims["acr"] = acr
+    assert taken(await answer({"acr_values": ["urn:example:mfa", "urn:example:key"]}))
+
+
+@pytest.mark.parametrize(
+    "acr", ["0", "urn:example:MFA", "urn:example:mfa ", "", None, ..., ["urn:example:mfa"], {}, 1]
+)
+async def test_an_authentication_of_another_class(
+    answer: Callable[..., Any], provider: FakeProvider, acr: Any
+) -> None:
+    provider.claims["acr"] = acr
+    assert refused(await answer({"acr_values": ["urn:example:mfa"]}), "acr")
+    assert taken(await answer())
+
+
+# -- the access token -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("algorithm", KINDS)

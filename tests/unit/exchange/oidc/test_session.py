@@ -376,6 +376,16 @@ async def test_id_tokens_that_go_on_with_it(place: Place, claims: dict[str, Any]
     assert got.id_token
 
 
+async def test_when_and_how_the_user_authenticated_is_checked_at_the_sign_in_alone(
+    place: Place,
+) -> None:
+    """A refreshed token names the time of the sign-in, and need not say how it was."""
+    place.later(86_400)
+    got = await place.refresh(max_age_seconds=60, acr_values=["urn:example:mfa"])
+    assert isinstance(got, Fresh)
+    assert got.id_token
+
+
 async def test_several_audiences_stay_what_they_were(place: Place) -> None:
     place.provider.claims |= {"aud": [CLIENT, "more"], "azp": CLIENT}
     place.before = place.provider.id_token()

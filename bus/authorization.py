@@ -14,7 +14,11 @@ def authorization_by(settings: Settings) -> dict[str, Any] | None:
     sso = settings.sso
     if not isinstance(sso, OidcSso) or sso.authorization_endpoint is None:
         return None
-    params = dict(sso.authorization_params)
+    params: dict[str, str | list[str]] = {**sso.authorization_params}
+    if sso.resource:
+        params["resource"] = list(sso.resource)
+    if sso.audience:
+        params["audience"] = sso.audience
     if sso.max_age_seconds is not None:
         params["max_age"] = str(sso.max_age_seconds)
     if sso.acr_values:

@@ -59,6 +59,15 @@ def test_more_parameters() -> None:
     }
 
 
+def test_what_the_access_token_is_for() -> None:
+    wanted = {"access_token": True, "authorization_endpoint": ENDPOINT}
+    assert part(**wanted)["params"] == {}
+    assert part(**wanted, resource=["urn:a", "urn:b"], audience="crm")["params"] == {
+        "resource": ["urn:a", "urn:b"],
+        "audience": "crm",
+    }
+
+
 def test_there_is_none_where_the_endpoint_is_unknown() -> None:
     assert part(max_age_seconds=60, iss_required=True) is None
 

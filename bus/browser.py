@@ -14,6 +14,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from .app import Bus
+from .authorization import authorization_by
 from .debug import Debug, current
 from .exchange.choice import backend_for, exchange_for
 from .exchange.json_backend import JsonPost
@@ -90,7 +91,8 @@ def start() -> None:
         # Before any other call to session.mjs, which answers in order.
         early.session("listen", create_proxy(session.heard))
         around.spawn(session.start())
-    early.serve(create_proxy(receive), create_proxy(lambda: True), ready(served(settings)))
+    says = ready(served(settings), authorization_by(settings))
+    early.serve(create_proxy(receive), create_proxy(lambda: True), says)
 
 
 def _around(

@@ -33,7 +33,7 @@ class OidcSession:
 
     def __post_init__(self) -> None:
         self._discovery = Discovery(self.sso, self.fetch)
-        self._keys = Keys(self.fetch, self.now)
+        self._keys = Keys(self.fetch, self.now, look_seconds=self.timeout_seconds / 3)
         self._token_endpoint = TokenEndpoint(self.sso, self.fetch)
         self._said: set[str] = set()
 
@@ -41,6 +41,11 @@ class OidcSession:
     def maker(self) -> Maker:
         """What sessions are made by."""
         return Maker(provider="oidc", issuer=self.sso.issuer, client_id=self.sso.client_id)
+
+    @property
+    def access_tokens(self) -> bool:
+        """Whether hosts get access tokens."""
+        return self.sso.access_token
 
     # -- refresh -----------------------------------------------------------------------------------
 
@@ -71,6 +76,7 @@ class OidcSession:
         await self._keys.load(endpoints.jwks)
         grant = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         replies.append(await self._token_endpoint(endpoints, grant, heads))
+        arrival = self.now()
         tokens = tokens_in(good_answer(replies[0]))
         if not tokens.id_token:
             raise misconfigured(
@@ -93,7 +99,13 @@ class OidcSession:
         )
         check_claims(signed, expected)
         check_renewed(signed.claims, before, self.sso.clock_skew_seconds)
-        return Fresh(refresh_token=tokens.refresh_token, id_token=tokens.id_token)
+        access_token, expires_at = tokens.for_host(self.sso, arrival)
+        return Fresh(
+            refresh_token=tokens.refresh_token,
+            id_token=tokens.id_token,
+            access_token=access_token,
+            access_token_expires_at=expires_at,
+        )
 
     def _wait(self, replies: list[Reply]) -> float:
         return max(

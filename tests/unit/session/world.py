@@ -128,8 +128,16 @@ class TabStore:
         tab.world.clock.at(tab.store_free - tab.world.clock.time, act)
         return await done
 
+    async def keeps(self) -> bool:
+        # As session.mjs does it.
+        text = str(self.tab.world.rng.random())
+        wrote = await self.swap("try", None, text)
+        kept = not wrote or await self.read("try") == text
+        await self.swap("try", text, None)
+        return kept
+
     async def origins(self) -> list[str]:
-        return await self._do("origins", list)
+        return await self._do("origins", lambda texts: [key for key in texts if key != "try"])
 
     async def read(self, origin: str) -> str | None:
         return await self._do("read", lambda texts: texts.get(origin))
@@ -201,6 +209,8 @@ class TabChannel:
     def __init__(self, tab: "Tab") -> None:
         self.tab = tab
         self.missing = False
+        self.slow = 0.0
+        """Seconds that a word takes in addition."""
 
     def post(self, text: str) -> None:
         tab = self.tab
@@ -209,7 +219,7 @@ class TabChannel:
         tab.partition.words.append(text)
         for other in tab.partition.tabs:
             if other is not tab and not other.channel.missing:
-                delay = tab.world.rng.uniform(0.0005, 0.004)
+                delay = self.slow + tab.world.rng.uniform(0.0005, 0.004)
                 tab.world.clock.at(delay, partial(other.hear, text))
 
 
@@ -320,7 +330,15 @@ class Net:
 class Tab:
     """A bus in a frame of a host's page, and that page."""
 
-    def __init__(self, world: "Sim", origin: str, partition: Partition, table: Settings) -> None:
+    def __init__(
+        self,
+        world: "Sim",
+        origin: str,
+        partition: Partition,
+        table: Settings,
+        provider: Any = None,
+    ) -> None:
+        """`provider`: an exchange and a backend of sessions, in the place of those for `json`."""
         self.world = world
         self.origin = origin
         self.partition = partition
@@ -349,7 +367,9 @@ class Tab:
         assert isinstance(table.sso, JsonSso)
         timeout = table.request_timeout_seconds
         post = JsonPost(timeout, fetch=fetch, now=world.now)
-        exchange = JsonExchange(table.sso.exchange_url, timeout, fetch=fetch, now=world.now)
+        exchange = provider or JsonExchange(
+            table.sso.exchange_url, timeout, fetch=fetch, now=world.now
+        )
         around = None
         if table.session:
             memory = table.session.persist == "memory"
@@ -359,13 +379,13 @@ class Tab:
                 shelf=Shelf(
                     None if memory else self.store,
                     self.lines.append,
-                    self.new_id,
                     tell=self.kept.append,
                 ),
                 locks=self.locks,
                 channel=self.channel,
                 window=self.window,
-                backend=backend_for(
+                backend=provider
+                or backend_for(
                     table,
                     fetch=fetch,
                     verify=cast("Verify", None),
@@ -544,9 +564,10 @@ class Sim:
         origin: str = HOST,
         site: str = "example.com",
         table: Settings | None = None,
+        provider: Any = None,
         **facts: Any,
     ) -> Tab:
-        tab = Tab(self, origin, self.partitions[site], table or self.settings)
+        tab = Tab(self, origin, self.partitions[site], table or self.settings, provider)
         for name, value in facts.items():
             port, _, fact = name.partition("_")
             setattr(getattr(tab, port), fact, value)

@@ -89,7 +89,7 @@ def test_signs_in(party: Party) -> None:
     assert ("at_hash" in token) == party.provider.binds_access_token
     user = signed_in["currentUser"]
     assert (user["sub"], user["name"], user["email"]) == ("ada", "ada", "ada@example.com")
-    assert signed_in["company"] == ORG
+    assert signed_in["company"] == party.provider.company
 
 
 def test_a_nonce_that_the_bus_is_not_told(party: Party) -> None:

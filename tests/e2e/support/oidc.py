@@ -6,7 +6,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Page
@@ -16,11 +16,12 @@ from host.tools.node import start_node
 from host.tools.paths import ROOT
 from tests.e2e.support.authlib_provider import CLIENT, GRACE_SECONDS, AuthlibProvider
 from tests.e2e.support.providers.django import Django
+from tests.e2e.support.providers.lemonldap import Lemonldap
 from tests.e2e.support.providers.ordered import Ordered
 from tests.e2e.support.tab import Opener
 from tests.e2e.support.world import Server
 
-ORG = {"id": 7, "name": "Analytical Engines"}
+ORG: dict[str, Any] = {"id": 7, "name": "Analytical Engines"}
 
 
 class Provider(Protocol):
@@ -34,7 +35,10 @@ class Provider(Protocol):
     """What sessions need in `[bus.sso]` because the discovery document lacks it."""
     authorization_endpoint: str
     token_endpoint: str
-    revocation_endpoint: str
+    company: dict[str, Any]
+    """What the bus makes of `company_claim = "org"`."""
+    rotates: bool
+    """Whether a refresh brings another refresh token, and the one before is good no more."""
     grace_seconds: float
     """For how long the last refresh token is good after a rotation."""
     repeats_well: bool
@@ -49,6 +53,10 @@ class Provider(Protocol):
     """Whether it tells an unknown client by a request that has no code."""
     wrong_redirect: str
     """Its error for a redirect URL that is not the one of the code (RFC 6749, 5.2: invalid_grant)."""
+
+    @property
+    def revocation_endpoint(self) -> str | None:
+        """Where it revokes, if it does."""
 
     def rotate(self) -> None:
         """Replace all keys."""
@@ -71,6 +79,8 @@ class OidcProvider:
 
     client_id = "crm"
     scope = "openid profile email offline_access"
+    company = ORG
+    rotates = True
     grace_seconds = 0.0
     repeats_well = False
     forgets_with_its_keys = True
@@ -127,6 +137,8 @@ class Authlib:
 
     client_id = CLIENT
     scope = "openid profile email offline_access"
+    company = ORG
+    rotates = True
     grace_seconds = GRACE_SECONDS
     repeats_well = True
     forgets_with_its_keys = False
@@ -164,6 +176,7 @@ class Authlib:
 KINDS: dict[str, Callable[[str, str], Provider]] = {
     "oidc-provider": OidcProvider,
     "authlib": Authlib,
+    "lemonldap-ng": lambda redirect, bus_origin: Lemonldap(redirect, bus_origin, ORG),
     "django-oauth-toolkit": lambda redirect, bus_origin: Django(redirect, bus_origin, ORG),
 }
 

@@ -8,8 +8,8 @@ import os
 
 AT_HAND = ("oidc-provider", "authlib")
 """Those that come with the project's own tools: npm's, and Authlib's server."""
-INSTALLED = ("django-oauth-toolkit",)
-"""Those that are installed when asked: Django's."""
+INSTALLED = ("django-oauth-toolkit", "lemonldap-ng")
+"""Those that are installed when asked: Django's, and one in Perl, from Debian's packages."""
 PROVIDERS = (*AT_HAND, *INSTALLED)
 
 

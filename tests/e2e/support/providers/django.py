@@ -43,6 +43,7 @@ class Django:
 
     client_id = "crm-at-django"
     scope = "openid profile email"
+    rotates = True
     grace_seconds = GRACE_SECONDS
     # Its ID token has the hash of an access token that is not in the answer.
     repeats_well = False
@@ -53,6 +54,7 @@ class Django:
     wrong_redirect = "invalid_request"
 
     def __init__(self, redirect: str, bus_origin: str, org: dict[str, Any]) -> None:
+        self.company = org
         options = {
             "redirect": redirect,
             "busOrigin": bus_origin,

@@ -9,9 +9,11 @@ from collections.abc import Callable
 
 from tests.e2e.support.providers.chosen import chosen_providers
 from tests.e2e.support.providers.django import installed_python
+from tests.e2e.support.providers.lemonldap import installed_root
 
 INSTALLERS: dict[str, Callable[[Callable[[str], None]], object]] = {
     "django-oauth-toolkit": installed_python,
+    "lemonldap-ng": installed_root,
 }
 
 

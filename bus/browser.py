@@ -14,6 +14,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from .app import Bus
+from .authorization import authorization_by
 from .debug import Debug, current
 from .exchange.choice import backend_for, exchange_for
 from .exchange.json_backend import JsonPost
@@ -90,7 +91,8 @@ def start() -> None:
         # Before any other call to session.mjs, which answers in order.
         early.session("listen", create_proxy(session.heard))
         around.spawn(session.start())
-    early.serve(create_proxy(receive), create_proxy(lambda: True), ready(served(settings)))
+    says = ready(served(settings), authorization_by(settings))
+    early.serve(create_proxy(receive), create_proxy(lambda: True), says)
 
 
 def _around(
@@ -107,7 +109,7 @@ def _around(
     return Around(
         settings=settings.session,
         timeout_seconds=settings.request_timeout_seconds,
-        shelf=Shelf(store, _log, _new_id, tell=tell),
+        shelf=Shelf(store, _log, tell=tell),
         locks=BrowserLocks(early),
         channel=BrowserChannel(early),
         window=window,
@@ -209,8 +211,12 @@ class BrowserStore:
     def __init__(self, early: Any) -> None:
         self._early = early
 
+    async def keeps(self) -> bool:
+        """Return whether a temporary text was written, read back and deleted."""
+        return bool(await self._do("keeps"))
+
     async def origins(self) -> list[str]:
-        """Return the keys of all texts."""
+        """Return the keys of all texts but the temporary one."""
         return list(await self._do("origins"))
 
     async def read(self, origin: str) -> str | None:

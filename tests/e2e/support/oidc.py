@@ -21,6 +21,8 @@ from tests.e2e.support.providers.ordered import Ordered
 from tests.e2e.support.tab import Opener
 from tests.e2e.support.world import Server
 
+API = "https://api.example.com/"
+"""A resource (RFC 8707) that npm oidc-provider issues access tokens for, which live for five minutes."""
 ORG: dict[str, Any] = {"id": 7, "name": "Analytical Engines"}
 
 
@@ -95,6 +97,7 @@ class OidcProvider:
             "port": 0,
             "busOrigin": bus_origin,
             "claims": {"org": ORG},
+            "api": API,
             "clients": [
                 {
                     "client_id": name,
@@ -198,8 +201,12 @@ def journey(
     client_id: str = "",
     user: str = "ada",
     nonce: str = "a-nonce",
+    more: dict[str, str] | None = None,
 ) -> dict[str, str]:
-    """Sign in at the provider's pages in a new profile; returns what to ask the bus with."""
+    """Sign in at the provider's pages in a new profile; returns what to ask the bus with.
+
+    `more`: parameters of the authorization request, also in the place of others.
+    """
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
     challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     query = {
@@ -212,6 +219,7 @@ def journey(
         **({"nonce": nonce} if nonce else {}),
         "code_challenge": challenge,
         "code_challenge_method": "S256",
+        **(more or {}),
     }
     tab = open_tab()
     page = tab.page

@@ -101,7 +101,7 @@ class Party:
         for frame in frames:
             frame.evaluate("() => { dispatchEvent(new Event('focus')); }")
 
-    def forms(self, url: str) -> list[dict[str, str]]:
+    def forms(self, url: str | None) -> list[dict[str, str]]:
         """What the buses have posted to an address."""
         posted = [
             each.post_data or "" for each in self.asked if each.url == url and each.method == "POST"

@@ -285,6 +285,7 @@ def test_signing_out(party: Party) -> None:
     signed_in = party.sign_in(open_tab=lambda: Beside(party.one.page))
     token = signed_in["credentials"]["refreshToken"]
     signed_out = party.one.ask("AUTH.SIGN_OUT")
+    assert party.present("made-up").json()["error"] == party.provider.unknown_token
     if party.provider.revocation_endpoint:
         assert party.forms(party.provider.revocation_endpoint) == [
             {

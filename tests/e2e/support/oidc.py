@@ -55,6 +55,8 @@ class Provider(Protocol):
     """Whether it tells an unknown client by a request that has no code."""
     wrong_redirect: str
     """Its error for a redirect URL that is not the one of the code (RFC 6749, 5.2: invalid_grant)."""
+    unknown_token: str
+    """Its error for a refresh token that it does not have (the same)."""
 
     @property
     def revocation_endpoint(self) -> str | None:
@@ -90,6 +92,7 @@ class OidcProvider:
     logs_out = True
     says_who_is_unknown = True
     wrong_redirect = "invalid_grant"
+    unknown_token = "invalid_grant"
 
     def __init__(self, redirect: str, bus_origin: str) -> None:
         self.session_settings: dict[str, str] = {}
@@ -149,6 +152,7 @@ class Authlib:
     logs_out = False
     says_who_is_unknown = True
     wrong_redirect = "invalid_grant"
+    unknown_token = "invalid_grant"
 
     def __init__(self, redirect: str, bus_origin: str) -> None:
         self.session_settings: dict[str, str] = {}

@@ -52,6 +52,7 @@ class Django:
     logs_out = True
     says_who_is_unknown = False
     wrong_redirect = "invalid_request"
+    unknown_token = "invalid_grant"
 
     def __init__(self, redirect: str, bus_origin: str, org: dict[str, Any]) -> None:
         self.company = org

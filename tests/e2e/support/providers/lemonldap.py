@@ -85,6 +85,7 @@ class Lemonldap:
     revocation_endpoint = None
     says_who_is_unknown = False
     wrong_redirect = "invalid_grant"
+    unknown_token = "invalid_request"
 
     def __init__(self, redirect: str, bus_origin: str, org: dict[str, Any]) -> None:
         root = installed_root().resolve()
@@ -140,10 +141,9 @@ class Lemonldap:
         page.locator("input[name=user]").fill(user)
         page.locator("input[name=password]").fill(user)
         page.locator("button[type=submit]").first.click()
-        page.get_by_role("button", name="Accept").click()
 
     def sign_out(self, page: Page) -> None:
-        page.get_by_role("button", name="I'm sure").click()
+        page.get_by_role("button", name="Accept").click()
 
     def stop(self) -> None:
         self._end()
@@ -175,7 +175,7 @@ class Lemonldap:
         try:
             answer = httpx.get(f"{self.issuer}/.well-known/openid-configuration", timeout=30)
             answer.raise_for_status()
-        except httpx.HTTPError:
+        except BaseException:
             print((self._at / "log").read_text())
             self.stop()
             raise
@@ -196,7 +196,7 @@ class Lemonldap:
             "portal": f"{self.issuer}/",
             "domain": "localhost",
             "securedCookie": 0,
-            "whatToTrace": "_whatToTrace",
+            "whatToTrace": "uid",
             "authentication": "Demo",
             "userDB": "Demo",
             "passwordDB": "Demo",
@@ -222,6 +222,7 @@ class Lemonldap:
                     "oidcRPMetaDataOptionsClientID": self.client_id,
                     "oidcRPMetaDataOptionsPublic": 1,
                     "oidcRPMetaDataOptionsRequirePKCE": 1,
+                    "oidcRPMetaDataOptionsBypassConsent": 1,
                     "oidcRPMetaDataOptionsRefreshToken": 1,
                     "oidcRPMetaDataOptionsRedirectUris": self._redirect,
                     "oidcRPMetaDataOptionsPostLogoutRedirectUris": f"{self._redirect}?bye",
@@ -231,7 +232,7 @@ class Lemonldap:
                 }
             },
             "oidcRPMetaDataExportedVars": {"crm": {"name": "cn", "email": "mail", "org": "org"}},
-            "oidcRPMetaDataOptionsExtraClaims": {"crm": {"profile": "org"}},
+            "oidcRPMetaDataOptionsExtraClaims": {"crm": {"profile": "name org"}},
         }
 
 

@@ -46,7 +46,9 @@ def module_party(browser: Opener, open_module_tab: Opener, world: World) -> Iter
             "resource": API,
             "refresh_token": "optional",
         }
-        src = world.bus(f"tokens-{provider.issuer.rpartition(':')[2]}", sso=sso, session={})
+        src = world.bus(
+            f"tokens-{provider.issuer.rpartition(':')[2]}", sso=sso, session={}, debug=True
+        )
         tab = open_module_tab(fresh=True)
         windows: list[Window] = []
         for page in (tab.page, tab.page.context.new_page()):
@@ -89,6 +91,12 @@ def both_hear(party: Party, *expected: Any) -> None:
 
 
 def test_an_access_token_for_the_api_comes_with_each_pair(party: Party) -> None:
+    party.one.run(
+        """() => {
+            window.heard = [];
+            addEventListener("message", ({ data }) => heard.push(JSON.stringify(data)));
+        }"""
+    )
     before = party.sign_in(more={"resource": API})["credentials"]
     assert set(before) == {"idToken", "refreshToken", "accessToken", "accessTokenExpiresAt"}
     assert claims(before["accessToken"])["aud"] == API
@@ -108,10 +116,17 @@ def test_an_access_token_for_the_api_comes_with_each_pair(party: Party) -> None:
     assert form["resource"] == API
     for each in (party.one, party.two):
         assert each.ask("AUTH.CREDENTIALS")["credentials"] == after
+    # Replies and pushes come over ports; what the window hears are the reports of a debug build.
+    reports = party.one.run("() => heard")
+    assert any('"BUS.DEBUG"' in each and party.provider.token_endpoint in each for each in reports)
+    said = "\n".join([*reports, *party.tab.lines])
+    secrets = [pair[name] for pair in (before, after) for name in pair if name.endswith("Token")]
+    assert len(secrets) == 6
+    assert not [secret for secret in secrets if secret in said]
 
 
-def test_a_resource_that_the_provider_does_not_know(party: Party) -> None:
-    # The sign-in began for the API and for nothing else; a bus that asks for more gets the provider's own error.
+def test_a_resource_that_the_sign_in_was_not_for(party: Party) -> None:
+    # The bus asks for the API (RFC 8707), for which the sign-in did not begin: the host gets the provider's own error.
     asked = party.journey()
     got = party.one.run("(payload) => request('AUTH.SSO', payload)", asked)
     assert got["type"] == "AUTH.SSO_REJECTED"

@@ -11,7 +11,7 @@ from bus.errors import BusError, Rejected
 from bus.exchange.oidc.algorithms import ALGORITHMS, algorithm_named
 from bus.exchange.oidc.discovery import end_session_in, endpoints_in, get_json, revocation_in
 from bus.exchange.oidc.jwks import Keys
-from bus.exchange.oidc.token_endpoint import good_answer
+from bus.exchange.oidc.token_endpoint import good_answer, token_form
 from bus.exchange.reply import Reply
 from bus.ports import Body, Fetch
 from bus.settings.oidc import OidcSso
@@ -202,12 +202,15 @@ def _judge_lists(part: Part, document: Document, sso: OidcSso) -> None:
     grants = _listed(document, "grant_types_supported")
     if grants and "authorization_code" not in grants:
         part.add("error", "grants", "authorization_code is not offered", "Switch it on there.")
+    elif grants and "refresh_token" not in grants and sso.refresh_token == "optional":  # noqa: S105
+        part.add("ok", "grants", "no refresh_token is announced: sessions end with their tokens")
     elif grants and "refresh_token" not in grants:
         part.add(
             "warning",
             "grants",
             "refresh_token is not announced",
-            "Allow this client that grant: the bus refuses a sign-in without a refresh token.",
+            "Allow this client that grant: the bus refuses a sign-in without a refresh token. Or set "
+            'bus.sso.refresh_token = "optional": sessions then end with their tokens.',
         )
     elif grants:
         part.add("ok", "grants", "authorization_code and refresh_token are offered")
@@ -266,8 +269,8 @@ def _check_token_endpoint(at: Address, sso: OidcSso) -> None:
     """Send a token request without a code (RFC 6749, 4.1.3), which must be refused."""
     if sso.extra_headers:  # without them, a token request needs no preflight
         at.preflight("POST", [name.lower() for name in sso.extra_headers])
-    form = {"client_id": sso.client_id, "grant_type": "authorization_code", **sso.extra_params}
-    answer = at.answer("POST", _FORM | sso.extra_headers, urlencode(form))
+    form = token_form(sso, {"grant_type": "authorization_code"})
+    answer = at.answer("POST", _FORM | sso.extra_headers, form)
     if answer is None:
         return
     try:

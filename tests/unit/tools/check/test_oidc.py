@@ -69,7 +69,12 @@ def test_a_provider_without_a_fault() -> None:
 def test_it_is_asked_as_the_bus_asks_and_gets_nothing_secret() -> None:
     with site() as server:
         server.pages |= PAGES
-        check(server, extra_params={"tenant": "acme"})
+        access: dict[str, Any] = {
+            "access_token": True,
+            "resource": ["urn:a", "urn:b"],
+            "audience": "c",
+        }
+        check(server, extra_params={"tenant": "acme"}, **access)
     assert [f"{seen.method} {seen.path}" for seen in server.seen] == list(PAGES)
     for seen in server.seen:
         assert seen.headers["origin"] == BUS
@@ -80,7 +85,17 @@ def test_it_is_asked_as_the_bus_asks_and_gets_nothing_secret() -> None:
         )
     assert parse_qs(server.seen[1].body) == {
         "client_id": ["crm"], "grant_type": ["authorization_code"], "tenant": ["acme"],
+        "resource": ["urn:a", "urn:b"], "audience": ["c"],
     }  # fmt: skip
+
+
+def test_a_provider_without_refresh_tokens() -> None:
+    without = document(grant_types_supported=["authorization_code"])
+    parts = checked(without, refresh_token="optional")
+    assert levels(parts) == []
+    assert "sessions end with their tokens" in row(parts, "grants").found
+    assert 'refresh_token = "optional"' in row(checked(without), "grants").change
+    assert "are offered" in row(checked({}, refresh_token="optional"), "grants").found
 
 
 def test_without_the_bus_nothing_is_said_of_cors() -> None:

@@ -217,7 +217,10 @@ def test_a_clock_that_is_set_back_moves_both_times(sim: Sim) -> None:
     assert earlier == pytest.approx(100_000, abs=1000)
     times = [each["credentials"]["accessTokenExpiresAt"] for each in (before, after)]
     assert times[0] - times[1] == earlier
-    sim.run(900 - 200 - 90 - 5)
+    tab.init(port=True)
+    sim.run(1)
+    assert tab.pushes[-1]["payload"] == after["credentials"]
+    sim.run(900 - 200 - 90 - 6)
     assert provider.asked == []
     sim.run(10)
     assert provider.asked == ["MARK-refresh-1"]

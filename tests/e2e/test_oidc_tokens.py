@@ -12,17 +12,18 @@ import pytest
 from playwright.sync_api import Playwright
 
 from tests.e2e.support.browsers import tabs as opened
-from tests.e2e.support.oidc import API, ORG, journey, running
+from tests.e2e.support.oidc import API, ORG, running
+from tests.e2e.support.party import Party, gathered
 from tests.e2e.support.tab import LOADED, Opener
 from tests.e2e.support.unhelped import partitioning
 from tests.e2e.support.world import World
-from tests.e2e.test_oidc_session import EXPIRED, Party, Window
 from tests.unit.session.tokens import claims
 
 # What a person does at the provider's pages, the tests do with Playwright.
 pytestmark = pytest.mark.engines("chromium")
 
 MINUTES = 60
+EXPIRED = {"type": "AUTH.REFRESH_TOKEN_EXPIRED"}
 ONLINE = {"scope": "openid profile email", "resource": API}
 """A request for access to the API, without a refresh token."""
 
@@ -49,28 +50,7 @@ def module_party(browser: Opener, open_module_tab: Opener, world: World) -> Iter
         src = world.bus(
             f"tokens-{provider.issuer.rpartition(':')[2]}", sso=sso, session={}, debug=True
         )
-        tab = open_module_tab(fresh=True)
-        windows: list[Window] = []
-        for page in (tab.page, tab.page.context.new_page()):
-            page.goto(f"{world.host}/pages/session.html")
-            page.evaluate(LOADED)
-            windows.append(Window(page))
-            windows[-1].run("(src) => raw(src).ready", src)
-            windows[-1].run("() => init()")
-        party = Party(
-            provider,
-            world,
-            src,
-            tab,
-            lambda **more: journey(browser, provider, world.page, **more),
-            windows[0],
-            windows[1],
-        )
-        tab.page.context.on(
-            "request",
-            lambda each: party.asked.append(each) if each.url.startswith(provider.issuer) else None,
-        )
-        yield party
+        yield gathered(provider, world, src, open_module_tab(fresh=True), browser)
 
 
 @pytest.fixture

@@ -9,10 +9,8 @@ const DATABASE = "sso-bus";
 const STORE = "sessions"; // key: the host's origin; value: text
 const CHANNEL = "sso-bus";
 
-// Makes the methods.
-//   indexedDB, BroadcastChannel   the browser's own; undefined where it has none for this page
-// A method that fails throws, or its promise is rejected; none has a time limit.
-export function open({ indexedDB, BroadcastChannel }) {
+// One object store, in a database of its own. Makes transact(mode, work), see there.
+export function storage(indexedDB, name, store) {
   /** @type {any} */
   let opening = null; // promise of the database
 
@@ -22,8 +20,8 @@ export function open({ indexedDB, BroadcastChannel }) {
 
   const database = () =>
     (opening ??= new Promise((resolve, reject) => {
-      const request = indexedDB.open(DATABASE, 1);
-      request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+      const request = indexedDB.open(name, 1);
+      request.onupgradeneeded = () => request.result.createObjectStore(store);
       request.onsuccess = () => {
         const opened = request.result;
         opened.onclose = forget;
@@ -41,28 +39,35 @@ export function open({ indexedDB, BroadcastChannel }) {
 
   const begin = async (mode) => {
     try {
-      return (await database()).transaction(STORE, mode);
+      return (await database()).transaction(store, mode);
     } catch (error) {
       // It was closed without telling this page, as WebKit does; or it is closing at this moment.
       if (error?.name !== "InvalidStateError") throw error;
       forget();
-      return (await database()).transaction(STORE, mode);
+      return (await database()).transaction(store, mode);
     }
   };
 
   // One transaction: `work` asks the object store, and gives its result to `is`. Resolves to that when
   // the transaction is complete.
-  const transact = async (mode, work) => {
+  return async (mode, work) => {
     const transaction = await begin(mode);
     return new Promise((resolve, reject) => {
       let result;
       transaction.oncomplete = () => resolve(result);
       transaction.onabort = () => reject(transaction.error);
-      work(transaction.objectStore(STORE), (value) => {
+      work(transaction.objectStore(store), (value) => {
         result = value;
       });
     });
   };
+}
+
+// Makes the methods.
+//   indexedDB, BroadcastChannel   the browser's own; undefined where it has none for this page
+// A method that fails throws, or its promise is rejected; none has a time limit.
+export function open({ indexedDB, BroadcastChannel }) {
+  const transact = storage(indexedDB, DATABASE, STORE);
 
   /** @type {any} */
   let channel = null;

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from ..errors import BusError, Rejected
 from ..messages import JsonObject
+from ..ports import Key
 from .record import Maker
 
 
@@ -28,6 +29,15 @@ class Fresh:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """What a session's refresh token is bound to (RFC 9449, 5)."""
+
+    key: Key
+    ahead_seconds: float
+    """By how much the provider's clock is ahead of this one, by the last ID token."""
+
+
+@dataclass(frozen=True)
 class Failed:
     """A refresh that failed."""
 
@@ -45,8 +55,12 @@ class Backend(Protocol):
     def maker(self) -> Maker:
         """What the sessions of this bus are made by; a record with another maker is not valid here."""
 
-    async def refresh(self, refresh_token: str, *, id_token: str) -> Fresh | Failed:
+    async def refresh(
+        self, refresh_token: str, *, id_token: str, bound: Bound | None = None
+    ) -> Fresh | Failed:
         """Ask for new tokens, once, within the time limit; `id_token` is the previous one.
+
+        `bound` says what the refresh token is bound to, if it is bound.
 
         Raises only for a defect.
         """

@@ -22,7 +22,7 @@ _OWN_PARAMS = {
     "grant_type", "code", "redirect_uri", "client_id", "code_verifier", "refresh_token",
 }  # fmt: skip
 _SECRETS = {"client_secret", "client_assertion", "client_assertion_type"}
-_OWN_HEADERS = {"accept", "authorization", "content-type"}
+_OWN_HEADERS = {"accept", "authorization", "content-type", "dpop"}
 # Headers that only the browser may set (Fetch, "forbidden request-header").
 _BROWSERS_HEADERS = {
     "accept-charset", "accept-encoding", "access-control-request-headers",
@@ -104,6 +104,8 @@ class OidcSso(Table):
     """
     userinfo: bool = True
     """Whether the bus asks the userinfo endpoint, if there is one, for the current user."""
+    dpop: Literal["off", "refresh-token", "all"] = "off"
+    """Which tokens must be bound to a key that only the bus can use (DPoP, RFC 9449)."""
     clock_skew_seconds: Annotated[float, Field(ge=0, le=300)] = 60
     """By how much this machine's clock and the provider's may differ, in seconds."""
     connect_origins: (

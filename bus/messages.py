@@ -192,7 +192,7 @@ class GetCredentialsPayload(_Strict):
     """
 
     minValiditySeconds: Annotated[float, Field(ge=0, le=600)] = -1
-    """How many seconds the ID token must stay valid; if not sent, the margin in the settings."""
+    """How many seconds the tokens must stay valid; if not sent, the margin in the settings."""
 
 
 class GetCredentials(_Strict):
@@ -369,13 +369,32 @@ _MESSAGES: Final = {
 # -- what a sign-in gives ------------------------------------------------------------------------
 
 Token = Annotated[str, StringConstraints(min_length=1), Field(repr=False)]
+JsonObject = dict[str, Any]
+"""An object from a JSON parser, which has checked that everything in it is JSON. Not pydantic's
+JsonValue, which stops at 49 levels when it is compiled to WebAssembly."""
 
 
 class MigratedCredentials(Wire):
-    """The vast majority: the ID token lives 15 minutes, the refresh token 90 days."""
+    """The vast majority: the ID token lives 15 minutes, the refresh token 90 days.
+
+    A token that is not there is the empty string here, which no token is; it is never sent or stored.
+    A `json` backend gives the first two, and must give both.
+    """
 
     idToken: Token
-    refreshToken: Token
+    refreshToken: Token = ""
+    """Absent only where an OpenID Connect provider gave none, and the settings have
+    `refresh_token = "optional"`."""
+    accessToken: Token = ""
+    """The OpenID Connect provider's access token, for APIs that ask for one; only if the settings have
+    `access_token = true`."""
+    accessTokenExpiresAt: int = 0
+    """When the access token expires, in milliseconds since the epoch by this browser's clock. Absent if
+    the provider does not say."""
+
+    def sent(self) -> JsonObject:
+        """Return the fields that are there."""
+        return self.model_dump(exclude_defaults=True)
 
 
 class LegacyCredentials(Wire):
@@ -396,9 +415,6 @@ def _one_shape(value: object) -> object:
 
 
 Credentials = Annotated[MigratedCredentials | LegacyCredentials, BeforeValidator(_one_shape)]
-JsonObject = dict[str, Any]
-"""An object from a JSON parser, which has checked that everything in it is JSON. Not pydantic's
-JsonValue, which stops at 49 levels when it is compiled to WebAssembly."""
 
 
 class SignedIn(Wire):
@@ -483,7 +499,7 @@ def ready(served: Collection[str] = SERVED) -> str:
 
 def token_refreshed(credentials: MigratedCredentials) -> str:
     """`AUTH.TOKEN_REFRESHED`, as JSON."""
-    return _text({"type": "AUTH.TOKEN_REFRESHED", "payload": credentials.model_dump()})
+    return _text({"type": "AUTH.TOKEN_REFRESHED", "payload": credentials.sent()})
 
 
 def refresh_token_expired() -> str:
@@ -509,10 +525,16 @@ def plain(model: BaseModel | None) -> JsonObject | None:
     if model is None:
         return None
     return {
-        name: value.model_dump() if isinstance(value, BaseModel) else value
+        name: _dumped(value)
         for name, value in model  # not dumped as a whole: see _text
         if name in model.model_fields_set
     }
+
+
+def _dumped(value: object) -> object:
+    if isinstance(value, MigratedCredentials):
+        return value.sent()
+    return value.model_dump() if isinstance(value, BaseModel) else value
 
 
 def rejected(envelope: Envelope, error: BusError | Rejected) -> str:

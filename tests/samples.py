@@ -265,15 +265,23 @@ _SESSION = {
 
 # -- from the bus ---------------------------------------------------------------------------------
 _MIGRATED = {"idToken": "a", "refreshToken": "b"}
-
+_OF_PROVIDER: list[dict[str, Any]] = [
+    {"idToken": "a"},
+    {"idToken": "a", "accessToken": "d"},
+    _MIGRATED | {"accessToken": "d", "accessTokenExpiresAt": 1_700_000_000_000},
+]
+"""What only OpenID Connect providers give."""
 
 _GOOD = _any(
     {"legacy_token": "c"},
     {"legacy_token": "c", "idToken": None},
     _MIGRATED | {"legacy_token": None},
+    *_OF_PROVIDER,
 )
 _BAD = _any(
-    None, "token", [], {}, {"idToken": "a"}, {"refreshToken": "b"}, {"idToken": "a", "refreshToken": ""},
+    None, "token", [], {}, {"refreshToken": "b"}, {"accessToken": "d"}, {"idToken": "a", "refreshToken": ""},
+    _MIGRATED | {"accessToken": ""}, _MIGRATED | {"accessToken": "d", "accessTokenExpiresAt": "1"},
+    {"legacy_token": "c", "accessToken": "d"},
     {"idToken": 1, "refreshToken": "b"}, {"legacy_token": ""}, {"legacy_token": None}, {"legacyToken": "c"},
     _MIGRATED | {"legacy_token": "c"}, _MIGRATED | {"legacy_token": ""}, {"legacy_token": "c", "idToken": "a"},
     {"legacy_token": "c", "refreshToken": ""},
@@ -453,9 +461,14 @@ _OF_SESSION = {
     "BUS.DESTROY_REJECTED": _by_bus_alone("BUS.DESTROY_REJECTED"),
     "AUTH.TOKEN_REFRESHED": _pushed(
         "AUTH.TOKEN_REFRESHED",
-        [_MIGRATED],
+        [_MIGRATED, *_OF_PROVIDER],
         _any(
-            None, {}, {"idToken": "a"}, {"idToken": "a", "refreshToken": ""}, {"legacy_token": "c"}
+            None,
+            {},
+            {"refreshToken": "b"},
+            {"idToken": "a", "refreshToken": ""},
+            {"idToken": "a", "accessToken": ""},
+            {"legacy_token": "c"},
         ),
     ),
     "AUTH.REFRESH_TOKEN_EXPIRED": Samples(

@@ -27,6 +27,7 @@ class JsonSession:
     revoke_url: str | None
     post: JsonPost
     now: Now
+    access_tokens: bool = False
 
     @property
     def maker(self) -> Maker:

@@ -20,6 +20,10 @@ class Fresh:
     """Empty: the old one stays."""
     id_token: str = field(default="", repr=False)
     """Empty: the old one stays, and `error` says why."""
+    access_token: str = field(default="", repr=False)
+    """What hosts get beside the ID token, if `Backend.access_tokens`."""
+    access_token_expires_at: int = 0
+    """In milliseconds since the epoch; 0 if the provider does not say."""
     user: JsonObject | None = field(default=None, repr=False)
     company: JsonObject | None = field(default=None, repr=False)
     error: BusError | None = None
@@ -54,6 +58,10 @@ class Backend(Protocol):
     @property
     def maker(self) -> Maker:
         """What the sessions of this bus are made by; a record with another maker is not valid here."""
+
+    @property
+    def access_tokens(self) -> bool:
+        """Whether hosts get access tokens."""
 
     async def refresh(
         self, refresh_token: str, *, id_token: str, bound: Bound | None = None

@@ -78,7 +78,10 @@ class HostSession:
         """Return the session in a stored text, or why there is none. It may be over."""
         if text is None:
             return None
-        return read_record(text, origin=self.origin, maker=self.around.backend.maker)
+        found = read_record(text, origin=self.origin, maker=self.around.backend.maker)
+        if not isinstance(found, Record) or self.around.backend.access_tokens:
+            return found
+        return found.without_access_token()
 
     async def swap(self, text: str | None, record: Record | None) -> bool:
         """Replace `text` with `record`; return whether that was done. The caller must hold `order`."""
@@ -126,7 +129,7 @@ class HostSession:
         stays = not self.age.wants(record) or (record.pause and self.age.left(record) > 0)
         if pair != self._told and stays:
             self._told = pair
-            push(target, token_refreshed(record.tokens))
+            push(target, token_refreshed(self.age.dated(record.tokens)))
 
     def met(self, record: Record | None) -> None:
         """Note that the host now knows the user of `record`, or that there is no session."""
@@ -180,6 +183,6 @@ class HostSession:
                 await self.swap(text, None)
                 self.erase_key(record)
                 self.tell(None)
-                if said.kind == OUT and record.tokens:
-                    self.around.spawn(self.around.revoke(record.tokens.refreshToken))
+                if said.kind == OUT and record.refresh_token:
+                    self.around.spawn(self.around.revoke(record.refresh_token))
         self.changed.set()

@@ -187,14 +187,21 @@ class Refresh:
                 pause=self._pause(record, now, result.error, result.retry_after_seconds)
             )
         if not result.id_token:
-            kept = tokens.model_copy(update={"refreshToken": result.refresh_token})
+            kept = tokens.model_copy(
+                update={"refreshToken": result.refresh_token or tokens.refreshToken}
+            )
             error = result.error or BusError("BACKEND_INVALID", "The refresh gave no ID token.")
             return base.but(
                 credentials=kept, asked=mark.at, pause=self._pause(record, now, error, 0)
             )
         return base.but(
-            credentials=MigratedCredentials(
-                idToken=result.id_token, refreshToken=result.refresh_token or tokens.refreshToken
+            credentials=tokens.model_copy(
+                update={
+                    "idToken": result.id_token,
+                    "refreshToken": result.refresh_token or tokens.refreshToken,
+                    "accessToken": result.access_token,
+                    "accessTokenExpiresAt": result.access_token_expires_at,
+                }
             ),
             user=record.user if result.user is None else result.user,
             company=record.company if result.company is None else result.company,

@@ -136,11 +136,11 @@ class Signing:
             host.last_error = None
         host.say(OUT)
         host.changed.set()
-        return found.tokens.refreshToken if isinstance(found, Record) and found.tokens else ""
+        return found.refresh_token if isinstance(found, Record) else ""
 
     def _revoke(self, answer: Answer) -> None:
-        if tokens := self._record(answer).tokens:
-            self._around.spawn(self._around.revoke(tokens.refreshToken))
+        if token := self._record(answer).refresh_token:
+            self._around.spawn(self._around.revoke(token))
 
 
 def _called_off() -> BusError:

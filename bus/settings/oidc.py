@@ -60,6 +60,24 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
+_ABSOLUTE_URI = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?@!$&'()*+,;=\[\]]|%[0-9A-Fa-f]{2})+"
+)
+"""RFC 3986, 4.3, loosely: what follows the scheme is only checked for characters that no URI has."""
+
+
+def _resources(value: object) -> tuple[str, ...]:
+    resources = (value,) if isinstance(value, str) else value
+    if not isinstance(resources, list | tuple):
+        raise _wrong("must be an absolute URI, or a list of them")
+    for each in resources:
+        if not (isinstance(each, str) and _ABSOLUTE_URI.fullmatch(each)):
+            raise _wrong(f"{each!r} is not an absolute URI without a fragment (RFC 8707, 2)")
+    if len(set(resources)) < len(resources):
+        raise _wrong("lists a URI twice")
+    return tuple(resources)
+
+
 def _params(values: dict[str, str]) -> dict[str, str]:
     for name in values:
         if name in _SECRETS:
@@ -104,6 +122,14 @@ class OidcSso(Table):
     """
     userinfo: bool = True
     """Whether the bus asks the userinfo endpoint, if there is one, for the current user."""
+    refresh_token: Literal["required", "optional"] = "required"  # noqa: S105 - it is no token
+    """Whether a sign-in without a refresh token is refused, or gives a session that ends with its tokens."""
+    access_token: bool = False
+    """Whether hosts get the access token too, for APIs that ask for one."""
+    resource: Annotated[tuple[str, ...], BeforeValidator(_resources)] = ()
+    """The APIs that the access token is for (RFC 8707): one absolute URI or several."""
+    audience: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$")] = ""
+    """What the access token is for, at providers that have their own parameter for it (Auth0)."""
     dpop: Literal["off", "refresh-token", "all"] = "off"
     """Which tokens must be bound to a key that only the bus can use (DPoP, RFC 9449)."""
     clock_skew_seconds: Annotated[float, Field(ge=0, le=300)] = 60
@@ -150,6 +176,25 @@ class OidcSso(Table):
             "revocation_endpoint": self.revocation_endpoint,
         }
         return {name: origin_of(url) for name, url in urls.items() if url}
+
+    @model_validator(mode="after")
+    def _access_is_wanted(self) -> Self:
+        for name in ("resource", "audience"):
+            if getattr(self, name) and not self.access_token:
+                raise _wrong(f"{name} has no use without access_token = true")
+            if getattr(self, name) and name in self.extra_params:
+                raise _wrong(f"{name} is a setting of its own, and extra_params has it too")
+        return self
+
+    @model_validator(mode="after")
+    def _hosts_can_use_what_they_get(self) -> Self:
+        if self.access_token and self.dpop == "all":
+            raise _wrong(
+                "access_token must be false with dpop = 'all': the access token is bound to a key that "
+                "only the bus has, so no host could use it. Bind the refresh token alone, with dpop = "
+                "'refresh-token', if the provider can"
+            )
+        return self
 
     @model_validator(mode="after")
     def _issuer_can_be_asked(self) -> Self:

@@ -44,7 +44,12 @@ export interface LegacyCredentials {
 /** The vast majority: the ID token lives 15 minutes, the refresh token 90 days. */
 export interface MigratedCredentials {
   idToken: string;
-  refreshToken: string;
+  /** Absent only where an OpenID Connect provider gave none, and the settings have `refresh_token = "optional"`. */
+  refreshToken?: string;
+  /** The OpenID Connect provider's access token, for APIs that ask for one; only if the settings have `access_token = true`. */
+  accessToken?: string;
+  /** When the access token expires, in milliseconds since the epoch by this browser's clock. Absent if the provider does not say. */
+  accessTokenExpiresAt?: number;
 }
 
 /** A backend's answer to a valid code, which the host gets. */
@@ -186,7 +191,7 @@ export type EmailAndPasswordRejected =
 
 /** The payload of `AUTH.CREDENTIALS`. */
 export interface GetCredentialsPayload {
-  /** How many seconds the ID token must stay valid; if not sent, the margin in the settings. */
+  /** How many seconds the tokens must stay valid; if not sent, the margin in the settings. */
   minValiditySeconds?: number;
 }
 

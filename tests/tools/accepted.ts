@@ -50,7 +50,9 @@ const logoutUrl: string | undefined = (await bus.request("AUTH.SIGN_OUT")).logou
 await bus.request("AUTH.SIGN_OUT", {}, { signal: aborting.signal });
 const stopped: undefined = await bus.request("BUS.DESTROY", { services: [] });
 console.log(who, started, until, again, byPassword, logoutUrl, stopped);
-bus.on("AUTH.TOKEN_REFRESHED", ({ idToken, refreshToken }) => console.log(idToken.length, refreshToken.length));
+bus.on("AUTH.TOKEN_REFRESHED", ({ idToken, refreshToken, accessToken }) =>
+  console.log(idToken.length, refreshToken?.length, accessToken?.length),
+);
 bus.on("AUTH.REFRESH_TOKEN_EXPIRED", () => console.log("expired"));
 bus.on("AUTH.SESSION_CHANGED", ({ user }) => console.log(user === null ? "signed out" : user.name));
 bus.on("BUS.DEBUG", (report) => console.log(report.event === "backend" ? report.url : report.at));

@@ -47,6 +47,8 @@ bus.request("AUTH.SSO", right, { signal: new AbortController() });
 const signedIn = await bus.request("AUTH.SSO", right);
 // @ts-expect-error - which kind of credentials it is must be looked at first
 signedIn.credentials.idToken;
+// @ts-expect-error - not every provider gives a refresh token
+if ("idToken" in signedIn.credentials) signedIn.credentials.refreshToken.length;
 // @ts-expect-error - what a company holds is for the backend to know
 signedIn.company.name.toUpperCase();
 

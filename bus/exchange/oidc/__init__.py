@@ -64,22 +64,30 @@ class OidcExchange:
             "code_verifier": asked.codeVerifier,
         }
         reply = await self._token_endpoint(endpoints, grant, heads, key)
+        arrival = self.now()
         tokens = tokens_in(good_answer(reply), self.sso)
         if not tokens.id_token:
             raise misconfigured(
                 "The provider gave no ID token: begin the sign-in with openid in its scope."
             )
-        if not tokens.refresh_token:
+        if not tokens.refresh_token and self.sso.refresh_token == "required":  # noqa: S105 - it is no token
             raise misconfigured(
                 "The provider gave no refresh token: allow this client the refresh_token grant, "
-                "and begin the sign-in with what asks for one, mostly offline_access in its scope."
+                "and begin the sign-in with what asks for one, mostly offline_access in its scope. "
+                'Or set bus.sso.refresh_token = "optional": sessions then end with their tokens.'
             )
+        access_token, expires_at = tokens.for_host(self.sso, arrival)
+        if access_token and not expires_at:
+            self.log("the provider does not say how long its access token lives (expires_in)")
         claims = await self._claims(endpoints, tokens, asked.nonce)
         if self.proofs:
             self.proofs.learn(claims["iat"])
         user = await self._user(endpoints, tokens, claims, key)
-        credentials = MigratedCredentials(
-            idToken=tokens.id_token, refreshToken=tokens.refresh_token
+        credentials = MigratedCredentials.model_construct(
+            idToken=tokens.id_token,
+            refreshToken=tokens.refresh_token,
+            accessToken=access_token,
+            accessTokenExpiresAt=expires_at,
         )
         company = company_in(self.sso.company_claim, claims, user)
         signed_in = SignedIn(credentials=credentials, currentUser=user, company=company)

@@ -47,6 +47,11 @@ class OidcSession:
         provider: Literal["oidc", "oidc-dpop"] = "oidc" if self.proofs is None else "oidc-dpop"
         return Maker(provider=provider, issuer=self.sso.issuer, client_id=self.sso.client_id)
 
+    @property
+    def access_tokens(self) -> bool:
+        """Whether hosts get access tokens."""
+        return self.sso.access_token
+
     # -- refresh -----------------------------------------------------------------------------------
 
     async def refresh(
@@ -86,6 +91,7 @@ class OidcSession:
         grant = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         key = bound.key if bound else None
         replies.append(await self._token_endpoint(endpoints, grant, heads, key))
+        arrival = self.now()
         tokens = tokens_in(good_answer(replies[0]), self.sso)
         if not tokens.id_token:
             raise misconfigured(
@@ -108,7 +114,13 @@ class OidcSession:
         )
         check_claims(signed, expected)
         check_renewed(signed.claims, before, self.sso.clock_skew_seconds)
-        return Fresh(refresh_token=tokens.refresh_token, id_token=tokens.id_token)
+        access_token, expires_at = tokens.for_host(self.sso, arrival)
+        return Fresh(
+            refresh_token=tokens.refresh_token,
+            id_token=tokens.id_token,
+            access_token=access_token,
+            access_token_expires_at=expires_at,
+        )
 
     def _wait(self, replies: list[Reply]) -> float:
         return max(

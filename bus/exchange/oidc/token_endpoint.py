@@ -20,6 +20,8 @@ _GRANTS = {
     "refresh_token": "refresh token (used, expired or revoked)",
 }
 """What may be wrong with what a grant presents."""
+LONGEST_SECONDS: Final = 1e11
+"""An access token with an odd life cannot make a time too large to store."""
 _TOKENS = ("access_token", "id_token", "refresh_token")
 
 
@@ -34,6 +36,26 @@ class Tokens:
     """Whether it is bound to the key of the request's proof (RFC 9449, 5)."""
     id_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
+    lives_seconds: float
+    """How long the access token lives; 0 if the provider does not say."""
+
+    def for_host(self, sso: OidcSso, arrival: float) -> tuple[str, int]:
+        """Return the access token that the host gets, and when it expires.
+
+        `arrival` is in seconds since the epoch, the result in milliseconds; 0 if the provider does not
+        say. Returns "" and 0 if the settings keep access tokens from hosts.
+        Raises BusError PROVIDER_MISCONFIGURED if the host could not use the token.
+        """
+        if not sso.access_token:
+            return "", 0
+        if not self.bearer:
+            raise misconfigured(
+                "The provider's access token is not of type Bearer, so a host page could not use it: "
+                "let the provider issue Bearer tokens to this client, or set "
+                "bus.sso.access_token = false."
+            )
+        expires = round((arrival + self.lives_seconds) * 1000) if self.lives_seconds else 0
+        return self.access_token, expires
 
 
 @dataclass(frozen=True)
@@ -70,8 +92,8 @@ class TokenEndpoint:
     async def _post(
         self, url: str, grant: Mapping[str, str], heads: list[Body], key: Key | None
     ) -> Reply:
-        body = urlencode({"client_id": self.sso.client_id, **grant, **self.sso.extra_params})
         headers = HEADERS | self.sso.extra_headers
+        body = token_form(self.sso, grant)
         if self.proofs is None or key is None:
             return await ask(self.fetch, url, headers=headers, body=body, heads=heads)
         return await self.proofs.ask(self.fetch, key, url, headers=headers, body=body, heads=heads)
@@ -118,6 +140,15 @@ class TokenEndpoint:
         except FetchFailed:
             return False
         return True
+
+
+def token_form(sso: OidcSso, grant: Mapping[str, str]) -> str:
+    """Return a token request's body, with what access is asked for (RFC 8707, 2.2)."""
+    wanted = [("resource", each) for each in sso.resource]
+    if sso.audience:
+        wanted.append(("audience", sso.audience))
+    form = {"client_id": sso.client_id, **grant}
+    return urlencode([*form.items(), *wanted, *sso.extra_params.items()])
 
 
 def good_answer(reply: Reply) -> Mapping[str, Any]:
@@ -171,7 +202,17 @@ def tokens_in(answer: Mapping[str, Any], sso: OidcSso) -> Tokens:
         dpop=dpop,
         id_token=text["id_token"],
         refresh_token=text["refresh_token"],
+        lives_seconds=_lives_seconds(answer.get("expires_in")),
     )
+
+
+def _lives_seconds(value: object) -> float:
+    """Return `expires_in`, or 0 if it cannot be used: it is only recommended (RFC 6749, 5.1)."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:12])  # Some providers write the number as a string.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return max(min(value, LONGEST_SECONDS), 0)
 
 
 def _text(answer: Mapping[str, Any], name: str) -> str:

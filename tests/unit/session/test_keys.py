@@ -33,7 +33,8 @@ def test_without_it_no_session_has_a_key(sims: Sims) -> None:
     tab.init()
     sim.run(DUE_SECONDS)
     assert sim.refreshes() == 1
-    assert tab.backend.bound == [None]
+    assert tab.around is not None
+    assert tab.around.keys is None
     assert sim.keys == []
 
 

@@ -206,6 +206,10 @@ class BoundSession:
         self.logout_url = backend.logout_url
         self.bound: list[Bound | None] = []
 
+    @property
+    def access_tokens(self) -> bool:
+        return self._backend.access_tokens
+
     async def refresh(
         self, refresh_token: str, *, id_token: str, bound: Bound | None = None
     ) -> Fresh | Failed:
@@ -383,7 +387,15 @@ class Net:
 class Tab:
     """A bus in a frame of a host's page, and that page."""
 
-    def __init__(self, world: "Sim", origin: str, partition: Partition, table: Settings) -> None:
+    def __init__(
+        self,
+        world: "Sim",
+        origin: str,
+        partition: Partition,
+        table: Settings,
+        provider: Any = None,
+    ) -> None:
+        """`provider`: an exchange and a backend of sessions, in the place of those for `json`."""
         self.world = world
         self.origin = origin
         self.partition = partition
@@ -413,7 +425,9 @@ class Tab:
         assert isinstance(table.sso, JsonSso)
         timeout = table.request_timeout_seconds
         post = JsonPost(timeout, fetch=fetch, now=world.now)
-        exchange = JsonExchange(table.sso.exchange_url, timeout, fetch=fetch, now=world.now)
+        exchange = provider or JsonExchange(
+            table.sso.exchange_url, timeout, fetch=fetch, now=world.now
+        )
         around = None
         if table.session:
             memory = table.session.persist == "memory"
@@ -423,7 +437,7 @@ class Tab:
                 self.new_id,
                 tell=self.kept.append,
             )
-            backend = backend_for(
+            backend = provider or backend_for(
                 table,
                 fetch=fetch,
                 verify=cast("Verify", None),
@@ -438,7 +452,7 @@ class Tab:
                 locks=self.locks,
                 channel=self.channel,
                 window=self.window,
-                backend=self.backend,
+                backend=self.backend if world.bound else backend,
                 now=world.now,
                 monotonic=self.loop.time,
                 jitter=self.rng.random,
@@ -621,9 +635,10 @@ class Sim:
         origin: str = HOST,
         site: str = "example.com",
         table: Settings | None = None,
+        provider: Any = None,
         **facts: Any,
     ) -> Tab:
-        tab = Tab(self, origin, self.partitions[site], table or self.settings)
+        tab = Tab(self, origin, self.partitions[site], table or self.settings, provider)
         for name, value in facts.items():
             port, _, fact = name.partition("_")
             setattr(getattr(tab, port), fact, value)

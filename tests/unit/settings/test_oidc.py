@@ -11,6 +11,10 @@ from bus.settings.oidc import OidcSso
 ISSUER = "https://id.example.com/realms/acme"
 GOOD = {"provider": "oidc", "issuer": ISSUER, "client_id": "crm"}
 
+NO_RESOURCES: list[Any] = [
+    1, None, "", "api.example.com", "/v1", "https:", "https://api.example.com/#a", "https://api.example.com/ a",
+    "https://api.example.com/\u00fc", "https://api.example.com/%zz", "1a:b", ["urn:a", ""], ["urn:a", 1], "urn:a\n",
+]  # fmt: skip
 NO_CLAIMS: list[Any] = [1, None, {}, [], ["org", ""], ["org", 1]]
 
 
@@ -31,6 +35,10 @@ def test_what_is_set_where_nothing_is_said() -> None:
     assert sso.scope == "openid profile email offline_access"
     assert sso.company_claim == ""
     assert sso.userinfo
+    assert sso.refresh_token == "required"
+    assert not sso.access_token
+    assert sso.resource == ()
+    assert sso.audience == ""
     assert sso.clock_skew_seconds == 60
     assert sso.connect_origins is None
     assert sso.extra_params == sso.extra_headers == {}
@@ -68,10 +76,31 @@ def test_what_the_page_holds_is_read_back_as_it_was() -> None:
         userinfo=False,
         clock_skew_seconds=0,
         connect_origins=["https://id.example.com"],
-        extra_params={"resource": "x"},
+        extra_params={"scope": "x"},
         extra_headers={"X-Tenant": "a b"},
+        refresh_token="optional",
+        access_token=True,
+        resource=["https://api.example.com/", "urn:a"],
+        audience="crm",
     )
     assert Settings.model_validate_json(whole.model_dump_json()) == whole
+    plain = settings()
+    assert Settings.model_validate_json(plain.model_dump_json()) == plain
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "https://api.example.com",
+        "https://api.example.com/v1/?a=b",
+        "api://6e74172b-be56-4843-9ff4-e66a39bb12e3",
+        "urn:example:api",
+        "https://[::1]:8443/%C3%BC",
+    ],
+)
+def test_what_is_a_resource(resource: str) -> None:
+    assert oidc(access_token=True, resource=resource).resource == (resource,)
+    assert oidc(access_token=True, resource=[resource]).resource == (resource,)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +120,28 @@ def test_what_the_page_holds_is_read_back_as_it_was() -> None:
         ({"scope": 'openid "'}, "scope", "match"),
         ({"userinfo": "no"}, "userinfo", "boolean"),
         *(({"company_claim": value}, "company_claim", "a list of names") for value in NO_CLAIMS),
+        ({"refresh_token": "none"}, "refresh_token", "'required' or 'optional'"),
+        ({"refresh_token": False}, "refresh_token", "'required' or 'optional'"),
+        ({"access_token": 1}, "access_token", "boolean"),
+        *(
+            ({"access_token": True, "resource": value}, "resource", "absolute URI")
+            for value in NO_RESOURCES
+        ),
+        ({"access_token": True, "resource": ["urn:a", "urn:b", "urn:a"]}, "resource", "twice"),
+        ({"access_token": True, "audience": "\u00fc"}, "audience", "match"),
+        ({"access_token": True, "audience": 1}, "audience", "string"),
+        *(
+            ({name: "urn:a"}, "", f"{name} has no use without access_token = true")
+            for name in ("resource", "audience")
+        ),
+        *(
+            (
+                {"access_token": True, name: "urn:a", "extra_params": {name: "MARK"}},
+                "",
+                f"{name} is a setting of its own, and extra_params has it too",
+            )
+            for name in ("resource", "audience")
+        ),
         ({"clock_skew_seconds": -1}, "clock_skew_seconds", "0"),
         ({"clock_skew_seconds": 301}, "clock_skew_seconds", "300"),
         ({"connect_origins": []}, "connect_origins", "lists no origin"),
@@ -141,7 +192,7 @@ def test_each_problem_names_the_key_and_the_reason(
     with pytest.raises(ValidationError) as caught:
         settings(**sso)
     line = settings_problems(caught.value)[0]
-    assert line.startswith(f"bus.sso.{key}: ")
+    assert line.startswith(f"bus.sso.{key}: " if key else "bus.sso: ")
     assert reason in line
     assert "MARK" not in line
 

@@ -13,6 +13,7 @@ from bus.session.backend import Failed, Fresh
 from bus.session.record import Maker
 from bus.settings import Settings
 from tests.unit.fake_provider import (
+    ACCESS_TOKEN,
     CLIENT,
     DISCOVERY,
     FAILED,
@@ -135,6 +136,40 @@ async def test_more_parameters_and_headers(place: Place) -> None:
     await place.refresh(extra_params={"resource": "a b"}, extra_headers={"X-Tenant": "acme"})
     assert place.provider.forms() == [GRANT | {"resource": "a b"}]
     assert place.provider.calls[-1].headers["X-Tenant"] == "acme"
+
+
+async def test_the_access_token_and_when_it_expires(place: Place) -> None:
+    place.later()
+    place.provider.tokens["expires_in"] = 3600
+    got = await place.refresh(access_token=True, resource="https://api.example.com/", audience="a")
+    assert isinstance(got, Fresh)
+    assert got.access_token == ACCESS_TOKEN
+    assert got.access_token_expires_at == (NOW + 800 + 3600) * 1000
+    assert got.error is None
+    assert place.provider.forms() == [
+        GRANT | {"resource": "https://api.example.com/", "audience": "a"}
+    ]
+    assert "MARK" not in repr(got)
+    assert place.made(access_token=True).access_tokens
+    assert not place.made().access_tokens
+
+
+async def test_an_access_token_whose_life_is_not_said(place: Place) -> None:
+    got = await place.refresh(access_token=True)
+    assert isinstance(got, Fresh)
+    assert (got.access_token, got.access_token_expires_at) == (ACCESS_TOKEN, 0)
+
+
+async def test_an_access_token_that_no_host_can_use(place: Place) -> None:
+    place.provider.tokens["token_type"] = "mac"
+    got = await place.refresh(access_token=True)
+    assert isinstance(got, Fresh)
+    assert (got.refresh_token, got.id_token) == (REFRESH_TOKEN, "")
+    invalid(got.error, "PROVIDER_MISCONFIGURED", "Bearer")
+    got = await place.refresh()
+    assert isinstance(got, Fresh)
+    assert got.id_token
+    assert got.access_token == ""
 
 
 async def test_discovery_and_keys_are_fetched_once(place: Place) -> None:

@@ -139,7 +139,8 @@
 
   // Only the callers of their methods await session.mjs, and keys.mjs where sessions have keys.
   const bound = (settings.sso.dpop ?? "off") !== "off";
-  const load = (file) => import(new URL(file, address).href).then(({ open }) => open(originals));
+  const stores = settings.session?.persist === "partition";
+  const load = (file) => import(new URL(file, address).href).then(({ open }) => open(originals, stores));
   const session = settings.session
     ? Promise.all([load("session.mjs"), bound && load("keys.mjs")]).then(([kept, keys]) => ({ ...kept, ...keys }))
     : null;
@@ -152,10 +153,9 @@
   const rejectSignOut = async (number, code, message) => {
     const { origin } = open.get(number);
     const late = new Promise((resolve) => setTimeout(resolve, SIGNING_OUT_SECONDS * 1000));
-    const stored = settings.session.persist === "partition";
-    const erased = Promise.resolve(stored && inSession("erase", origin))
+    const erased = Promise.resolve(stores && inSession("erase", origin))
       .then(() => inSession("say", JSON.stringify({ kind: "OUT", origin, generation: "" })))
-      .then(() => stored && bound && inSession("eraseKeys", origin));
+      .then(() => stores && bound && inSession("eraseKeys", origin));
     try {
       await Promise.race([erased, late]);
     } catch (error) {

@@ -9,8 +9,9 @@ const DATABASE = "sso-bus";
 const STORE = "sessions"; // key: the host's origin; value: text
 const CHANNEL = "sso-bus";
 
-// One object store, in a database of its own. Makes transact(mode, work), see there.
-export function storage(indexedDB, name, store) {
+// One object store, in a database of its own; returns transact(mode, work), see there.
+//   early   whether the database is opened now, and not by the first call
+export function storage(indexedDB, name, store, early = false) {
   /** @type {any} */
   let opening = null; // promise of the database
 
@@ -36,6 +37,8 @@ export function storage(indexedDB, name, store) {
       forget();
       throw error;
     }));
+
+  if (early) database().catch(() => {}); // the first call tries again
 
   const begin = async (mode) => {
     try {
@@ -65,9 +68,10 @@ export function storage(indexedDB, name, store) {
 
 // Makes the methods.
 //   indexedDB, BroadcastChannel   the browser's own; undefined where it has none for this page
+//   early   whether the database is opened now, while Python boots, and not by the first call
 // A method that fails throws, or its promise is rejected; none has a time limit.
-export function open({ indexedDB, BroadcastChannel }) {
-  const transact = storage(indexedDB, DATABASE, STORE);
+export function open({ indexedDB, BroadcastChannel }, early = false) {
+  const transact = storage(indexedDB, DATABASE, STORE, early);
 
   /** @type {any} */
   let channel = null;

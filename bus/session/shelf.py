@@ -72,6 +72,7 @@ class Shelf:
         self._new_id = new_id
         self._memory = MemoryStore()
         self._opening: asyncio.Task[None] | None = None
+        self._clearing: asyncio.Task[None] | None = None  # a task that nobody holds may disappear
         self._hung = False
         self._stale: set[str] = set()  # origins whose stored session continues in memory
         self.lasting = store is not None
@@ -93,14 +94,22 @@ class Shelf:
             wrote = await limited(self._store.swap(TRY, None, text))
             # If another tab tests the store at this moment, that tab's text proves the same.
             kept = not wrote or await limited(self._store.read(TRY)) == text
-            await limited(self._store.swap(TRY, text, None))
         except StoreFailed as error:
             self._failed(error)
+            return
+        # Nobody waits for this: later calls take effect after it.
+        self._clearing = asyncio.ensure_future(self._clear(self._store, text))
+        if kept:
+            self._tell("")
         else:
-            if kept:
-                self._tell("")
-            else:
-                self.fall("the browser's storage does not keep what is written")
+            self.fall("the browser's storage does not keep what is written")
+
+    async def _clear(self, store: Store, text: str) -> None:
+        try:
+            await limited(store.swap(TRY, text, None))
+        except StoreFailed as error:
+            if self.lasting:
+                self._failed(error)
 
     async def origins(self) -> list[str]:
         """Return the keys of all texts."""

@@ -60,13 +60,14 @@ class Signing:
         if self._around.keys is not None and answer.key is not None:
             # Before the record: a tab that finds the record must find its key.
             await self._around.keys.keep(host.origin, record.generation, answer.key)
+        text: str | None = None  # mostly, there is no session to replace: it is not read first
         async with host.order:
             while began == self._outs:
-                text = await self._around.shelf.read(host.origin)
                 if host.parse(text) is Unusable.NEWER:
                     self._around.shelf.leave()  # a newer bus continues with it
                 elif await host.swap(text, record):
                     break
+                text = await self._around.shelf.read(host.origin)
             # A sign-out that came in between waits for `order`, and then erases this record.
             if began != self._outs:
                 host.erase_key(record)

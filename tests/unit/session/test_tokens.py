@@ -262,6 +262,7 @@ def test_a_session_without_a_refresh_token_ends_with_its_id_token(sim: Sim) -> N
     one, two = sim.tab(provider=provider), sim.tab(provider=provider)
     for tab in (one, two):
         tab.init()
+    sim.run(1)  # both have looked
     assert set(tokens_of(one.sign_in("ann"))) == {"idToken"}
     sim.run(1)
     assert two.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]

@@ -265,6 +265,8 @@ class TabChannel:
     def __init__(self, tab: "Tab") -> None:
         self.tab = tab
         self.missing = False
+        self.slow = 0.0
+        """Seconds that a word takes in addition."""
 
     def post(self, text: str) -> None:
         tab = self.tab
@@ -273,7 +275,7 @@ class TabChannel:
         tab.partition.words.append(text)
         for other in tab.partition.tabs:
             if other is not tab and not other.channel.missing:
-                delay = tab.world.rng.uniform(0.0005, 0.004)
+                delay = self.slow + tab.world.rng.uniform(0.0005, 0.004)
                 tab.world.clock.at(delay, partial(other.hear, text))
 
 

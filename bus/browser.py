@@ -14,6 +14,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from .app import Bus
+from .authorization import authorization_by
 from .debug import Debug, current
 from .exchange.choice import backend_for, exchange_for, proofs_for
 from .exchange.json_backend import JsonPost
@@ -96,7 +97,8 @@ def start() -> None:
         # Before any other call to session.mjs, which answers in order.
         early.session("listen", create_proxy(session.heard))
         around.spawn(session.start())
-    early.serve(create_proxy(receive), create_proxy(lambda: True), ready(served(settings)))
+    says = ready(served(settings), authorization_by(settings))
+    early.serve(create_proxy(receive), create_proxy(lambda: True), says)
 
 
 def _around(  # noqa: PLR0913 - what `start` has made
@@ -116,7 +118,7 @@ def _around(  # noqa: PLR0913 - what `start` has made
         return None
     stores = settings.session.persist == "partition"
     tell = debug.session if debug else lambda _: None
-    shelf = Shelf(BrowserStore(early) if stores else None, _log, _new_id, tell=tell)
+    shelf = Shelf(BrowserStore(early) if stores else None, _log, tell=tell)
     keys = KeyRing(BrowserKeys(early) if stores else None, shelf, _log) if proofs else None
     return Around(
         settings=settings.session,
@@ -226,8 +228,12 @@ class BrowserStore:
     def __init__(self, early: Any) -> None:
         self._early = early
 
+    async def keeps(self) -> bool:
+        """Return whether a temporary text was written, read back and deleted."""
+        return bool(await self._do("keeps"))
+
     async def origins(self) -> list[str]:
-        """Return the keys of all texts."""
+        """Return the keys of all texts but the temporary one."""
         return list(await self._do("origins"))
 
     async def read(self, origin: str) -> str | None:

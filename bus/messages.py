@@ -486,14 +486,16 @@ class Answer:
 # -- bus to host ---------------------------------------------------------------------------------
 
 
-def ready(served: Collection[str] = SERVED) -> str:
-    """`BUS.READY` of a bus that serves these types, as JSON."""
-    payload = {
+def ready(served: Collection[str] = SERVED, authorization: JsonObject | None = None) -> str:
+    """`BUS.READY` of a bus that serves these types, as JSON; `authorization`: `bus.authorization`."""
+    payload: JsonObject = {
         "version": VERSION,
         "protocol": PROTOCOL,
         "services": sorted({type_.split(".")[0] for type_ in served} - {"BUS"}),
         "types": sorted(served),
     }
+    if authorization:
+        payload["authorization"] = authorization
     return _text({"type": "BUS.READY", "payload": payload})
 
 

@@ -501,6 +501,16 @@ def _ready(**payload: Any) -> dict[str, Any]:
     }
 
 
+_AUTHORIZATION = {
+    "authorizeUrl": URL,
+    "clientId": "crm",
+    "scope": "openid",
+    "issuer": URL,
+    "issRequired": True,
+    "params": {"prompt": "consent", "resource": ["a", "b"]},
+}
+
+
 def _report(event: str, **facts: Any) -> dict[str, Any]:
     return {"type": "BUS.DEBUG", "payload": {"event": event, "at": 1_700_000_000_000} | facts}
 
@@ -580,7 +590,12 @@ SAMPLES = {
         only_the_model_refuses=[],
     ),
     "BUS.READY": Samples(
-        accepted=_texts(_ready(), _ready(services=["AUTH"], types=["AUTH.SSO"], more=1)),
+        accepted=_texts(
+            _ready(),
+            _ready(services=["AUTH"], types=["AUTH.SSO"], more=1),
+            _ready(authorization=_AUTHORIZATION),
+            _ready(authorization=_AUTHORIZATION | {"params": {}, "more": 1}),
+        ),
         refused=_texts(
             _without(_ready(), "payload"),
             _ready(version=1),
@@ -590,6 +605,19 @@ SAMPLES = {
             _ready(types="AUTH.SSO"),
             _ready() | {"payload": {"version": "0", "protocol": 1, "types": []}},
             _ready() | {"payload": {"version": "0", "protocol": 1, "services": []}},
+            *(
+                _ready(authorization=authorization)
+                for authorization in (
+                    None,
+                    {},
+                    *(
+                        {k: v for k, v in _AUTHORIZATION.items() if k != name}
+                        for name in _AUTHORIZATION
+                    ),
+                    *(_AUTHORIZATION | {name: 1} for name in _AUTHORIZATION),
+                    _AUTHORIZATION | {"params": {"resource": [1]}},
+                )
+            ),
         ),
         only_the_model_refuses=[],
     ),

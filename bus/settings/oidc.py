@@ -22,6 +22,12 @@ _OWN_PARAMS = {
     "grant_type", "code", "redirect_uri", "client_id", "code_verifier", "refresh_token",
 }  # fmt: skip
 _SECRETS = {"client_secret", "client_assertion", "client_assertion_type"}
+# What startSignIn sends itself, and what has a setting of its own (RFC 6749, 4.1.1; RFC 7636, 4.3).
+_HOSTS_PARAMS = {
+    "response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge",
+    "code_challenge_method",
+}  # fmt: skip
+_SET_ELSEWHERE = {"max_age": "max_age_seconds", "acr_values": "acr_values"}
 _OWN_HEADERS = {"accept", "authorization", "content-type", "dpop"}
 # Headers that only the browser may set (Fetch, "forbidden request-header").
 _BROWSERS_HEADERS = {
@@ -87,6 +93,19 @@ def _params(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
+def _authorization_params(values: dict[str, str]) -> dict[str, str]:
+    for name, value in values.items():
+        if name in _SECRETS:
+            raise _wrong(f"{name}: everybody can read it here; register a public client instead")
+        if name in _HOSTS_PARAMS:
+            raise _wrong(f"{name}: the host page sets this itself")
+        if name in _SET_ELSEWHERE:
+            raise _wrong(f"{name}: set bus.sso.{_SET_ELSEWHERE[name]}, which the bus checks")
+        if name == "response_mode" and value not in ("query", "fragment"):
+            raise _wrong("response_mode: must be query or fragment, which a page can read")
+    return values
+
+
 def _headers(values: dict[str, str]) -> dict[str, str]:
     for name, value in values.items():
         lowered = name.lower()
@@ -146,6 +165,21 @@ class OidcSso(Table):
     """Where refresh tokens are revoked (RFC 7009); with `[bus.session]` only."""
     end_session_endpoint: HttpUrl | None = None
     """Where the browser ends the provider's own session; with `[bus.session]` only."""
+    authorization_endpoint: HttpUrl | None = None
+    """Where host pages begin a sign-in. If it is not set, the build fills it in. The bus never asks it."""
+    iss_required: bool | None = None
+    """Whether each answer names its issuer (RFC 9207). If it is not set, the build fills it in."""
+    authorization_params: Annotated[
+        dict[str, str], Field(default_factory=dict), AfterValidator(_authorization_params)
+    ]
+    """More parameters for the authorization endpoint."""
+    max_age_seconds: Annotated[int, Field(ge=0)] | None = None
+    """How long ago the user may have authenticated at the provider when a sign-in ends, in seconds."""
+    acr_values: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]+$")], ...],
+        Field(strict=False),
+    ] = ()
+    """The authentication context classes that are accepted, the preferred one first; any, if empty."""
     extra_params: Annotated[dict[str, str], Field(default_factory=dict), AfterValidator(_params)]
     """More parameters for the token endpoint."""
     extra_headers: Annotated[dict[str, str], Field(default_factory=dict), AfterValidator(_headers)]
@@ -182,8 +216,9 @@ class OidcSso(Table):
         for name in ("resource", "audience"):
             if getattr(self, name) and not self.access_token:
                 raise _wrong(f"{name} has no use without access_token = true")
-            if getattr(self, name) and name in self.extra_params:
-                raise _wrong(f"{name} is a setting of its own, and extra_params has it too")
+            for params in ("extra_params", "authorization_params"):
+                if getattr(self, name) and name in getattr(self, params):
+                    raise _wrong(f"{name} is a setting of its own, and {params} has it too")
         return self
 
     @model_validator(mode="after")

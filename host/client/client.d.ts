@@ -520,6 +520,21 @@ export interface Listening {
   payload: ListeningPayload;
 }
 
+/** How a sign-in begins at the provider of this bus: options for `startSignIn`. */
+export interface Authorization {
+  /** The provider's authorization endpoint. */
+  authorizeUrl: string;
+  clientId: string;
+  /** What is requested, separated by spaces. */
+  scope: string;
+  /** What `iss` in an answer must be, if it is there (RFC 9207). */
+  issuer: string;
+  /** Whether each answer must have an `iss`. */
+  issRequired: boolean;
+  /** More parameters for the authorization endpoint; an array is a parameter that repeats. */
+  params: Record<string, string | string[]>;
+}
+
 /** What this bus is, and what it serves. */
 export interface ReadyPayload {
   /** The version of the bus. */
@@ -529,6 +544,8 @@ export interface ReadyPayload {
   services: string[];
   /** The types of the requests that this build serves, such as "AUTH.SSO". */
   types: string[];
+  /** How a sign-in begins, with an OpenID Connect provider, as far as the build could find out. */
+  authorization?: Authorization;
 }
 
 /** `BUS.READY`: Python serves. */

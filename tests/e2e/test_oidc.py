@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
+from playwright.sync_api import Route
 
 from tests.e2e.support.oidc import KINDS, ORG, Provider, journey, running
 from tests.e2e.support.tab import Opener, Tab
@@ -14,6 +16,9 @@ from tests.e2e.support.world import World
 
 # At their login pages, a person does what the tests can do with Playwright.
 pytestmark = pytest.mark.engines("chromium", "firefox")
+
+
+DAY = 86_400
 
 
 @dataclass
@@ -147,6 +152,42 @@ def test_rotated_keys(party: Party) -> None:
     party.provider.rotate()
     assert "fulfilled" in party.ask(party.journey())
     assert "fulfilled" in party.ask(party.journey())
+
+
+@pytest.mark.engines("chromium")
+def test_a_key_that_is_withdrawn(party: Party, open_tab: Opener, world: World) -> None:
+    """A page that has been open for a day looks at the keys again, and refuses what they do not sign."""
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src }).ready", party.src)
+    ask = "(payload) => ask(payload)"
+    assert "fulfilled" in tab.run(ask, party.journey())
+    address = httpx.get(f"{party.provider.issuer}/.well-known/openid-configuration").json()
+    looks: list[str] = []
+
+    def withdrawn(route: Route) -> None:
+        looks.append(route.request.url)
+        headers = {"Access-Control-Allow-Origin": world.bus_origin}
+        route.fulfill(json={"keys": []}, headers=headers)
+
+    tab.page.route(address["jwks_uri"], withdrawn)
+    assert "fulfilled" in tab.run(ask, party.journey())
+    assert looks == []
+    party.provider.advance(DAY)
+    try:
+        tab.run_in(
+            party.src,
+            """(ms) => {
+                const rightNow = Date.now.bind(Date);
+                Date.now = () => rightNow() + ms;
+            }""",
+            DAY * 1000,
+        )
+        got = tab.run(ask, party.journey())
+        assert got["code"] == "ID_TOKEN_INVALID", got
+        assert "does not publish" in got["message"]
+        assert len(looks) == 2  # the day's, and one more because no key fits
+    finally:
+        party.provider.advance(0)
 
 
 def test_the_bus_may_reach_just_the_provider(party: Party) -> None:

@@ -33,7 +33,7 @@ class OidcExchange:
 
     def __post_init__(self) -> None:
         self._discovery = Discovery(self.sso, self.fetch)
-        self._keys = Keys(self.fetch, self.now)
+        self._keys = Keys(self.fetch, self.now, look_seconds=self.timeout_seconds / 3)
         self._token_endpoint = TokenEndpoint(self.sso, self.fetch, self.proofs)
 
     async def __call__(self, asked: SsoPayload) -> Answer:
@@ -101,6 +101,8 @@ class OidcExchange:
             skew=self.sso.clock_skew_seconds,
             access_token=tokens.access_token,
             nonce=nonce,
+            max_age=self.sso.max_age_seconds,
+            acr_values=self.sso.acr_values,
         )
         return await verified_claims(
             tokens.id_token, expected, keys=self._keys, jwks=endpoints.jwks, verify=self.verify

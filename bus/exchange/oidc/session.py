@@ -37,7 +37,7 @@ class OidcSession:
 
     def __post_init__(self) -> None:
         self._discovery = Discovery(self.sso, self.fetch)
-        self._keys = Keys(self.fetch, self.now)
+        self._keys = Keys(self.fetch, self.now, look_seconds=self.timeout_seconds / 3)
         self._token_endpoint = TokenEndpoint(self.sso, self.fetch, self.proofs)
         self._said: set[str] = set()
 

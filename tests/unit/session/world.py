@@ -136,8 +136,16 @@ class TabStore:
         tab.world.clock.at(tab.store_free - tab.world.clock.time, act)
         return await done
 
+    async def keeps(self) -> bool:
+        # As session.mjs does it.
+        text = str(self.tab.world.rng.random())
+        wrote = await self.swap("try", None, text)
+        kept = not wrote or await self.read("try") == text
+        await self.swap("try", text, None)
+        return kept
+
     async def origins(self) -> list[str]:
-        return await self._do("origins", list)
+        return await self._do("origins", lambda texts: [key for key in texts if key != "try"])
 
     async def read(self, origin: str) -> str | None:
         return await self._do("read", lambda texts: texts.get(origin))
@@ -436,7 +444,6 @@ class Tab:
             shelf = Shelf(
                 None if memory else self.store,
                 self.lines.append,
-                self.new_id,
                 tell=self.kept.append,
             )
             backend = provider or backend_for(

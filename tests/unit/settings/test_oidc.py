@@ -42,7 +42,9 @@ def test_what_is_set_where_nothing_is_said() -> None:
     assert sso.audience == ""
     assert sso.clock_skew_seconds == 60
     assert sso.connect_origins is None
-    assert sso.extra_params == sso.extra_headers == {}
+    assert sso.extra_params == sso.extra_headers == sso.authorization_params == {}
+    assert [sso.authorization_endpoint, sso.iss_required, sso.max_age_seconds] == [None] * 3
+    assert sso.acr_values == ()
     assert sso.origins == ("https://id.example.com",)
 
 
@@ -77,6 +79,11 @@ def test_what_the_page_holds_is_read_back_as_it_was() -> None:
         userinfo=False,
         clock_skew_seconds=0,
         connect_origins=["https://id.example.com"],
+        authorization_endpoint="https://a_b.example/authorize?x=y",  # no policy has to name it
+        iss_required=False,
+        authorization_params={"prompt": "consent", "response_mode": "query"},
+        max_age_seconds=0,
+        acr_values=["urn:mace:incommon:iap:silver", "2"],
         extra_params={"scope": "x"},
         extra_headers={"X-Tenant": "a b"},
         refresh_token="optional",
@@ -137,11 +144,12 @@ def test_what_is_a_resource(resource: str) -> None:
         ),
         *(
             (
-                {"access_token": True, name: "urn:a", "extra_params": {name: "MARK"}},
+                {"access_token": True, name: "urn:a", params: {name: "MARK"}},
                 "",
-                f"{name} is a setting of its own, and extra_params has it too",
+                f"{name} is a setting of its own, and {params} has it too",
             )
             for name in ("resource", "audience")
+            for params in ("extra_params", "authorization_params")
         ),
         ({"clock_skew_seconds": -1}, "clock_skew_seconds", "0"),
         ({"clock_skew_seconds": 301}, "clock_skew_seconds", "300"),
@@ -170,6 +178,30 @@ def test_what_is_a_resource(resource: str) -> None:
         ({"extra_params": {"refresh_token": "MARK"}}, "extra_params", "the bus sets this itself"),
         ({"extra_params": {"code": "MARK"}}, "extra_params", "the bus sets this itself"),
         ({"extra_params": {"a": 1}}, "extra_params.a", "string"),
+        ({"authorization_endpoint": "http://id.example.com/"}, "authorization_endpoint", "https"),
+        ({"authorization_endpoint": "https://a.example/#"}, "authorization_endpoint", "fragment"),
+        ({"iss_required": "yes"}, "iss_required", "boolean"),
+        *(
+            ({"authorization_params": {name: "MARK"}}, "authorization_params", "host page sets")
+            for name in (
+                *("response_type", "client_id", "redirect_uri", "scope", "state", "nonce"),
+                *("code_challenge", "code_challenge_method"),
+            )
+        ),
+        ({"authorization_params": {"client_secret": "MARK"}}, "authorization_params", "public"),
+        ({"authorization_params": {"max_age": "60"}}, "authorization_params", "max_age_seconds"),
+        ({"authorization_params": {"acr_values": "x"}}, "authorization_params", "sso.acr_values"),
+        ({"authorization_params": {"prompt": 1}}, "authorization_params.prompt", "string"),
+        *(
+            ({"authorization_params": {"response_mode": mode}}, "authorization_params", "fragment")
+            for mode in ("form_post", "web_message", "jwt", "query.jwt", "")
+        ),
+        ({"max_age_seconds": -1}, "max_age_seconds", "0"),
+        ({"max_age_seconds": 0.5}, "max_age_seconds", "integer"),
+        ({"max_age_seconds": True}, "max_age_seconds", "integer"),
+        ({"acr_values": "urn:x"}, "acr_values", "tuple"),
+        ({"acr_values": [""]}, "acr_values[0]", "match"),
+        ({"acr_values": ["a b"]}, "acr_values[0]", "match"),
         ({"extra_headers": {"authorization": "x"}}, "extra_headers", "the bus sets"),
         ({"extra_headers": {"Content-Type": "x"}}, "extra_headers", "the bus sets"),
         ({"extra_headers": {"Cookie": "x"}}, "extra_headers", "browser sets"),

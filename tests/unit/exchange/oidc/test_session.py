@@ -336,6 +336,25 @@ async def test_keys_that_were_rotated(place: Place) -> None:
     assert place.provider.urls() == [DISCOVERY, JWKS, TOKEN, TOKEN, JWKS]
 
 
+async def test_a_session_of_days(place: Place) -> None:
+    """Keys that were rotated are found at once; one that is withdrawn is refused a day later."""
+    backend = place.made()
+    for day in range(5):
+        place.provider.use("ES256", f"{day // 2}")
+        for _ in range(3):
+            got = await backend.refresh(USED, id_token=place.before)
+            assert isinstance(got, Fresh)
+            assert got.error is None
+            place.later(86_400 / 3)
+    # Five days: a look on each, and one more where a new key was used first.
+    assert place.provider.urls().count(JWKS) == 5
+    place.provider.published = []
+    place.later(86_400)
+    got = await backend.refresh(USED, id_token=place.before)
+    assert isinstance(got, Fresh)
+    invalid(got.error, "ID_TOKEN_INVALID", "does not publish")
+
+
 # -- the new ID token (OpenID Connect Core 1.0, 12.2) ---------------------------------------------
 
 
@@ -389,6 +408,16 @@ async def test_id_tokens_that_go_on_with_it(place: Place, claims: dict[str, Any]
     got = await place.refresh()
     assert isinstance(got, Fresh)
     assert got.error is None
+    assert got.id_token
+
+
+async def test_when_and_how_the_user_authenticated_is_checked_at_the_sign_in_alone(
+    place: Place,
+) -> None:
+    """A refreshed token names the time of the sign-in, and need not say how it was."""
+    place.later(86_400)
+    got = await place.refresh(max_age_seconds=60, acr_values=["urn:example:mfa"])
+    assert isinstance(got, Fresh)
     assert got.id_token
 
 

@@ -131,12 +131,12 @@ class Signing:
         async with host.order:
             found = host.parse(await self._around.shelf.read(host.origin))
             await self._around.shelf.erase(host.origin)
-            if isinstance(found, Record):
-                host.erase_key(found)
             host.has(None)
             host.last_error = None
         host.say(OUT)
         host.changed.set()
+        if isinstance(found, Record) and self._around.keys is not None:
+            await self._around.keys.erase(host.origin, found.generation)
         return found.refresh_token if isinstance(found, Record) else ""
 
     def _revoke(self, answer: Answer) -> None:

@@ -14,6 +14,7 @@ from playwright.sync_api import Playwright, Route
 
 from tests.e2e.support.browsers import tabs as opened
 from tests.e2e.support.hosts import Place, Window
+from tests.e2e.support.interpreter import core_in, with_interpreter
 from tests.e2e.support.oidc import BOUND, OidcProvider, journey_without_browser
 from tests.e2e.support.sessions import Sessions
 from tests.e2e.support.tab import Opener
@@ -83,6 +84,13 @@ class Party:
     def keys(self) -> list[dict[str, Any]]:
         """What can be found out about the stored keys."""
         return list(self.place.beside(self.window.tab, KEYS))
+
+    def replaced(self) -> list[dict[str, Any]]:
+        """The same, once the key of the session before is deleted: that goes on after the sign-in."""
+        until = time.monotonic() + 30
+        while len(found := self.keys()) > 1 and time.monotonic() < until:
+            pass
+        return found
 
     def present(self, refresh_token: str, proof: str = "") -> Any:
         """Do what a thief of a refresh token does; returns the provider's answer."""
@@ -165,7 +173,7 @@ def test_two_tabs_have_one_key_and_the_end_of_the_session_is_its_end(party: Part
     party.refresh()
     assert party.keys() == [key]
     party.sign_in()
-    [fresh] = party.keys()
+    [fresh] = party.replaced()
     assert fresh["x"] != key["x"]
     party.refresh(other)
     other.ask("AUTH.SIGN_OUT")
@@ -235,3 +243,38 @@ def test_a_store_that_keeps_no_keys(party: Party) -> None:
     assert party.place.stored(party.window.tab) == {}
     party.open_again()
     assert party.window.register() is None
+
+
+LEAVE = """(origins) => new Promise((resolve) => {
+    const opening = indexedDB.open("sso-bus-keys");
+    opening.onsuccess = () => {
+        const transaction = opening.result.transaction("keys", "readwrite");
+        const store = transaction.objectStore("keys");
+        for (const origin of origins) {
+            store.put({ at: Date.now() - 3_601_000 }, `${origin} old`);
+            store.put({ at: Date.now() - 3_500_000 }, `${origin} young`);
+        }
+        transaction.oncomplete = () => { opening.result.close(); resolve(); };
+    };
+})"""
+"""Leaves keys that no session has, some of them for more than an hour."""
+
+
+@pytest.mark.engines("chromium")
+def test_keys_that_no_session_has_any_more(party: Party) -> None:
+    party.sign_in()
+    tab, host, other = party.window.tab, party.window.host, party.place.world.other
+    party.place.beside(tab, LEAVE, [host, other])
+    party.window.ask("AUTH.SIGN_OUT")
+    left = [f"{host} young", f"{other} old", f"{other} young"]
+    assert sorted(party.place.stored(tab)) == sorted(f"sso-bus-keys/keys/{key}" for key in left)
+    tab.expect("unreachable", "fatally failed")
+    abort = with_interpreter("(it, abort) => { try { it.runPython(abort); } catch {} }")
+    core = core_in(party.place.world, party.src)
+    tab.run_in(party.src, abort, core, "import os; os.abort()")
+    # Without Python, the early listener deletes all that the host has.
+    assert party.window.ask("AUTH.SIGN_OUT") == "RUNTIME_DIED"
+    assert sorted(party.place.stored(tab)) == sorted(
+        f"sso-bus-keys/keys/{other} {name}" for name in ("old", "young")
+    )
+    party.open_again()

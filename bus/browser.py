@@ -78,9 +78,14 @@ def start() -> None:
         inbound = Inbound(*facts)  # in the early listener's order
         if debug:
             current.set(inbound.number)  # the task's context is a copy of this one
-        # Started at once: this keeps the order, and Python answers a request that it refuses
-        # without a detour through the event loop.
-        task = eager(loop, bus.receive(inbound))
+        try:
+            accepted = bus.receive(inbound)
+        except Exception as error:  # noqa: BLE001 - the runtime lives on
+            report(error)
+            return
+        if accepted is None:
+            return
+        task = eager(loop, accepted)  # started at once: this keeps the order
         if task.done():
             done(task)
         else:
@@ -204,10 +209,11 @@ class EarlyWindow:
 
     def __init__(self, early: Any) -> None:
         self._early = early
+        self._reply = early.reply  # each look-up would make a proxy
 
     def post(self, number: int, text: str) -> None:
         """Send the reply to message `number`."""
-        self._early.reply(number, text)
+        self._reply(number, text)
 
     def drop(self, number: int, reason: str = "") -> None:
         """Forget message `number`; a debug build tells the host the reason, if there is one."""

@@ -648,6 +648,15 @@ SCENARIOS: dict[str, list[Step]] = {
 }
 """By what they show."""
 
+AUTHORIZATION = {
+    "authorizeUrl": "https://id.example.com/authorize?tenant=7",
+    "clientId": "crm",
+    "scope": "openid crm",
+    "issuer": "string",
+    "issRequired": True,
+    "params": {"prompt": "consent", "max_age": "60", "acr_values": "1 2"},
+}
+
 PROVIDERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "access tokens": (
         {"accessTokens": True, "accessTokenLifeSeconds": 300},
@@ -657,6 +666,17 @@ PROVIDERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "an access token alone": (
         {"refreshTokens": False, "accessTokens": True, "accessTokenLifeSeconds": 300},
         {"access_token": True, "refresh_token": "optional"},
+    ),
+    "it says where to sign in": (
+        {"password": False, "authorization": AUTHORIZATION},
+        {
+            "scope": AUTHORIZATION["scope"],
+            "authorization_endpoint": AUTHORIZATION["authorizeUrl"],
+            "iss_required": True,
+            "authorization_params": {"prompt": "consent"},
+            "max_age_seconds": 60,
+            "acr_values": ["1", "2"],
+        },
     ),
 }
 """OpenID Connect providers, by what they give: the options of the mock, and the settings of the bus."""
@@ -683,6 +703,24 @@ def pushed(credentials: Any) -> list[Any]:
 
 
 OF_PROVIDERS: dict[str, dict[str, list[Step]]] = {
+    "it says where to sign in": {
+        "what READY says": [
+            {
+                "ready": 1,
+                "gives": {
+                    "protocol": 1,
+                    "services": ["AUTH"],
+                    "types": [name for name in TYPES if name != "AUTH.EMAIL_AND_PASSWORD"],
+                    "authorization": AUTHORIZATION,
+                },
+            },
+        ],
+        "a sign-in with PKCE alone": [
+            ask("AUTH.SSO", sso("ann"), fails=invalid("codeVerifier")),
+            ask("AUTH.SSO", sso("ann", nonce="n"), fails=invalid("codeVerifier")),
+            backend(),
+        ],
+    },
     "access tokens": {
         "an access token comes with each pair, and is refreshed in time": [
             *BOTH,

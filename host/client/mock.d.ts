@@ -1,7 +1,7 @@
 // Made by `make generate` from host/tools/types/mock.in.d.ts and the models of the messages: change those.
 // What host/client/mock.js gives: a bus for the tests of host apps, without an iframe, Python or a network.
 
-import type { Bus, Credentials, ErrorCode, JsonObject, JsonValue } from "./client.js";
+import type { Authorization, Bus, Credentials, ErrorCode, JsonObject, JsonValue } from "./client.js";
 
 /** Where the mock gets its time from; `setTimeout` gives what `clearTimeout` takes. */
 export interface Clock {
@@ -84,6 +84,11 @@ export interface MockOptions {
   session?: boolean | undefined;
   /** Whether the bus has `[bus.password]`: true. */
   password?: boolean | undefined;
+  /**
+   * What `BUS.READY` says of how a sign-in begins, as with an OpenID Connect provider: nothing, as with a
+   * `json` backend. Given, `AUTH.SSO` needs a `codeVerifier` and may have a `nonce`.
+   */
+  authorization?: Authorization | undefined;
   /** How long the bus takes to start, in milliseconds: 0. */
   bootMs?: number | undefined;
   /** Lets `ready` and all requests fail with this code, as `BOOT_FAILED` or `NOT_ALLOWED`. */

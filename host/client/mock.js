@@ -321,6 +321,7 @@ function newTab(world, options) {
     replyPort = true,
     session = true,
     password = true,
+    authorization,
     bootMs = 0,
     down,
     debug,
@@ -434,9 +435,12 @@ function newTab(world, options) {
     const { code } = payload;
     const fields = ["code", "redirectUrl", "codeVerifier", "nonce"].map((name) => payload[name] ?? "");
     const key = code === undefined ? request : JSON.stringify(fields);
-    if (payload.nonce) throw invalid([{ loc: ["nonce"], message: "has no use with the provider of this bus" }]);
+    if (payload.nonce && !authorization)
+      throw invalid([{ loc: ["nonce"], message: "has no use with the provider of this bus" }]);
     if ([...signIns].some(([other, sign]) => other !== key && code !== undefined && sign.code === code))
       throw invalid([{ loc: ["code"], message: "is being exchanged already, with other fields" }]);
+    if (authorization && code !== undefined && !payload.codeVerifier)
+      throw invalid([{ loc: ["codeVerifier"], message: "is missing: with this provider, PKCE is required" }]);
     let sign = signIns.get(key);
     if (!sign) {
       sign = { code, waiting: new Set() };
@@ -544,6 +548,7 @@ function newTab(world, options) {
     protocol: /** @type {const} */ (1),
     services: ["AUTH"],
     types,
+    ...(authorization && { authorization: copy(authorization) }),
   });
   let endReady;
   const ready = new Promise((resolve, reject) => {

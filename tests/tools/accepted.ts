@@ -99,6 +99,15 @@ const signedIn = await startSignIn({
 });
 token(signedIn.credentials);
 
+// What the host does not say, the bus does.
+const shortly: SignedIn = await startSignIn({ bus, redirectUrl: "/callback", popup: true });
+const away: Promise<never> = startSignIn({ bus, redirectUrl: "/callback", params: { resource: ["urn:a", "urn:b"] } });
+const alsoAway: Promise<never> = startSignIn({ authorizeUrl: "/", clientId: "c", redirectUrl: "/callback" });
+const { authorization } = await bus.ready;
+const begins: string | undefined = authorization?.authorizeUrl;
+const prompt: string | string[] | undefined = authorization?.params["prompt"];
+console.log(shortly, away, alsoAway, begins, prompt, authorization?.issRequired);
+
 // The session as one object.
 const session = openSession({ bus, appName: "CRM", release: "1", origins: ["https://api.example.com"], signin });
 const reasons: SessionReason[] = [];
@@ -116,6 +125,7 @@ const inPopup: SignedIn = await session.signIn({ ...atProvider, popup: true, tim
 const byCode: SignedIn = await session.signIn({ code: "c", redirectUrl: "https://app.example.com/" });
 const byAddress: SignedIn = await session.signIn({ email: "a@b.example", password: "p" });
 const leaving: Promise<never> = session.signIn(atProvider);
+session.signIn({ redirectUrl: "/callback" });
 const next: string | undefined = await session.signOut({ everywhere: true });
 console.log(response.ok, inPopup, byCode, byAddress, leaving, next);
 end();

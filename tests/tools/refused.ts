@@ -101,6 +101,16 @@ bus.iframe = document.createElement("iframe");
 startSignIn({ authorizeUrl: "/", clientId: "c", redirectUrl: "/", popup: true });
 // @ts-expect-error - a client has an id
 startSignIn({ authorizeUrl: "/", redirectUrl: "/" });
+// @ts-expect-error - nobody says where
+startSignIn({ redirectUrl: "/" });
+// @ts-expect-error - the provider has where to go back to
+startSignIn({ bus });
+// @ts-expect-error - the answer's issuer is a text
+startSignIn({ bus, redirectUrl: "/", issuer: true });
+// @ts-expect-error - a parameter is a text, or several
+startSignIn({ bus, redirectUrl: "/", params: { max_age: 60 } });
+// @ts-expect-error - not every bus knows
+(await bus.ready).authorization.authorizeUrl;
 
 // @ts-expect-error - the bus's debug lines name the release
 openSession({ bus, appName: "CRM" });

@@ -20,6 +20,8 @@ from tests.e2e.support.authlib_provider import CLIENT, GRACE_SECONDS, AuthlibPro
 from tests.e2e.support.tab import Opener
 from tests.e2e.support.world import Server
 
+API = "https://api.example.com/"
+"""A resource (RFC 8707) that npm oidc-provider issues access tokens for, which live for five minutes."""
 BOUND = "crm-dpop"
 """The client of npm oidc-provider that gets nothing without proofs (DPoP)."""
 ORG = {"id": 7, "name": "Analytical Engines"}
@@ -60,6 +62,7 @@ class OidcProvider:
             "port": 0,
             "busOrigin": bus_origin,
             "claims": {"org": ORG},
+            "api": API,
             "clients": [
                 {
                     "client_id": name,
@@ -165,6 +168,7 @@ class Begun:
 
     redirect: str
     nonce: str
+    more: dict[str, str] = field(default_factory=dict)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
     state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
@@ -181,6 +185,7 @@ class Begun:
             **({"nonce": self.nonce} if self.nonce else {}),
             "code_challenge": urlsafe_b64encode(digest).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
+            **self.more,
         }
         return f"{provider.authorization_endpoint}?{urlencode(query)}"
 
@@ -222,9 +227,13 @@ def journey(
     client_id: str = "",
     user: str = "ada",
     nonce: str = "a-nonce",
+    more: dict[str, str] | None = None,
 ) -> dict[str, str]:
-    """Sign in at the provider's pages in a new profile; returns what to ask the bus with."""
-    begun = Begun(redirect, nonce)
+    """Sign in at the provider's pages in a new profile; returns what to ask the bus with.
+
+    `more`: parameters of the authorization request, also in the place of others.
+    """
+    begun = Begun(redirect, nonce, more or {})
     tab = open_tab()
     page = tab.page
     try:

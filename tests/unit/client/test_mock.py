@@ -60,7 +60,9 @@ MUTATIONS = [
     ('value.includes("#")', "url.hash"),
     ('written.replace(/:\\d*$/, "") !== url.hostname', "false"),
     ("hostOrigin !== undefined && own !== hostOrigin", "false"),
-    ("if (payload.nonce) throw", "if (false) throw"),
+    ("if (payload.nonce && !authorization)", "if (false)"),
+    ("if (authorization && code !== undefined && !payload.codeVerifier)", "if (false)"),
+    ("...(authorization && { authorization", "...(false && { authorization"),
     ("other !== key && code !== undefined", "false"),
     ("if (!waiting.size) end(null);", ""),
     ("    if (!wanted()) return;\n", ""),
@@ -333,6 +335,39 @@ def test_what_the_options_are_for(modules: Path) -> None:
         "forgets": None,
         "once": 1,
     }
+
+
+def test_a_bus_that_says_how_a_sign_in_begins(modules: Path) -> None:
+    text = """
+    const authorization = { authorizeUrl: "https://a.example/", clientId: "c", scope: "openid",
+        issuer: "https://a.example", issRequired: true, params: { prompt: "consent" } };
+    const bus = mockBus({ authorization });
+    const ready = await bus.ready;
+    ready.authorization.params.prompt = "none";
+    const pkce = { ...SSO, codeVerifier: "v".repeat(43) };
+    const [one, two, three] = [
+        await code(bus.request("AUTH.SSO", pkce)),
+        await code(bus.request("AUTH.SSO", { ...pkce, nonce: "n" })),
+        await code(bus.request("AUTH.SSO", SSO)),
+    ];
+    const heard = new Promise((done) => bus.on("BUS.READY", done));
+    await bus.mock.reload();
+    tell([(await heard).authorization, typeof one, typeof two, three, (await mockBus().ready).authorization]);
+    """
+    assert run(modules, text) == [
+        {
+            "authorizeUrl": "https://a.example/",
+            "clientId": "c",
+            "scope": "openid",
+            "issuer": "https://a.example",
+            "issRequired": True,
+            "params": {"prompt": "consent"},
+        },
+        "object",
+        "object",
+        "INVALID_PAYLOAD",
+        None,
+    ]
 
 
 def test_what_a_host_gets_is_its_own(modules: Path) -> None:

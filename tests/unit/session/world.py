@@ -528,8 +528,12 @@ class Tab:
             message["id"] = id
         number = next(self._numbers)
         inbound = Inbound(number, True, True, origin or self.origin, json.dumps(message), port)
-        self.loop.run(self.bus.receive(inbound))
+        self.loop.run(self._receive(inbound))
         return Reply(self, number)
+
+    async def _receive(self, inbound: Inbound) -> None:
+        if accepted := self.bus.receive(inbound):
+            await accepted
 
     def ask(
         self, type_: str, payload: Message | None = None, *, seconds: float = 60, **facts: Any

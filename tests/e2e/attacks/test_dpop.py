@@ -177,7 +177,6 @@ def test_two_tabs_have_one_key_and_the_end_of_the_session_is_its_end(party: Part
     assert fresh["x"] != key["x"]
     party.refresh(other)
     other.ask("AUTH.SIGN_OUT")
-    other.tab.page.close()
     assert party.keys() == []
     assert party.window.ask("AUTH.CREDENTIALS") == "NO_SESSION"
 

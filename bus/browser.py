@@ -72,9 +72,14 @@ def start() -> None:
         inbound = Inbound(*facts)  # in the early listener's order
         if debug:
             current.set(inbound.number)  # the task's context is a copy of this one
-        # Started at once: this keeps the order, and Python answers a request that it refuses
-        # without a detour through the event loop.
-        task = eager(loop, bus.receive(inbound))
+        try:
+            accepted = bus.receive(inbound)
+        except Exception as error:  # noqa: BLE001 - the runtime lives on
+            report(error)
+            return
+        if accepted is None:
+            return
+        task = eager(loop, accepted)  # started at once: this keeps the order
         if task.done():
             done(task)
         else:
@@ -109,7 +114,7 @@ def _around(
     return Around(
         settings=settings.session,
         timeout_seconds=settings.request_timeout_seconds,
-        shelf=Shelf(store, _log, _new_id, tell=tell),
+        shelf=Shelf(store, _log, tell=tell),
         locks=BrowserLocks(early),
         channel=BrowserChannel(early),
         window=window,
@@ -187,10 +192,11 @@ class EarlyWindow:
 
     def __init__(self, early: Any) -> None:
         self._early = early
+        self._reply = early.reply  # each look-up would make a proxy
 
     def post(self, number: int, text: str) -> None:
         """Send the reply to message `number`."""
-        self._early.reply(number, text)
+        self._reply(number, text)
 
     def drop(self, number: int, reason: str = "") -> None:
         """Forget message `number`; a debug build tells the host the reason, if there is one."""
@@ -211,8 +217,12 @@ class BrowserStore:
     def __init__(self, early: Any) -> None:
         self._early = early
 
+    async def keeps(self) -> bool:
+        """Return whether a temporary text was written, read back and deleted."""
+        return bool(await self._do("keeps"))
+
     async def origins(self) -> list[str]:
-        """Return the keys of all texts."""
+        """Return the keys of all texts but the temporary one."""
         return list(await self._do("origins"))
 
     async def read(self, origin: str) -> str | None:

@@ -139,7 +139,9 @@
 
   // Only the callers of its methods await session.mjs.
   const session = settings.session
-    ? import(new URL("session.mjs", address).href).then(({ open }) => open(originals))
+    ? import(new URL("session.mjs", address).href).then(({ open }) =>
+        open(originals, settings.session.persist === "partition"),
+      )
     : null;
   const inSession = async (method, ...args) => (await session)[method](...args);
 

@@ -47,6 +47,8 @@ def _at_most(units: int) -> AfterValidator:
 
 
 def _units(text: str) -> int:
+    if text.isascii():
+        return len(text)  # what there is to count, mostly
     # Not by encoding it: a page that started from a snapshot cannot import a codec.
     return len(text) + sum(char > "\uffff" for char in text)
 
@@ -566,4 +568,7 @@ def _reply(envelope: Envelope, ending: str, payload: object, meta: JsonObject) -
 def _text(value: object) -> str:
     # Not pydantic's to_json: compiled to WebAssembly, it stops at 49 levels, and what a backend
     # sent may have 200.
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _JSON.encode(value)
+
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

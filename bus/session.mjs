@@ -8,11 +8,13 @@
 const DATABASE = "sso-bus";
 const STORE = "sessions"; // key: the host's origin; value: text
 const CHANNEL = "sso-bus";
+const TRY = "try"; // the key of a temporary text, which shows that the storage keeps what is written
 
 // Makes the methods.
 //   indexedDB, BroadcastChannel   the browser's own; undefined where it has none for this page
+//   early   whether the storage is tried now, while Python boots, and not when Python asks
 // A method that fails throws, or its promise is rejected; none has a time limit.
-export function open({ indexedDB, BroadcastChannel }) {
+export function open({ indexedDB, BroadcastChannel }, early = false) {
   /** @type {any} */
   let opening = null; // promise of the database
 
@@ -81,28 +83,46 @@ export function open({ indexedDB, BroadcastChannel }) {
     } catch {} // closed, as the page is
   };
 
+  const read = (origin) =>
+    transact("readonly", (store, is) => {
+      store.get(origin).onsuccess = ({ target }) => is(target.result);
+    });
+
+  const swap = (origin, old, text) =>
+    transact("readwrite", (store, is) => {
+      store.get(origin).onsuccess = ({ target }) => {
+        const same = target.result === old;
+        is(same);
+        if (!same) return;
+        if (text === undefined) store.delete(origin);
+        else store.put(text, origin);
+      };
+    });
+
+  const tryIt = async () => {
+    const text = String(Math.random()); // no secret
+    const wrote = await swap(TRY, undefined, text);
+    // If another tab tries the storage at this moment, that tab's text proves the same.
+    const kept = !wrote || (await read(TRY)) === text;
+    swap(TRY, text, undefined).catch(() => {}); // nobody waits for it: later calls take effect after it
+    return kept;
+  };
+  const tried = early ? tryIt() : null;
+  tried?.catch(() => {}); // that is told to whoever asks
+
   return {
+    // Resolves to whether the storage keeps what is written.
+    keeps: () => tried ?? tryIt(),
+
     origins: () =>
       transact("readonly", (store, is) => {
-        store.getAllKeys().onsuccess = ({ target }) => is(target.result);
+        store.getAllKeys().onsuccess = ({ target }) => is(target.result.filter((key) => key !== TRY));
       }),
 
-    read: (origin) =>
-      transact("readonly", (store, is) => {
-        store.get(origin).onsuccess = ({ target }) => is(target.result);
-      }),
+    read,
 
     // Replaces `old` with `text`; undefined is no text. Resolves to whether that was done.
-    swap: (origin, old, text) =>
-      transact("readwrite", (store, is) => {
-        store.get(origin).onsuccess = ({ target }) => {
-          const same = target.result === old;
-          is(same);
-          if (!same) return;
-          if (text === undefined) store.delete(origin);
-          else store.put(text, origin);
-        };
-      }),
+    swap,
 
     erase: (origin) => transact("readwrite", (store) => store.delete(origin)),
 

@@ -5,6 +5,7 @@ is checked, not a timer.
 """
 
 import asyncio
+from typing import Final
 
 from ..errors import BusError, Rejected
 from ..messages import refresh_token_expired, session_changed, token_refreshed
@@ -13,6 +14,9 @@ from .around import Around
 from .record import Record, Unusable, read_record
 from .signal import Signal
 from .words import END, LOOK, OUT, Kind, Word, word
+
+WORD_SECONDS: Final = 0.1
+"""How long a broadcast may arrive after the change of the record that it announces."""
 
 
 class HostSession:
@@ -35,6 +39,7 @@ class HostSession:
         self._told: tuple[str, int] | None = None  # the last pair of tokens that this tab got
         self._last: Record | None = None  # that session, as the host last heard of it
         self._expired = False  # whether that session ended, or is ending, other than by a sign-out
+        self._heard_out = False  # whether another tab has said that its user signed out
 
     # -- the record --------------------------------------------------------------------------------
 
@@ -62,6 +67,10 @@ class HostSession:
         """
         while True:
             text = await self.around.shelf.read(self.origin)
+            if text is None and self._may_hear_why():
+                await self.changed.after(self.changed.count, WORD_SECONDS)
+                self._heard_out = True  # no word: a sign-out
+                continue
             found = self.parse(text)
             if found is Unusable.FOREIGN:
                 await self.swap(text, None)
@@ -73,6 +82,14 @@ class HostSession:
                 if not self.age.over(found):
                     return text, found
                 await self.end(text, found)
+
+    def _may_hear_why(self) -> bool:
+        """Return whether the session is gone, and another tab's word about that may be on its way."""
+        known = self._known is not None and self.around.shelf.lasting
+        return known and not (self._expired or self._heard_out or self._is_over())
+
+    def _is_over(self) -> bool:
+        return self._last is not None and self.age.over(self._last)
 
     def parse(self, text: str | None) -> Record | Unusable | None:
         """Return the session in a stored text, or why there is none. It may be over."""
@@ -110,7 +127,7 @@ class HostSession:
         generation = record.generation if record else None
         if self._met and generation != self._known:
             # Who finds it gone may not have heard why yet, but sees what it had come to.
-            if self._expired or (self._last and self.age.over(self._last)):
+            if self._expired or self._is_over():
                 push(target, refresh_token_expired())
                 self._known, self._expired = None, False  # the next session has not ended
             if generation != self._known:
@@ -128,7 +145,8 @@ class HostSession:
     def met(self, record: Record | None) -> None:
         """Note that the host now knows the user of `record`, or that there is no session."""
         generation = record.generation if record else None
-        self._expired = self._expired and generation == self._known
+        if generation != self._known:
+            self._expired = self._heard_out = False
         self._met, self._known, self._last = True, generation, record
 
     def _note_end(self, generation: str) -> None:
@@ -165,6 +183,8 @@ class HostSession:
         """Take a word from one of them."""
         if said.kind == END:
             self._note_end(said.generation)
+        elif said.kind == OUT:
+            self._heard_out = True
         if said.kind != LOOK and not self.around.shelf.lasting:
             self.around.spawn(self._forget(said))
         self.changed.set()

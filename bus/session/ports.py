@@ -12,7 +12,7 @@ class StoreFailed(Exception):
     """The storage threw, is missing, or is full."""
 
 
-class Store(Protocol):
+class Texts(Protocol):
     """One text for each host origin, in the bus's partition of the browser's storage.
 
     All tabs of the partition share it. Each method is one transaction, complete when it returns
@@ -22,7 +22,7 @@ class Store(Protocol):
     """
 
     async def origins(self) -> list[str]:
-        """Return the keys of all texts."""
+        """Return the keys of all texts but the temporary one."""
 
     async def read(self, origin: str) -> str | None:
         """Return the text stored under `origin`, or None if there is none."""
@@ -36,6 +36,16 @@ class Store(Protocol):
 
     async def erase(self, origin: str) -> None:
         """Delete the text stored under `origin`, whatever its content."""
+
+
+class Store(Texts, Protocol):
+    """Texts in the browser's storage, which may lose what is written."""
+
+    async def keeps(self) -> bool:
+        """Write a temporary text, read it back and delete it; return whether it was there.
+
+        It may have been tried before; these are several transactions.
+        """
 
 
 class NoLocks(Exception):

@@ -5,14 +5,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from ..ports import Log
-from .ports import Store, StoreFailed
+from .ports import Store, StoreFailed, Texts
 
 T = TypeVar("T")
 
 LIMIT_SECONDS: Final = 2.0
 """A call that takes the store longer counts as a failure."""
-TRY: Final = "try"
-"""The key of a temporary text, which shows that the store keeps what is written."""
 SLICES: Final = 4
 """The limit is divided into this many steps: when a machine wakes, one step is over at once, and an
 answer that has arrived is handled before the next."""
@@ -23,7 +21,7 @@ class StoreHangs(StoreFailed):
 
 
 class MemoryStore:
-    """A `Store` that ends with its page."""
+    """Texts that end with their page."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
@@ -62,14 +60,12 @@ class Shelf:
         self,
         store: Store | None,
         log: Log,
-        new_id: Callable[[], str],
         *,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._log = log
         self._tell = tell
-        self._new_id = new_id
         self._memory = MemoryStore()
         self._opening: asyncio.Task[None] | None = None
         self._hung = False
@@ -81,31 +77,27 @@ class Shelf:
         """Find out once whether the store keeps what is written (protocol.md, "The session")."""
         if self._opening is None:
             self._opening = asyncio.ensure_future(self._try())
-        await asyncio.wait({self._opening})
+        if not self._opening.done():
+            await asyncio.wait({self._opening})
         self._opening.result()
 
     async def _try(self) -> None:
         if self._store is None:
             self._tell("the settings say so")
             return
-        text = self._new_id()
         try:
-            wrote = await _limited(self._store.swap(TRY, None, text))
-            # If another tab tests the store at this moment, that tab's text proves the same.
-            kept = not wrote or await _limited(self._store.read(TRY)) == text
-            await _limited(self._store.swap(TRY, text, None))
+            kept = await _limited(self._store.keeps())
         except StoreFailed as error:
             self._failed(error)
+            return
+        if kept:
+            self._tell("")
         else:
-            if kept:
-                self._tell("")
-            else:
-                self._fall("the browser's storage does not keep what is written")
+            self._fall("the browser's storage does not keep what is written")
 
     async def origins(self) -> list[str]:
         """Return the keys of all texts."""
-        keys = await self._do(lambda store: store.origins())
-        return [key for key in keys if key != TRY]
+        return await self._do(lambda store: store.origins())
 
     async def read(self, origin: str) -> str | None:
         """Return the text stored under `origin`, if any."""
@@ -153,7 +145,7 @@ class Shelf:
         except StoreFailed:
             self._log("session: what is stored cannot be deleted")
 
-    async def _do(self, work: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
+    async def _do(self, work: Callable[[Texts], Coroutine[Any, Any, T]]) -> T:
         await self.open()
         if self._store is not None and self.lasting:
             try:

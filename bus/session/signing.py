@@ -56,13 +56,14 @@ class Signing:
     async def _file(self, answer: Answer, began: int) -> _Filed | None:
         """Make the session; return what it replaced, and the session. None: a sign-out came in between."""
         host, record = self._host, self._record(answer)
+        text: str | None = None  # mostly, there is no session to replace: it is not read first
         async with host.order:
             while began == self._outs:
-                text = await self._around.shelf.read(host.origin)
                 if host.parse(text) is Unusable.NEWER:
                     self._around.shelf.leave()  # a newer bus continues with it
                 elif await host.swap(text, record):
                     break
+                text = await self._around.shelf.read(host.origin)
             # A sign-out that came in between waits for `order`, and then erases this record.
             if began != self._outs:
                 return None

@@ -200,9 +200,13 @@ class World:
         """Post one message, as the early listener hands it on, without waiting for its reply."""
         text = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
         inbound = Inbound(next(self._numbers), trusted, from_parent, origin, text)
-        sent = Message(self, inbound.number, asyncio.ensure_future(self.bus.receive(inbound)))
+        sent = Message(self, inbound.number, asyncio.ensure_future(self._receive(inbound)))
         self.sent.append(sent)
         return sent
+
+    async def _receive(self, inbound: Inbound) -> None:
+        if accepted := self.bus.receive(inbound):
+            await accepted
 
     async def ask(self, message: dict[str, Any] | str, **facts: Any) -> Any:
         """Post one message and return its reply, or None if there was none."""

@@ -18,6 +18,8 @@ from tests.e2e.support.authlib_provider import CLIENT, GRACE_SECONDS, AuthlibPro
 from tests.e2e.support.tab import Opener
 from tests.e2e.support.world import Server
 
+API = "https://api.example.com/"
+"""A resource (RFC 8707) that npm oidc-provider issues access tokens for, which live for five minutes."""
 ORG = {"id": 7, "name": "Analytical Engines"}
 
 
@@ -56,6 +58,7 @@ class OidcProvider:
             "port": 0,
             "busOrigin": bus_origin,
             "claims": {"org": ORG},
+            "api": API,
             "clients": [
                 {
                     "client_id": name,
@@ -153,8 +156,12 @@ def journey(
     client_id: str = "",
     user: str = "ada",
     nonce: str = "a-nonce",
+    more: dict[str, str] | None = None,
 ) -> dict[str, str]:
-    """Sign in at the provider's pages in a new profile; returns what to ask the bus with."""
+    """Sign in at the provider's pages in a new profile; returns what to ask the bus with.
+
+    `more`: parameters of the authorization request, also in the place of others.
+    """
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
     challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     query = {
@@ -167,6 +174,7 @@ def journey(
         **({"nonce": nonce} if nonce else {}),
         "code_challenge": challenge,
         "code_challenge_method": "S256",
+        **(more or {}),
     }
     tab = open_tab()
     page = tab.page

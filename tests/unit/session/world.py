@@ -128,8 +128,16 @@ class TabStore:
         tab.world.clock.at(tab.store_free - tab.world.clock.time, act)
         return await done
 
+    async def keeps(self) -> bool:
+        # As session.mjs does it.
+        text = str(self.tab.world.rng.random())
+        wrote = await self.swap("try", None, text)
+        kept = not wrote or await self.read("try") == text
+        await self.swap("try", text, None)
+        return kept
+
     async def origins(self) -> list[str]:
-        return await self._do("origins", list)
+        return await self._do("origins", lambda texts: [key for key in texts if key != "try"])
 
     async def read(self, origin: str) -> str | None:
         return await self._do("read", lambda texts: texts.get(origin))
@@ -201,6 +209,8 @@ class TabChannel:
     def __init__(self, tab: "Tab") -> None:
         self.tab = tab
         self.missing = False
+        self.slow = 0.0
+        """Seconds that a word takes in addition."""
 
     def post(self, text: str) -> None:
         tab = self.tab
@@ -209,7 +219,7 @@ class TabChannel:
         tab.partition.words.append(text)
         for other in tab.partition.tabs:
             if other is not tab and not other.channel.missing:
-                delay = tab.world.rng.uniform(0.0005, 0.004)
+                delay = self.slow + tab.world.rng.uniform(0.0005, 0.004)
                 tab.world.clock.at(delay, partial(other.hear, text))
 
 
@@ -369,7 +379,6 @@ class Tab:
                 shelf=Shelf(
                     None if memory else self.store,
                     self.lines.append,
-                    self.new_id,
                     tell=self.kept.append,
                 ),
                 locks=self.locks,
@@ -441,8 +450,12 @@ class Tab:
             message["id"] = id
         number = next(self._numbers)
         inbound = Inbound(number, True, True, origin or self.origin, json.dumps(message), port)
-        self.loop.run(self.bus.receive(inbound))
+        self.loop.run(self._receive(inbound))
         return Reply(self, number)
+
+    async def _receive(self, inbound: Inbound) -> None:
+        if accepted := self.bus.receive(inbound):
+            await accepted
 
     def ask(
         self, type_: str, payload: Message | None = None, *, seconds: float = 60, **facts: Any

@@ -9,7 +9,7 @@ import pytest
 
 from bus.errors import BusError
 from bus.messages import Answer, MigratedCredentials, SignedIn, SsoPayload
-from bus.session.backend import Failed, Fresh
+from bus.session.backend import Bound, Failed, Fresh
 from bus.session.record import Maker
 from tests.unit.session.asking import NOBODY, code_of, name_of, user
 from tests.unit.session.server import jwt
@@ -59,8 +59,11 @@ class Provider:
             SignedIn(credentials=credentials, currentUser={"name": "ann"}, company={}), 200
         )
 
-    async def refresh(self, refresh_token: str, *, id_token: str) -> Fresh | Failed:
+    async def refresh(
+        self, refresh_token: str, *, id_token: str, bound: Bound | None = None
+    ) -> Fresh | Failed:
         assert id_token
+        assert bound is None
         self.asked.append(refresh_token)
         if self.fails:
             return Failed(BusError("BACKEND_UNREACHABLE", "It is down."))
@@ -217,7 +220,10 @@ def test_a_clock_that_is_set_back_moves_both_times(sim: Sim) -> None:
     assert earlier == pytest.approx(100_000, abs=1000)
     times = [each["credentials"]["accessTokenExpiresAt"] for each in (before, after)]
     assert times[0] - times[1] == earlier
-    sim.run(900 - 200 - 90 - 5)
+    tab.init(port=True)
+    sim.run(1)
+    assert tab.pushes[-1]["payload"] == after["credentials"]
+    sim.run(900 - 200 - 90 - 6)
     assert provider.asked == []
     sim.run(10)
     assert provider.asked == ["MARK-refresh-1"]
@@ -259,6 +265,7 @@ def test_a_session_without_a_refresh_token_ends_with_its_id_token(sim: Sim) -> N
     one, two = sim.tab(provider=provider), sim.tab(provider=provider)
     for tab in (one, two):
         tab.init()
+    sim.run(1)  # both have looked
     assert set(tokens_of(one.sign_in("ann"))) == {"idToken"}
     sim.run(1)
     assert two.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]

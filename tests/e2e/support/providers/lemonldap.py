@@ -50,25 +50,25 @@ def installed_root(say: Callable[[str], None] = print) -> Path:
     shutil.rmtree(FOLDER, ignore_errors=True)
     (FOLDER / "packages").mkdir(parents=True)
     try:
-        _download()
+        _download(errors=subprocess.DEVNULL)
     except subprocess.CalledProcessError:
         sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
         subprocess.run([*sudo, "apt-get", "update", "-qq"], check=True)  # the lists may be old
-        _download()
+        _download(errors=None)
     for package in (FOLDER / "packages").glob("*.deb"):
         subprocess.run(["dpkg", "-x", str(package), str(FOLDER / "root")], check=True)
     marker.write_text(stamp)
     return FOLDER / "root"
 
 
-def _download() -> None:
+def _download(errors: int | None) -> None:
     """Get the packages, and those that they need and that are not installed here."""
     plan = ["apt-get", "install", "--simulate", "--no-install-recommends", *PACKAGES]
-    planned = subprocess.run(plan, check=True, capture_output=True, text=True).stdout
-    names = [line.split()[1] for line in planned.splitlines() if line.startswith("Inst ")]
+    done = subprocess.run(plan, check=True, stdout=subprocess.PIPE, stderr=errors, text=True)
+    names = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("Inst ")]
     there = set(PACKAGES) - set(names)  # installed here already: unpacked all the same
     download = ["apt-get", "download", "-qq", *names, *sorted(there)]
-    subprocess.run(download, check=True, cwd=FOLDER / "packages", stderr=subprocess.DEVNULL)
+    subprocess.run(download, check=True, cwd=FOLDER / "packages", stderr=errors)
 
 
 class Lemonldap:

@@ -24,7 +24,11 @@ class Ordered:
 
     def stop(self) -> None:
         """End it: the end of its input does."""
-        self._process.communicate(timeout=10)
+        try:
+            self._process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None

@@ -83,7 +83,7 @@ class Lemonldap:
     binds_access_token = True
     logs_out = True
     revocation_endpoint = None
-    says_who_is_unknown = False
+    says_who_is_unknown = True
     wrong_redirect = "invalid_grant"
     unknown_token = "invalid_request"
 

@@ -123,6 +123,7 @@ class Lemonldap:
             "LLNG_DEFAULTCONFFILE": str(self._at / "lemonldap-ng.ini"),
             "SERVER_STARTER_PORT": f"127.0.0.1:{port}={self._socket.fileno()}",
             "SERVER_STARTER_GENERATION": "1",
+            "PORTAL_JAVASCRIPT": f"{root}/usr/share/javascript /usr/share/javascript",
             "PORTAL_ORG": org["name"],
             "PORTAL_PEOPLE": "ada",
             "PORTAL_STATIC": str(root / "usr/share/lemonldap-ng/portal/htdocs/static"),

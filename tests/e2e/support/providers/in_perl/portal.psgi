@@ -19,5 +19,8 @@ package Lemonldap::NG::Portal::Captcha::None {
 
 builder {
     enable 'Static', path => sub { s{^/static/}{} }, root => $ENV{PORTAL_STATIC};
+    # Debian's copies of jQuery and others: unpacked with the portal, or installed before.
+    enable 'Static', path => sub { s{^/javascript/}{} }, root => $_, pass_through => 1
+      for split / /, $ENV{PORTAL_JAVASCRIPT};
     Lemonldap::NG::Portal::Main->run({});
 };

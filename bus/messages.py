@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
 from . import PROTOCOL, VERSION
 from .errors import BusError, Detail, Rejected
+from .ports import Key
 from .urls import redirect_url_problem
 
 MAX_DETAILS: Final = 64
@@ -480,6 +481,8 @@ class Answer:
     """The backend's HTTP status, if the payload came from the backend."""
     then: Callable[[], None] | None = None
     """If set, the reply's port or window is kept for pushes, and this runs once the reply is sent."""
+    key: Key | None = None
+    """What the refresh token of a sign-in is bound to (`bus.exchange.oidc.dpop`); it is not sent."""
 
 
 # -- bus to host ---------------------------------------------------------------------------------

@@ -10,11 +10,8 @@ const STORE = "sessions"; // key: the host's origin; value: text
 const CHANNEL = "sso-bus";
 const TRY = "try"; // the key of a temporary text, which shows that the storage keeps what is written
 
-// Makes the methods.
-//   indexedDB, BroadcastChannel   the browser's own; undefined where it has none for this page
-//   early   whether the storage is tried now, while Python boots, and not when Python asks
-// A method that fails throws, or its promise is rejected; none has a time limit.
-export function open({ indexedDB, BroadcastChannel }, early = false) {
+// One object store, in a database of its own; returns transact(mode, work), see there.
+export function storage(indexedDB, name, store) {
   /** @type {any} */
   let opening = null; // promise of the database
 
@@ -24,8 +21,8 @@ export function open({ indexedDB, BroadcastChannel }, early = false) {
 
   const database = () =>
     (opening ??= new Promise((resolve, reject) => {
-      const request = indexedDB.open(DATABASE, 1);
-      request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+      const request = indexedDB.open(name, 1);
+      request.onupgradeneeded = () => request.result.createObjectStore(store);
       request.onsuccess = () => {
         const opened = request.result;
         opened.onclose = forget;
@@ -43,28 +40,36 @@ export function open({ indexedDB, BroadcastChannel }, early = false) {
 
   const begin = async (mode) => {
     try {
-      return (await database()).transaction(STORE, mode);
+      return (await database()).transaction(store, mode);
     } catch (error) {
       // It was closed without telling this page, as WebKit does; or it is closing at this moment.
       if (error?.name !== "InvalidStateError") throw error;
       forget();
-      return (await database()).transaction(STORE, mode);
+      return (await database()).transaction(store, mode);
     }
   };
 
   // One transaction: `work` asks the object store, and gives its result to `is`. Resolves to that when
   // the transaction is complete.
-  const transact = async (mode, work) => {
+  return async (mode, work) => {
     const transaction = await begin(mode);
     return new Promise((resolve, reject) => {
       let result;
       transaction.oncomplete = () => resolve(result);
       transaction.onabort = () => reject(transaction.error);
-      work(transaction.objectStore(STORE), (value) => {
+      work(transaction.objectStore(store), (value) => {
         result = value;
       });
     });
   };
+}
+
+// Makes the methods.
+//   indexedDB, BroadcastChannel   the browser's own; undefined where it has none for this page
+//   early   whether the storage is tried now, while Python boots, and not when Python asks
+// A method that fails throws, or its promise is rejected; none has a time limit.
+export function open({ indexedDB, BroadcastChannel }, early = false) {
+  const transact = storage(indexedDB, DATABASE, STORE);
 
   /** @type {any} */
   let channel = null;

@@ -63,6 +63,7 @@ class Session:
                 text, record = await session.read()
                 if record and origin not in self._allowed:
                     await session.swap(text, None)
+                    session.erase_key(record)
 
     # -- requests ----------------------------------------------------------------------------------
 

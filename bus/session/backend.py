@@ -5,6 +5,7 @@ from typing import Protocol
 
 from ..errors import BusError, Rejected
 from ..messages import JsonObject
+from ..ports import Key
 from .record import Maker
 
 
@@ -32,6 +33,15 @@ class Fresh:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """What a session's refresh token is bound to (RFC 9449, 5)."""
+
+    key: Key
+    ahead_seconds: float
+    """By how much the provider's clock is ahead of this one, by the last ID token."""
+
+
+@dataclass(frozen=True)
 class Failed:
     """A refresh that failed."""
 
@@ -53,8 +63,12 @@ class Backend(Protocol):
     def access_tokens(self) -> bool:
         """Whether hosts get access tokens."""
 
-    async def refresh(self, refresh_token: str, *, id_token: str) -> Fresh | Failed:
+    async def refresh(
+        self, refresh_token: str, *, id_token: str, bound: Bound | None = None
+    ) -> Fresh | Failed:
         """Ask for new tokens, once, within the time limit; `id_token` is the previous one.
+
+        `bound` says what the refresh token is bound to, if it is bound.
 
         Raises only for a defect.
         """

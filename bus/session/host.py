@@ -113,9 +113,15 @@ class HostSession:
         self.say(END, record.generation)
         if not await self.swap(text, None):
             return False
+        self.erase_key(record)
         self._note_end(record.generation)
         self.say(LOOK)
         return True
+
+    def erase_key(self, record: Record) -> None:
+        """Delete the key of a session that is over, if sessions have keys."""
+        if self.around.keys is not None:
+            self.around.spawn(self.around.keys.erase(self.origin, record.generation))
 
     # -- the host ----------------------------------------------------------------------------------
 
@@ -195,6 +201,7 @@ class HostSession:
             text, record = await self.read()
             if record and (said.kind == OUT or said.generation == record.generation):
                 await self.swap(text, None)
+                self.erase_key(record)
                 self.tell(None)
                 if said.kind == OUT and record.refresh_token:
                     self.around.spawn(self.around.revoke(record.refresh_token))

@@ -7,6 +7,8 @@ the other ports: the window that gets pushes, the clock, fetch.
 from collections.abc import Callable
 from typing import Protocol
 
+from ..ports import Key
+
 
 class StoreFailed(Exception):
     """The storage threw, is missing, or is full."""
@@ -45,6 +47,27 @@ class Store(Texts, Protocol):
         """Write a temporary text, read it back and delete it; return whether it was there.
 
         It may have been tried before; these are several transactions.
+        """
+
+
+class KeyStore(Protocol):
+    """Keys, each under a host origin and the generation of its session; beside the texts.
+
+    What is said of `Store` holds here too. Keys are stored as they are: only a signature ever comes
+    out of them.
+    """
+
+    async def keep(self, origin: str, generation: str, key: Key) -> bool:
+        """Write a key, read it back, and sign with it once; return whether all of that worked."""
+
+    async def find(self, origin: str, generation: str) -> Key | None:
+        """Return a key, or None if there is none."""
+
+    async def erase(self, origin: str, generation: str) -> None:
+        """Delete that key, and each key of the origin that was made more than an hour ago.
+
+        Those were left by sessions that another one has replaced. A younger one may belong to a
+        sign-in that has not yet written its record.
         """
 
 

@@ -25,7 +25,8 @@ class _Stored(BaseModel):
 class Maker(_Stored):
     """What a session was made by. With another maker, the session is not valid."""
 
-    provider: Literal["json", "oidc"]
+    provider: Literal["json", "oidc", "oidc-dpop"]
+    """The last one: an OpenID Connect provider that has bound the refresh token to a key."""
     issuer: str = ""
     client_id: str = ""
     refresh_url: str = ""

@@ -86,14 +86,14 @@ class Shelf:
             self._tell("the settings say so")
             return
         try:
-            kept = await _limited(self._store.keeps())
+            kept = await limited(self._store.keeps())
         except StoreFailed as error:
             self._failed(error)
             return
         if kept:
             self._tell("")
         else:
-            self._fall("the browser's storage does not keep what is written")
+            self.fall("the browser's storage does not keep what is written")
 
     async def origins(self) -> list[str]:
         """Return the keys of all texts."""
@@ -129,7 +129,7 @@ class Shelf:
         if self._store is None:
             return
         try:
-            await _limited(self._store.erase(origin))
+            await limited(self._store.erase(origin))
         except StoreFailed:
             if self.lasting or self._hung:
                 raise
@@ -137,11 +137,18 @@ class Shelf:
     def leave(self) -> None:
         """Switch to memory, and leave alone what a newer bus has stored."""
         self._memory = MemoryStore()
-        self._fall("a newer version of the bus has stored a session")
+        self.fall("a newer version of the bus has stored a session")
+
+    def fall(self, why: str) -> None:
+        """Switch to memory; a stored session that changes from now on is deleted in the store."""
+        self.lasting = False
+        self._stale = set(self._memory.texts)
+        self._log(f"session: kept in memory, {why}")
+        self._tell(why)
 
     async def _delete(self, store: Store, origin: str) -> None:
         try:
-            await _limited(store.erase(origin))
+            await limited(store.erase(origin))
         except StoreFailed:
             self._log("session: what is stored cannot be deleted")
 
@@ -149,7 +156,7 @@ class Shelf:
         await self.open()
         if self._store is not None and self.lasting:
             try:
-                return await _limited(work(self._store))
+                return await limited(work(self._store))
             except StoreFailed as error:
                 self._failed(error)
         return await work(self._memory)
@@ -161,16 +168,11 @@ class Shelf:
 
     def _failed(self, error: StoreFailed) -> None:
         self._hung = isinstance(error, StoreHangs)
-        self._fall(f"the browser's storage {'does not answer' if self._hung else 'fails'}")
-
-    def _fall(self, why: str) -> None:
-        self.lasting = False
-        self._stale = set(self._memory.texts)
-        self._log(f"session: kept in memory, {why}")
-        self._tell(why)
+        self.fall(f"the browser's storage {'does not answer' if self._hung else 'fails'}")
 
 
-async def _limited(work: Coroutine[Any, Any, T]) -> T:
+async def limited(work: Coroutine[Any, Any, T]) -> T:
+    """Return what a call to the store returns. Raises `StoreFailed`, also if it takes too long."""
     task = asyncio.ensure_future(work)
     try:
         for _ in range(SLICES):

@@ -28,7 +28,7 @@ _HOSTS_PARAMS = {
     "code_challenge_method",
 }  # fmt: skip
 _SET_ELSEWHERE = {"max_age": "max_age_seconds", "acr_values": "acr_values"}
-_OWN_HEADERS = {"accept", "authorization", "content-type"}
+_OWN_HEADERS = {"accept", "authorization", "content-type", "dpop"}
 # Headers that only the browser may set (Fetch, "forbidden request-header").
 _BROWSERS_HEADERS = {
     "accept-charset", "accept-encoding", "access-control-request-headers",
@@ -149,6 +149,8 @@ class OidcSso(Table):
     """The APIs that the access token is for (RFC 8707): one absolute URI or several."""
     audience: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$")] = ""
     """What the access token is for, at providers that have their own parameter for it (Auth0)."""
+    dpop: Literal["off", "refresh-token", "all"] = "off"
+    """Which tokens must be bound to a key that only the bus can use (DPoP, RFC 9449)."""
     clock_skew_seconds: Annotated[float, Field(ge=0, le=300)] = 60
     """By how much this machine's clock and the provider's may differ, in seconds."""
     connect_origins: (
@@ -217,6 +219,16 @@ class OidcSso(Table):
             for params in ("extra_params", "authorization_params"):
                 if getattr(self, name) and name in getattr(self, params):
                     raise _wrong(f"{name} is a setting of its own, and {params} has it too")
+        return self
+
+    @model_validator(mode="after")
+    def _hosts_can_use_what_they_get(self) -> Self:
+        if self.access_token and self.dpop == "all":
+            raise _wrong(
+                "access_token must be false with dpop = 'all': the access token is bound to a key that "
+                "only the bus has, so no host could use it. Bind the refresh token alone, with dpop = "
+                "'refresh-token', if the provider can"
+            )
         return self
 
     @model_validator(mode="after")

@@ -2,7 +2,8 @@
 // login pages (any name, any password). The demo and the tests run it.
 //
 // Takes one JSON argument: {port, busOrigin, claims, lifetime, clients: [{client_id, redirect_uris, alg}], api}; the
-// lifetime is that of ID tokens, in seconds; api is a resource (RFC 8707) that it issues access tokens for.
+// lifetime is that of ID tokens, in seconds; api is a resource (RFC 8707) that it issues access tokens for. For the
+// tests, `serve` also takes dPoP, the package's own settings for it.
 // Says {"issuer": …} once it serves, then a line for each request: method, path, status, never a
 // query or a body. Ends when its standard input does.
 import { generateKeyPairSync, randomUUID } from "node:crypto";
@@ -29,7 +30,16 @@ const newKeys = () =>
   }));
 
 // Serves at `port` (0: any) and resolves to {issuer, rotate}: `rotate()` replaces all its keys.
-export const serve = async ({ port, busOrigin, claims = {}, lifetime = 900, clients, api, log = () => {} }) => {
+export const serve = async ({
+  port,
+  busOrigin,
+  claims = {},
+  lifetime = 900,
+  clients,
+  api,
+  dPoP = {},
+  log = () => {},
+}) => {
   const server = createServer();
   await new Promise((done, fail) => server.once("error", fail).listen(port, "127.0.0.1", done));
   const issuer = `http://localhost:${server.address().port}`;
@@ -58,7 +68,11 @@ export const serve = async ({ port, busOrigin, claims = {}, lifetime = 900, clie
         claims: () => ({ sub: id, name: id, email: `${id}@example.com`, ...claims }),
       }),
       clientBasedCORS: (_, origin) => origin === busOrigin,
-      features: { revocation: { enabled: true }, resourceIndicators: { enabled: Boolean(api), getResourceServerInfo } },
+      features: {
+        revocation: { enabled: true },
+        resourceIndicators: { enabled: Boolean(api), getResourceServerInfo },
+        dPoP: { enabled: true, ...dPoP },
+      },
       enabledJWA: { idTokenSigningAlgValues: KINDS.map(([alg]) => alg) },
       ttl: { AuthorizationCode: 60, IdToken: lifetime, AccessToken: accessLifetime, RefreshToken: 90 * 86400 },
     });

@@ -9,7 +9,7 @@ import pytest
 
 from bus.errors import BusError
 from bus.messages import Answer, MigratedCredentials, SignedIn, SsoPayload
-from bus.session.backend import Failed, Fresh
+from bus.session.backend import Bound, Failed, Fresh
 from bus.session.record import Maker
 from tests.unit.session.asking import NOBODY, code_of, name_of, user
 from tests.unit.session.server import jwt
@@ -59,8 +59,11 @@ class Provider:
             SignedIn(credentials=credentials, currentUser={"name": "ann"}, company={}), 200
         )
 
-    async def refresh(self, refresh_token: str, *, id_token: str) -> Fresh | Failed:
+    async def refresh(
+        self, refresh_token: str, *, id_token: str, bound: Bound | None = None
+    ) -> Fresh | Failed:
         assert id_token
+        assert bound is None
         self.asked.append(refresh_token)
         if self.fails:
             return Failed(BusError("BACKEND_UNREACHABLE", "It is down."))
@@ -262,6 +265,7 @@ def test_a_session_without_a_refresh_token_ends_with_its_id_token(sim: Sim) -> N
     one, two = sim.tab(provider=provider), sim.tab(provider=provider)
     for tab in (one, two):
         tab.init()
+    sim.run(1)  # both have looked
     assert set(tokens_of(one.sign_in("ann"))) == {"idToken"}
     sim.run(1)
     assert two.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]

@@ -35,6 +35,7 @@ def test_what_is_set_where_nothing_is_said() -> None:
     assert sso.scope == "openid profile email offline_access"
     assert sso.company_claim == ""
     assert sso.userinfo
+    assert sso.dpop == "off"
     assert sso.refresh_token == "required"
     assert not sso.access_token
     assert sso.resource == ()
@@ -269,3 +270,50 @@ def test_no_discovery_where_all_endpoints_are_set() -> None:
         "https://t.example",
         "https://k.example",
     )
+
+
+# -- DPoP -----------------------------------------------------------------------------------------
+
+
+def with_session(**sso: Any) -> Settings:
+    return Settings.model_validate(
+        {"allowed_origins": ["https://app.example.com"], "sso": GOOD | sso, "session": {}}
+    )
+
+
+def problems(make: Any, **sso: Any) -> list[str]:
+    with pytest.raises(ValidationError) as error:
+        make(**sso)
+    return settings_problems(error.value)
+
+
+@pytest.mark.parametrize("dpop", ["off", "refresh-token", "all"])
+def test_what_dpop_may_be(dpop: str) -> None:
+    sso = with_session(dpop=dpop).sso
+    assert isinstance(sso, OidcSso)
+    assert sso.dpop == dpop
+
+
+@pytest.mark.parametrize("dpop", ["", "on", True, None, "All"])
+def test_what_dpop_may_not_be(dpop: object) -> None:
+    [problem] = problems(with_session, dpop=dpop)
+    assert problem.startswith("bus.sso.dpop: ")
+
+
+@pytest.mark.parametrize("dpop", ["refresh-token", "all"])
+def test_without_a_session_nobody_would_keep_the_key(dpop: str) -> None:
+    [problem] = problems(settings, dpop=dpop)
+    assert problem.startswith("bus.sso.dpop: has no use without [bus.session]")
+    assert settings(dpop="off").sso.provider == "oidc"
+
+
+def test_no_host_gets_an_access_token_that_only_the_bus_can_use() -> None:
+    [problem] = problems(with_session, dpop="all", access_token=True)
+    assert "access_token must be false with dpop = 'all'" in problem
+    for dpop in ("off", "refresh-token"):
+        with_session(dpop=dpop, access_token=True)
+
+
+def test_the_bus_makes_the_header_of_proofs_itself() -> None:
+    [problem] = problems(settings, extra_headers={"dPoP": "x"})
+    assert "the bus sets this itself" in problem

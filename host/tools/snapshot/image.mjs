@@ -61,6 +61,15 @@ export function forgetNames(words, heapStart, end) {
   return gone.size;
 }
 
+// Zeroes the buffer of an open file from which nothing was read: malloc() gave it out with what was in it before.
+//   file  address of the BufferedReader
+export function emptyBuffer(words, file, heapStart, end) {
+  const sizes = inUse(words, heapStart, end);
+  const large = [...words.subarray(file >> 2, (file + 96) >> 2)].filter((word) => sizes.get(word - 8) >= 1 << 16);
+  if (large.length !== 1) throw new Error("a file's buffer was not found");
+  words.fill(0, large[0] >> 2, (large[0] + sizes.get(large[0] - 8) - 8) >> 2);
+}
+
 // Address and size of each chunk of memory that is in use.
 export function inUse(words, heapStart, end) {
   const found = new Map();

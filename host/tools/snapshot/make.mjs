@@ -16,7 +16,7 @@ import { basename, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { fingerprint, withLibrary } from "../../../bus/library.mjs";
-import { forgetNames, inUse, untrack } from "./image.mjs";
+import { emptyBuffer, forgetNames, inUse, untrack } from "./image.mjs";
 
 const options = Object.fromEntries(
   ["pyodide", "pyscript", "wheels", "bus", "out", "meta", "so-out"].map((name) => [name, { type: "string" }]),
@@ -110,14 +110,14 @@ async function freeze({ library, modules, bus, stdlib, packages, so }) {
   pyodide.runPython(inside);
   const { program, package: pyscript } = inPyscript();
   const sources = [program, readFileSync(join(args.bus, "main.py"), "utf8")];
-  const member = pyodide.runPython(
-    `import_all(${JSON.stringify(JSON.stringify({ modules, bus, sources, pyscript }))})`,
-  );
+  const plan = JSON.stringify(JSON.stringify({ modules, bus, sources, pyscript }));
+  const { member, stdin } = JSON.parse(pyodide.runPython(`import_all(${plan})`));
   wipe(module);
   const snapshot = pyodide.makeMemorySnapshot();
   const memory = snapshot.subarray(headerBytes(snapshot));
   const words = new Uint32Array(memory.buffer, memory.byteOffset, memory.length >> 2);
   const end = module.HEAPU32[module._emscripten_get_sbrk_ptr() >> 2];
+  emptyBuffer(words, stdin, module.heapStart, end);
   const untracked = untrack(words, member, module.heapStart);
   const forgotten = forgetNames(words, module.heapStart, end);
   console.log(`${untracked} objects are not tracked by the garbage collector, ${forgotten} names are forgotten`);

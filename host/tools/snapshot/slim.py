@@ -33,7 +33,7 @@ BUILD_ONLY = """
     pyodide.http.pyxhr select selectors socket ssl subprocess
     bz2 compression compression._common compression._common._streams compression.zstd compression.zstd._zstdfile lzma
     shutil tempfile zipfile zipfile._path zipfile._path.glob
-    codeop dis fractions html.entities numbers opcode token uuid zoneinfo zoneinfo._common zoneinfo._tzpath
+    codeop concurrent.futures._base dis fractions html.entities numbers opcode token uuid zoneinfo zoneinfo._common zoneinfo._tzpath
 """.split()
 
 
@@ -169,13 +169,16 @@ def unreachable():
         names = gc.get_referents(some.__dict__)[0]  # a built-in type's own are read-only otherwise
         if isinstance(names.get("__doc__"), str):
             names["__doc__"] = None
+        names.pop("_field_types", None)  # of syntax trees: what their constructors check
         found = {id(one): one for one in type.__subclasses__(some)}
         todo += (one for key, one in found.items() if key not in classes)
         classes |= found
     for module in sys.modules.values():
         module.__doc__ = None
     sys.modules["html"]._html5 = {}
-    sys.modules["locale"].windows_locale = {}
+    locale = sys.modules["locale"]
+    locale.windows_locale = {}
+    locale.locale_alias = {alias: name for alias, name in locale.locale_alias.items() if name == "C"}
     # What is not in the snapshot cannot be imported: an import fails at once, and does not ask for archives.
     sys.path_hooks[:] = [hook for hook in sys.path_hooks if hook.__module__ not in build_only]
     for name, module in build_only.items():

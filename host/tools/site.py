@@ -155,7 +155,14 @@ def _bus_parts(python: str, pyodide: Path, snapshot: Path) -> Files:
         "early.js": (BUS / "requests.js").read_bytes() + (BUS / "early.js").read_bytes(),
         **{
             name: (BUS / name).read_bytes()
-            for name in ("boot.js", "interpreter.mjs", "library.mjs", "main.py", "session.mjs")
+            for name in (
+                "boot.js",
+                "interpreter.mjs",
+                "library.mjs",
+                "keys.mjs",
+                "main.py",
+                "session.mjs",
+            )
         },
         "parts.mjs": f"export const PARTS = Object.freeze({json.dumps(parts)});\n".encode(),
         "bus.zip": bus_zip(),

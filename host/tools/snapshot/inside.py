@@ -199,8 +199,8 @@ def import_all(text):
         sys.path.remove("")
     sys.path_importer_cache.clear()
     unreachable()
-    modules, stdin = sys.modules, sys.stdin.buffer
-    forget()  # including what this function needs
+    addresses = json.dumps({"member": id(sys.modules), "stdin": id(sys.stdin.buffer)})
+    forget()
     gc.collect()
     gc.freeze()
-    return json.dumps({"member": id(modules), "stdin": id(stdin)})
+    return addresses

@@ -178,3 +178,5 @@ def test_what_the_snapshot_leaves_out_says_so(open_tab: Opener, world: World) ->
     assert imports == "ModuleNotFoundError: No module named 'zipfile'"
     assert few
     assert collected
+    kept = tab.run_in(world.bus(), "() => Object.keys(globalThis.ssoBoot.parts)")
+    assert kept == ["core", "library"], "the snapshot's bytes would stay as long as the page"

@@ -65,7 +65,7 @@ def test_a_provider_that_is_to_bind_tokens(provider: str, tmp_path: Path) -> Non
     if 'client_id = "crm"' in provider:
         assert (done.returncode, found(done)) == (0, ON_THIS_MACHINE), done.stdout
         assert "POST is allowed, with dpop" in done.stdout
-    else:  # Authlib's server does not take proofs
+    else:  # the others do not take proofs
         assert done.returncode == 1
         assert "error DPoP" in found(done), done.stdout
 

@@ -105,7 +105,10 @@ const penpal = async (src, count) => {
   return percentiles(count, () => remote.ask({}).catch(() => {}));
 };
 
-const errands = { boot, idle, refusals, penpal, signIn, register };
+// Whether a warm-up has read all that the bus needs.
+const warmUp = async (src) => (await import("/warm.js")).warm({ src });
+
+const errands = { boot, idle, refusals, penpal, signIn, register, warmUp };
 const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 await rest(500);
 const [errand, args] = await (await fetch("next")).json();

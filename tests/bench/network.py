@@ -79,7 +79,7 @@ class Network:
         finally:
             for writer in (to_server, to_browser):
                 writer.close()
-                with suppress(ConnectionError, asyncio.CancelledError):
+                with suppress(OSError, asyncio.CancelledError):
                     await writer.wait_closed()
 
     def _sent(self, size: int) -> float:
@@ -108,9 +108,9 @@ class Network:
                 writer.write_eof()
 
         delivery = self._loop.create_task(deliver())
-        with suppress(ConnectionError):
+        with suppress(OSError):
             while data := await reader.read(CHUNK):
                 under_way.put_nowait((arrives(len(data)), data))
         under_way.put_nowait((arrives(0), b""))
-        with suppress(ConnectionError):
+        with suppress(OSError):
             await delivery

@@ -7,11 +7,8 @@ thread: it made a boot half as slow again. So the page asks the bench's server w
 import asyncio
 import os
 import queue
-import signal
 import subprocess
 import tempfile
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
@@ -84,28 +81,6 @@ class Session:
         gap: float = self.ask("idle", milliseconds)
         return gap
 
-    @contextmanager
-    def slowed(self, times: int) -> Iterator[None]:
-        """Let the browser run for a part of the time only, all of its processes alike."""
-        over = threading.Event()
-
-        def pause() -> None:
-            while not over.wait(SLICE):
-                os.killpg(self.process, signal.SIGSTOP)
-                time.sleep(SLICE * (times - 1))
-                os.killpg(self.process, signal.SIGCONT)
-
-        thread = threading.Thread(target=pause)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-
-
-SLICE = 0.005
-"""Seconds that a slowed browser runs at a time."""
 
 ISOLATED = {
     "Cross-Origin-Opener-Policy": "same-origin",

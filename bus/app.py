@@ -1,7 +1,7 @@
 """The bus: every message goes through `Bus.receive`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -10,6 +10,7 @@ from .gate import Gate
 from .messages import (
     SERVED,
     Answer,
+    AnyRequest,
     Cancel,
     Envelope,
     fulfilled,
@@ -62,57 +63,64 @@ class Bus:
     _held: list[tuple[int, Reply]] = field(default_factory=list)
     """Replies to post when the page is back, with their message numbers."""
 
-    async def receive(self, inbound: Inbound) -> None:
-        """Answer one message, or stay silent (protocol.md, "The gate").
+    def receive(self, inbound: Inbound) -> Coroutine[Any, Any, None] | None:
+        """Check one message, and reject a bad request (protocol.md, "The gate").
 
-        The checks have the protocol's order, and the first that fails decides.
+        Returns what answers a good one, for a task of its own; a bad one needs none. The checks have
+        the protocol's order, and the first that fails decides.
         """
         if refusal := self.gate.refusal(inbound):
             self._ignore(inbound.number, refusal)
-            return
+            return None
         envelope = parse_envelope(inbound.text)
         if envelope is None:
             self._ignore(inbound.number, "not a request")
-            return
+            return None
         if envelope.type == "BUS.CANCEL":
             self._cancel(envelope)
             self.window.drop(inbound.number)
-            return
+            return None
         key: object = object() if envelope.id is None else envelope.id
         try:
             require(envelope, self.served)
             if key in self._flights:
                 self._ignore(inbound.number, "a second delivery")
-                return
+                return None
             if len(self._flights) >= MAX_IN_FLIGHT:
                 raise BusError("OVERLOADED", f"{MAX_IN_FLIGHT} requests are in flight already.")
-        except BusError as error:
-            self._post(inbound.number, Reply(rejected(envelope, error)))
-            return
+            request = parse_payload(envelope)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the host gets its one reply
+            self._post(inbound.number, self._failed(envelope, error))
+            return None
+        return self._serve(key, envelope, request, inbound)
+
+    async def _serve(
+        self, key: object, envelope: Envelope, request: AnyRequest, inbound: Inbound
+    ) -> None:
         task = cast("asyncio.Task[object]", asyncio.current_task())
         flight = self._flights[key] = Flight(inbound.number, envelope, task)
         try:
-            reply = await self._answer(envelope, inbound)
+            answer = await self.handlers[type(request)](request, inbound)
+            reply = Reply(fulfilled(envelope, answer), answer.then)
         except asyncio.CancelledError:
             if self._end(key, flight):
                 raise
             return
+        except Exception as error:  # noqa: BLE001 - as above
+            reply = self._failed(envelope, error)
         if not self._end(key, flight):
             return  # given up while it was handled, and already answered
         self._post(inbound.number, reply)
 
-    async def _answer(self, envelope: Envelope, inbound: Inbound) -> Reply:
+    def _failed(self, envelope: Envelope, error: Exception) -> Reply:
         try:
-            try:
-                request = parse_payload(envelope)
-                answer = await self.handlers[type(request)](request, inbound)
-                return Reply(fulfilled(envelope, answer), answer.then)
-            except (BusError, Rejected) as error:
+            if isinstance(error, BusError | Rejected):
                 return Reply(rejected(envelope, error))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the host gets its one reply
-            self.report(error)
-            defect = BusError("INTERNAL", "The bus has a defect; see its console.")
-            return Reply(rejected(envelope, defect))
+        except Exception as unwritable:  # noqa: BLE001 - as above
+            error = unwritable
+        self.report(error)
+        defect = BusError("INTERNAL", "The bus has a defect; see its console.")
+        return Reply(rejected(envelope, defect))
 
     def _end(self, key: object, flight: Flight) -> bool:
         """Free the slot and the id of `flight`; False if it was given up, and they are free already."""

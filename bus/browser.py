@@ -14,16 +14,19 @@ from typing import Any
 from pydantic_core import to_json
 
 from .app import Bus
+from .authorization import authorization_by
 from .debug import Debug, current
-from .exchange.choice import backend_for, exchange_for
+from .exchange.choice import backend_for, exchange_for, proofs_for
 from .exchange.json_backend import JsonPost
+from .exchange.oidc.dpop import Proofs
 from .gate import Gate
 from .messages import ready
-from .ports import Fetch, FetchFailed, Inbound, NoSuchAlgorithm, UnusableKey
+from .ports import Fetch, FetchFailed, Inbound, Key, NoSuchAlgorithm, UnusableKey
 from .served import served
 from .services.choice import services_for
 from .services.session import Session
 from .session.around import Around
+from .session.keyring import KeyRing
 from .session.ports import NoLocks, StoreFailed
 from .session.shelf import Shelf
 from .settings import Settings
@@ -47,10 +50,14 @@ def start() -> None:
     if debug:
         asks, refreshes = debug.fetch(asks), debug.fetch(refreshes)
     window = EarlyWindow(early)
-    around = _around(settings, early, window, refreshes, debug)
+    make_key = BrowserKeys(early).make
+    proofs = proofs_for(settings, make=make_key, now=time.time, new_id=_new_id)
+    around = _around(settings, early, window, refreshes, debug=debug, proofs=proofs)
     services = services_for(
         settings,
-        exchange=exchange_for(settings, fetch=asks, verify=verify, now=time.time, log=_log),
+        exchange=exchange_for(
+            settings, fetch=asks, verify=verify, now=time.time, log=_log, proofs=proofs
+        ),
         post=JsonPost(settings.request_timeout_seconds, fetch=asks, now=time.time),
         around=around,
     )
@@ -71,9 +78,14 @@ def start() -> None:
         inbound = Inbound(*facts)  # in the early listener's order
         if debug:
             current.set(inbound.number)  # the task's context is a copy of this one
-        # Started at once: this keeps the order, and Python answers a request that it refuses
-        # without a detour through the event loop.
-        task = eager(loop, bus.receive(inbound))
+        try:
+            accepted = bus.receive(inbound)
+        except Exception as error:  # noqa: BLE001 - the runtime lives on
+            report(error)
+            return
+        if accepted is None:
+            return
+        task = eager(loop, accepted)  # started at once: this keeps the order
         if task.done():
             done(task)
         else:
@@ -90,11 +102,18 @@ def start() -> None:
         # Before any other call to session.mjs, which answers in order.
         early.session("listen", create_proxy(session.heard))
         around.spawn(session.start())
-    early.serve(create_proxy(receive), create_proxy(lambda: True), ready(served(settings)))
+    says = ready(served(settings), authorization_by(settings))
+    early.serve(create_proxy(receive), create_proxy(lambda: True), says)
 
 
-def _around(
-    settings: Settings, early: Any, window: "EarlyWindow", refreshes: Fetch, debug: Debug | None
+def _around(  # noqa: PLR0913 - what `start` has made
+    settings: Settings,
+    early: Any,
+    window: "EarlyWindow",
+    refreshes: Fetch,
+    *,
+    debug: Debug | None,
+    proofs: Proofs | None,
 ) -> Around | None:
     """Return what the sessions need; None without `[bus.session]`.
 
@@ -102,22 +121,27 @@ def _around(
     """
     if not settings.session:
         return None
-    store = BrowserStore(early) if settings.session.persist == "partition" else None
+    stores = settings.session.persist == "partition"
     tell = debug.session if debug else lambda _: None
+    shelf = Shelf(BrowserStore(early) if stores else None, _log, tell=tell)
+    keys = KeyRing(BrowserKeys(early) if stores else None, shelf, _log) if proofs else None
     return Around(
         settings=settings.session,
         timeout_seconds=settings.request_timeout_seconds,
-        shelf=Shelf(store, _log, _new_id, tell=tell),
+        shelf=shelf,
         locks=BrowserLocks(early),
         channel=BrowserChannel(early),
         window=window,
-        backend=backend_for(settings, fetch=refreshes, verify=verify, now=time.time, log=_log),
+        backend=backend_for(
+            settings, fetch=refreshes, verify=verify, now=time.time, log=_log, proofs=proofs
+        ),
         now=time.time,
         monotonic=time.monotonic,
         jitter=_jitter,
         new_id=_new_id,
         log=_log,
         report=report,
+        keys=keys,
     )
 
 
@@ -185,10 +209,11 @@ class EarlyWindow:
 
     def __init__(self, early: Any) -> None:
         self._early = early
+        self._reply = early.reply  # each look-up would make a proxy
 
     def post(self, number: int, text: str) -> None:
         """Send the reply to message `number`."""
-        self._early.reply(number, text)
+        self._reply(number, text)
 
     def drop(self, number: int, reason: str = "") -> None:
         """Forget message `number`; a debug build tells the host the reason, if there is one."""
@@ -209,8 +234,12 @@ class BrowserStore:
     def __init__(self, early: Any) -> None:
         self._early = early
 
+    async def keeps(self) -> bool:
+        """Return whether a temporary text was written, read back and deleted."""
+        return bool(await self._do("keeps"))
+
     async def origins(self) -> list[str]:
-        """Return the keys of all texts."""
+        """Return the keys of all texts but the temporary one."""
         return list(await self._do("origins"))
 
     async def read(self, origin: str) -> str | None:
@@ -227,11 +256,63 @@ class BrowserStore:
         await self._do("erase", origin)
 
     async def _do(self, method: str, *args: str | None) -> Any:
-        # None becomes `undefined`, and comes back from it.
-        end = await self._early.session(method, *args)
-        if end.failed:
-            raise StoreFailed
-        return end.value
+        return await _in_session(self._early, method, *args)
+
+
+class BrowserKey:
+    """A CryptoKeyPair; see `bus.ports.Key`. Only JavaScript does anything with it."""
+
+    def __init__(self, early: Any, pair: Any, jwk: str) -> None:
+        self._early = early
+        self.pair = pair
+        self.jwk = jwk
+
+    async def sign(self, text: str) -> str:
+        """Return the signature of `text`."""
+        return str(await _in_session(self._early, "sign", self.pair, text))
+
+
+class BrowserKeys:
+    """WebCrypto and IndexedDB, in keys.mjs; see `bus.session.ports.KeyStore`."""
+
+    def __init__(self, early: Any) -> None:
+        self._early = early
+
+    async def make(self) -> Key:
+        """Return a new key; see `bus.ports.MakeKey`."""
+        try:
+            return await self._known(await self._do("makeKey"))
+        except StoreFailed:
+            raise NoSuchAlgorithm from None
+
+    async def keep(self, origin: str, generation: str, key: Key) -> bool:
+        """Store a key; return whether the store keeps it."""
+        assert isinstance(key, BrowserKey)  # noqa: S101 - there are no others here
+        return bool(await self._do("keepKey", origin, generation, key.pair))
+
+    async def find(self, origin: str, generation: str) -> Key | None:
+        """Return a stored key, or None."""
+        pair = await self._do("findKey", origin, generation)
+        return None if pair is None else await self._known(pair)
+
+    async def erase(self, origin: str, generation: str) -> None:
+        """Delete a stored key, and old ones."""
+        await self._do("eraseKey", origin, generation)
+
+    async def _known(self, pair: Any) -> BrowserKey:
+        return BrowserKey(self._early, pair, str(await self._do("publicKey", pair)))
+
+    async def _do(self, method: str, *args: Any) -> Any:
+        return await _in_session(self._early, method, *args)
+
+
+async def _in_session(early: Any, method: str, *args: Any) -> Any:
+    """Return what a method of session.mjs or keys.mjs resolves to. Raises `StoreFailed`."""
+    # None becomes `undefined`, and comes back from it.
+    end = await early.session(method, *args)
+    if end.failed:
+        raise StoreFailed
+    return end.value
 
 
 class BrowserLocks:
@@ -330,6 +411,10 @@ class BrowserBody:
         self.retry_after: str | None = response.headers.get("Retry-After") or None
         self._response = response
         self._controller = controller
+
+    def header(self, name: str) -> str | None:
+        """Return a header that CORS allows reading, or None."""
+        return self._response.headers.get(name) or None
 
     async def read(self, limit: int) -> bytes | None:
         """Return the whole body, or None if it is larger than `limit` bytes."""

@@ -71,6 +71,9 @@ class _Told:
         self._body = body
         self._end = end
 
+    def header(self, name: str) -> str | None:
+        return self._body.header(name)
+
     async def read(self, limit: int) -> bytes | None:
         try:
             data = await self._body.read(limit)

@@ -137,9 +137,12 @@
 
   // ---- what a session needs of the browser -------------------------------------------------
 
-  // Only the callers of its methods await session.mjs.
+  // Only the callers of their methods await session.mjs, and keys.mjs where sessions have keys.
+  const bound = (settings.sso.dpop ?? "off") !== "off";
+  const stores = settings.session?.persist === "partition";
+  const load = (file) => import(new URL(file, address).href).then(({ open }) => open(originals, stores));
   const session = settings.session
-    ? import(new URL("session.mjs", address).href).then(({ open }) => open(originals))
+    ? Promise.all([load("session.mjs"), bound && load("keys.mjs")]).then(([kept, keys]) => ({ ...kept, ...keys }))
     : null;
   const inSession = async (method, ...args) => (await session)[method](...args);
 
@@ -150,10 +153,9 @@
   const rejectSignOut = async (number, code, message) => {
     const { origin } = open.get(number);
     const late = new Promise((resolve) => setTimeout(resolve, SIGNING_OUT_SECONDS * 1000));
-    const stored = settings.session.persist === "partition";
-    const erased = Promise.resolve(stored && inSession("erase", origin)).then(() =>
-      inSession("say", JSON.stringify({ kind: "OUT", origin, generation: "" })),
-    );
+    const erased = Promise.resolve(stores && inSession("erase", origin))
+      .then(() => inSession("say", JSON.stringify({ kind: "OUT", origin, generation: "" })))
+      .then(() => stores && bound && inSession("eraseKeys", origin));
     try {
       await Promise.race([erased, late]);
     } catch (error) {
@@ -249,7 +251,7 @@
       }
     }
   };
-  session?.catch(() => fail("file", "session.mjs could not be loaded."));
+  session?.catch(() => fail("file", "session.mjs or keys.mjs could not be loaded."));
   setInterval(look, 1000);
   addEventListener("pageshow", ({ persisted }) => {
     // Back from the back-forward cache: the time limit of a frozen boot starts again.
@@ -280,7 +282,7 @@
   //                           alive, and BUS.READY as JSON
   //     reply(number, text)   the reply to a message, as JSON; drop(number, reason): it gets none
   //     keep(number, text)    as reply, but where it went is kept for push(number, text), until drop(number)
-  //     session(method, ...args)  a method of session.mjs, where the settings have [bus.session]
+  //     session(method, ...args)  a method of session.mjs or keys.mjs, where the settings have [bus.session]
   //     tell(text)            a report for the host, as JSON, if this is a debug build
   //     died(error)           the runtime has suffered a fatal error
   //     settled(object, method, ...args)  see there
@@ -308,7 +310,7 @@
     },
     keep: (number, text) => post(number, JSON.parse(text), { keeps: true }),
     push: (number, text) => push(number, JSON.parse(text)),
-    // A method of session.mjs, by its name.
+    // A method of session.mjs or keys.mjs, by its name.
     async session(method, ...args) {
       try {
         return { failed: false, value: await inSession(method, ...args) };

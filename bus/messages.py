@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
 from . import PROTOCOL, VERSION
 from .errors import BusError, Detail, Rejected
+from .ports import Key
 from .urls import redirect_url_problem
 
 MAX_DETAILS: Final = 64
@@ -47,6 +48,8 @@ def _at_most(units: int) -> AfterValidator:
 
 
 def _units(text: str) -> int:
+    if text.isascii():
+        return len(text)  # what there is to count, mostly
     # Not by encoding it: a page that started from a snapshot cannot import a codec.
     return len(text) + sum(char > "\uffff" for char in text)
 
@@ -191,7 +194,7 @@ class GetCredentialsPayload(_Strict):
     """
 
     minValiditySeconds: Annotated[float, Field(ge=0, le=600)] = -1
-    """How many seconds the ID token must stay valid; if not sent, the margin in the settings."""
+    """How many seconds the tokens must stay valid; if not sent, the margin in the settings."""
 
 
 class GetCredentials(_Strict):
@@ -368,13 +371,32 @@ _MESSAGES: Final = {
 # -- what a sign-in gives ------------------------------------------------------------------------
 
 Token = Annotated[str, StringConstraints(min_length=1), Field(repr=False)]
+JsonObject = dict[str, Any]
+"""An object from a JSON parser, which has checked that everything in it is JSON. Not pydantic's
+JsonValue, which stops at 49 levels when it is compiled to WebAssembly."""
 
 
 class MigratedCredentials(Wire):
-    """The vast majority: the ID token lives 15 minutes, the refresh token 90 days."""
+    """The vast majority: the ID token lives 15 minutes, the refresh token 90 days.
+
+    A token that is not there is the empty string here, which no token is; it is never sent or stored.
+    A `json` backend gives the first two, and must give both.
+    """
 
     idToken: Token
-    refreshToken: Token
+    refreshToken: Token = ""
+    """Absent only where an OpenID Connect provider gave none, and the settings have
+    `refresh_token = "optional"`."""
+    accessToken: Token = ""
+    """The OpenID Connect provider's access token, for APIs that ask for one; only if the settings have
+    `access_token = true`."""
+    accessTokenExpiresAt: int = 0
+    """When the access token expires, in milliseconds since the epoch by this browser's clock. Absent if
+    the provider does not say."""
+
+    def sent(self) -> JsonObject:
+        """Return the fields that are there."""
+        return self.model_dump(exclude_defaults=True)
 
 
 class LegacyCredentials(Wire):
@@ -395,9 +417,6 @@ def _one_shape(value: object) -> object:
 
 
 Credentials = Annotated[MigratedCredentials | LegacyCredentials, BeforeValidator(_one_shape)]
-JsonObject = dict[str, Any]
-"""An object from a JSON parser, which has checked that everything in it is JSON. Not pydantic's
-JsonValue, which stops at 49 levels when it is compiled to WebAssembly."""
 
 
 class SignedIn(Wire):
@@ -462,25 +481,29 @@ class Answer:
     """The backend's HTTP status, if the payload came from the backend."""
     then: Callable[[], None] | None = None
     """If set, the reply's port or window is kept for pushes, and this runs once the reply is sent."""
+    key: Key | None = None
+    """What the refresh token of a sign-in is bound to (`bus.exchange.oidc.dpop`); it is not sent."""
 
 
 # -- bus to host ---------------------------------------------------------------------------------
 
 
-def ready(served: Collection[str] = SERVED) -> str:
-    """`BUS.READY` of a bus that serves these types, as JSON."""
-    payload = {
+def ready(served: Collection[str] = SERVED, authorization: JsonObject | None = None) -> str:
+    """`BUS.READY` of a bus that serves these types, as JSON; `authorization`: `bus.authorization`."""
+    payload: JsonObject = {
         "version": VERSION,
         "protocol": PROTOCOL,
         "services": sorted({type_.split(".")[0] for type_ in served} - {"BUS"}),
         "types": sorted(served),
     }
+    if authorization:
+        payload["authorization"] = authorization
     return _text({"type": "BUS.READY", "payload": payload})
 
 
 def token_refreshed(credentials: MigratedCredentials) -> str:
     """`AUTH.TOKEN_REFRESHED`, as JSON."""
-    return _text({"type": "AUTH.TOKEN_REFRESHED", "payload": credentials.model_dump()})
+    return _text({"type": "AUTH.TOKEN_REFRESHED", "payload": credentials.sent()})
 
 
 def refresh_token_expired() -> str:
@@ -506,10 +529,16 @@ def plain(model: BaseModel | None) -> JsonObject | None:
     if model is None:
         return None
     return {
-        name: value.model_dump() if isinstance(value, BaseModel) else value
+        name: _dumped(value)
         for name, value in model  # not dumped as a whole: see _text
         if name in model.model_fields_set
     }
+
+
+def _dumped(value: object) -> object:
+    if isinstance(value, MigratedCredentials):
+        return value.sent()
+    return value.model_dump() if isinstance(value, BaseModel) else value
 
 
 def rejected(envelope: Envelope, error: BusError | Rejected) -> str:
@@ -542,4 +571,7 @@ def _reply(envelope: Envelope, ending: str, payload: object, meta: JsonObject) -
 def _text(value: object) -> str:
     # Not pydantic's to_json: compiled to WebAssembly, it stops at 49 levels, and what a backend
     # sent may have 200.
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _JSON.encode(value)
+
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

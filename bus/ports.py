@@ -1,6 +1,6 @@
 """What the bus needs from a browser, as protocols: the bus gets them as arguments."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,6 +62,9 @@ class Body(Protocol):
     retry_after: str | None
     """The header of that name (RFC 9110, 10.2.3), if there is one and CORS allows reading it."""
 
+    def header(self, name: str) -> str | None:
+        """Return the header of that name, if there is one and CORS allows reading it."""
+
     async def read(self, limit: int) -> bytes | None:
         """Return the whole body, or None if it is larger than `limit` bytes.
 
@@ -100,12 +103,26 @@ class Verify(Protocol):
 
 
 class NoSuchAlgorithm(Exception):
-    """The browser cannot check signatures of this kind."""
+    """The browser cannot check or make signatures of this kind."""
 
 
 class UnusableKey(Exception):
     """The browser cannot import this key."""
 
+
+class Key(Protocol):
+    """An ES256 key pair (RFC 7518, 3.4) in the browser's WebCrypto. Nothing reads its private part."""
+
+    @property
+    def jwk(self) -> str:
+        """The public part as JSON text (RFC 7517)."""
+
+    async def sign(self, text: str) -> str:
+        """Return the signature of `text`, base64url without padding (RFC 7515, 2)."""
+
+
+MakeKey = Callable[[], Awaitable[Key]]
+"""Returns a new key. Raises `NoSuchAlgorithm` if the browser makes none."""
 
 Now = Callable[[], float]
 """The wall clock, in seconds since the epoch."""

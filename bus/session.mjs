@@ -8,11 +8,10 @@
 const DATABASE = "sso-bus";
 const STORE = "sessions"; // key: the host's origin; value: text
 const CHANNEL = "sso-bus";
+const TRY = "try"; // the key of a temporary text, which shows that the storage keeps what is written
 
-// Makes the methods.
-//   indexedDB, BroadcastChannel   the browser's own; undefined where it has none for this page
-// A method that fails throws, or its promise is rejected; none has a time limit.
-export function open({ indexedDB, BroadcastChannel }) {
+// One object store, in a database of its own; returns transact(mode, work), see there.
+export function storage(indexedDB, name, store) {
   /** @type {any} */
   let opening = null; // promise of the database
 
@@ -22,8 +21,8 @@ export function open({ indexedDB, BroadcastChannel }) {
 
   const database = () =>
     (opening ??= new Promise((resolve, reject) => {
-      const request = indexedDB.open(DATABASE, 1);
-      request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+      const request = indexedDB.open(name, 1);
+      request.onupgradeneeded = () => request.result.createObjectStore(store);
       request.onsuccess = () => {
         const opened = request.result;
         opened.onclose = forget;
@@ -41,28 +40,36 @@ export function open({ indexedDB, BroadcastChannel }) {
 
   const begin = async (mode) => {
     try {
-      return (await database()).transaction(STORE, mode);
+      return (await database()).transaction(store, mode);
     } catch (error) {
       // It was closed without telling this page, as WebKit does; or it is closing at this moment.
       if (error?.name !== "InvalidStateError") throw error;
       forget();
-      return (await database()).transaction(STORE, mode);
+      return (await database()).transaction(store, mode);
     }
   };
 
   // One transaction: `work` asks the object store, and gives its result to `is`. Resolves to that when
   // the transaction is complete.
-  const transact = async (mode, work) => {
+  return async (mode, work) => {
     const transaction = await begin(mode);
     return new Promise((resolve, reject) => {
       let result;
       transaction.oncomplete = () => resolve(result);
       transaction.onabort = () => reject(transaction.error);
-      work(transaction.objectStore(STORE), (value) => {
+      work(transaction.objectStore(store), (value) => {
         result = value;
       });
     });
   };
+}
+
+// Makes the methods.
+//   indexedDB, BroadcastChannel   the browser's own; undefined where it has none for this page
+//   early   whether the storage is tried now, while Python boots, and not when Python asks
+// A method that fails throws, or its promise is rejected; none has a time limit.
+export function open({ indexedDB, BroadcastChannel }, early = false) {
+  const transact = storage(indexedDB, DATABASE, STORE);
 
   /** @type {any} */
   let channel = null;
@@ -81,28 +88,46 @@ export function open({ indexedDB, BroadcastChannel }) {
     } catch {} // closed, as the page is
   };
 
+  const read = (origin) =>
+    transact("readonly", (store, is) => {
+      store.get(origin).onsuccess = ({ target }) => is(target.result);
+    });
+
+  const swap = (origin, old, text) =>
+    transact("readwrite", (store, is) => {
+      store.get(origin).onsuccess = ({ target }) => {
+        const same = target.result === old;
+        is(same);
+        if (!same) return;
+        if (text === undefined) store.delete(origin);
+        else store.put(text, origin);
+      };
+    });
+
+  const tryIt = async () => {
+    const text = String(Math.random()); // no secret
+    const wrote = await swap(TRY, undefined, text);
+    // If another tab tries the storage at this moment, that tab's text proves the same.
+    const kept = !wrote || (await read(TRY)) === text;
+    swap(TRY, text, undefined).catch(() => {}); // nobody waits for it: later calls take effect after it
+    return kept;
+  };
+  const tried = early ? tryIt() : null;
+  tried?.catch(() => {}); // that is told to whoever asks
+
   return {
+    // Resolves to whether the storage keeps what is written.
+    keeps: () => tried ?? tryIt(),
+
     origins: () =>
       transact("readonly", (store, is) => {
-        store.getAllKeys().onsuccess = ({ target }) => is(target.result);
+        store.getAllKeys().onsuccess = ({ target }) => is(target.result.filter((key) => key !== TRY));
       }),
 
-    read: (origin) =>
-      transact("readonly", (store, is) => {
-        store.get(origin).onsuccess = ({ target }) => is(target.result);
-      }),
+    read,
 
     // Replaces `old` with `text`; undefined is no text. Resolves to whether that was done.
-    swap: (origin, old, text) =>
-      transact("readwrite", (store, is) => {
-        store.get(origin).onsuccess = ({ target }) => {
-          const same = target.result === old;
-          is(same);
-          if (!same) return;
-          if (text === undefined) store.delete(origin);
-          else store.put(text, origin);
-        };
-      }),
+    swap,
 
     erase: (origin) => transact("readwrite", (store) => store.delete(origin)),
 

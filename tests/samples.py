@@ -265,15 +265,23 @@ _SESSION = {
 
 # -- from the bus ---------------------------------------------------------------------------------
 _MIGRATED = {"idToken": "a", "refreshToken": "b"}
-
+_OF_PROVIDER: list[dict[str, Any]] = [
+    {"idToken": "a"},
+    {"idToken": "a", "accessToken": "d"},
+    _MIGRATED | {"accessToken": "d", "accessTokenExpiresAt": 1_700_000_000_000},
+]
+"""What only OpenID Connect providers give."""
 
 _GOOD = _any(
     {"legacy_token": "c"},
     {"legacy_token": "c", "idToken": None},
     _MIGRATED | {"legacy_token": None},
+    *_OF_PROVIDER,
 )
 _BAD = _any(
-    None, "token", [], {}, {"idToken": "a"}, {"refreshToken": "b"}, {"idToken": "a", "refreshToken": ""},
+    None, "token", [], {}, {"refreshToken": "b"}, {"accessToken": "d"}, {"idToken": "a", "refreshToken": ""},
+    _MIGRATED | {"accessToken": ""}, _MIGRATED | {"accessToken": "d", "accessTokenExpiresAt": "1"},
+    {"legacy_token": "c", "accessToken": "d"},
     {"idToken": 1, "refreshToken": "b"}, {"legacy_token": ""}, {"legacy_token": None}, {"legacyToken": "c"},
     _MIGRATED | {"legacy_token": "c"}, _MIGRATED | {"legacy_token": ""}, {"legacy_token": "c", "idToken": "a"},
     {"legacy_token": "c", "refreshToken": ""},
@@ -453,9 +461,14 @@ _OF_SESSION = {
     "BUS.DESTROY_REJECTED": _by_bus_alone("BUS.DESTROY_REJECTED"),
     "AUTH.TOKEN_REFRESHED": _pushed(
         "AUTH.TOKEN_REFRESHED",
-        [_MIGRATED],
+        [_MIGRATED, *_OF_PROVIDER],
         _any(
-            None, {}, {"idToken": "a"}, {"idToken": "a", "refreshToken": ""}, {"legacy_token": "c"}
+            None,
+            {},
+            {"refreshToken": "b"},
+            {"idToken": "a", "refreshToken": ""},
+            {"idToken": "a", "accessToken": ""},
+            {"legacy_token": "c"},
         ),
     ),
     "AUTH.REFRESH_TOKEN_EXPIRED": Samples(
@@ -486,6 +499,16 @@ def _ready(**payload: Any) -> dict[str, Any]:
         "type": "BUS.READY",
         "payload": {"version": "0", "protocol": 1, "services": [], "types": []} | payload,
     }
+
+
+_AUTHORIZATION = {
+    "authorizeUrl": URL,
+    "clientId": "crm",
+    "scope": "openid",
+    "issuer": URL,
+    "issRequired": True,
+    "params": {"prompt": "consent", "resource": ["a", "b"]},
+}
 
 
 def _report(event: str, **facts: Any) -> dict[str, Any]:
@@ -567,7 +590,12 @@ SAMPLES = {
         only_the_model_refuses=[],
     ),
     "BUS.READY": Samples(
-        accepted=_texts(_ready(), _ready(services=["AUTH"], types=["AUTH.SSO"], more=1)),
+        accepted=_texts(
+            _ready(),
+            _ready(services=["AUTH"], types=["AUTH.SSO"], more=1),
+            _ready(authorization=_AUTHORIZATION),
+            _ready(authorization=_AUTHORIZATION | {"params": {}, "more": 1}),
+        ),
         refused=_texts(
             _without(_ready(), "payload"),
             _ready(version=1),
@@ -577,6 +605,19 @@ SAMPLES = {
             _ready(types="AUTH.SSO"),
             _ready() | {"payload": {"version": "0", "protocol": 1, "types": []}},
             _ready() | {"payload": {"version": "0", "protocol": 1, "services": []}},
+            *(
+                _ready(authorization=authorization)
+                for authorization in (
+                    None,
+                    {},
+                    *(
+                        {k: v for k, v in _AUTHORIZATION.items() if k != name}
+                        for name in _AUTHORIZATION
+                    ),
+                    *(_AUTHORIZATION | {name: 1} for name in _AUTHORIZATION),
+                    _AUTHORIZATION | {"params": {"resource": [1]}},
+                )
+            ),
         ),
         only_the_model_refuses=[],
     ),

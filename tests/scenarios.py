@@ -11,7 +11,7 @@ one verb, in tab `in` (1 if it is not there):
 - the backend: `refuse` refreshes, `fail` a type or "refresh" with `as`, `hold` it, until it has `arrived`,
   and `release` it, `heal` all failures; `backend`: the requests that it got since the last look.
 
-Tokens stand as "id 1", "refresh 1" ... in the order in which they show; `expiresAt` as minutes from now.
+Tokens stand as "id 1", "refresh 1" ... in the order in which they show; times of expiry as minutes from now.
 """
 
 import json
@@ -648,6 +648,175 @@ SCENARIOS: dict[str, list[Step]] = {
 }
 """By what they show."""
 
+AUTHORIZATION = {
+    "authorizeUrl": "https://id.example.com/authorize?tenant=7",
+    "clientId": "crm",
+    "scope": "openid crm",
+    "issuer": "string",
+    "issRequired": True,
+    "params": {"prompt": "consent", "max_age": "60", "acr_values": "1 2"},
+}
+
+PROVIDERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "access tokens": (
+        {"accessTokens": True, "accessTokenLifeSeconds": 300},
+        {"access_token": True},
+    ),
+    "no refresh token": ({"refreshTokens": False}, {"refresh_token": "optional"}),
+    "an access token alone": (
+        {"refreshTokens": False, "accessTokens": True, "accessTokenLifeSeconds": 300},
+        {"access_token": True, "refresh_token": "optional"},
+    ),
+    "it says where to sign in": (
+        {"password": False, "authorization": AUTHORIZATION},
+        {
+            "scope": AUTHORIZATION["scope"],
+            "authorization_endpoint": AUTHORIZATION["authorizeUrl"],
+            "iss_required": True,
+            "authorization_params": {"prompt": "consent"},
+            "max_age_seconds": 60,
+            "acr_values": ["1", "2"],
+        },
+    ),
+}
+"""OpenID Connect providers, by what they give: the options of the mock, and the settings of the bus."""
+
+
+def enters(user: str, credentials: Any, tab: int = 1) -> Step:
+    """A sign-in at a provider."""
+    return ask("AUTH.SSO", sso(user, codeVerifier="v" * 43), tab, gives=person(user, credentials))
+
+
+def with_access(n: int, minutes: int = 5, *, alone: bool = False) -> dict[str, Any]:
+    """Tokens with an access token that lives for so many minutes more."""
+    given = {"idToken": f"id {n}"} if alone else tokens(n)
+    return given | {"accessToken": f"access {n}", "accessTokenExpiresAt": minutes}
+
+
+def holds(user: str, credentials: Any, minutes: int, tab: int = 1, **payload: Any) -> Step:
+    gives = person(user, credentials) | {"expiresAt": minutes}
+    return ask("AUTH.CREDENTIALS", payload, tab, gives=gives)
+
+
+def pushed(credentials: Any) -> list[Any]:
+    return ["AUTH.TOKEN_REFRESHED", credentials]
+
+
+OF_PROVIDERS: dict[str, dict[str, list[Step]]] = {
+    "it says where to sign in": {
+        "what READY says": [
+            {
+                "ready": 1,
+                "gives": {
+                    "protocol": 1,
+                    "services": ["AUTH"],
+                    "types": [name for name in TYPES if name != "AUTH.EMAIL_AND_PASSWORD"],
+                    "authorization": AUTHORIZATION,
+                },
+            },
+        ],
+        "a sign-in with PKCE alone": [
+            ask("AUTH.SSO", sso("ann"), fails=invalid("codeVerifier")),
+            ask("AUTH.SSO", sso("ann", nonce="n"), fails=invalid("codeVerifier")),
+            backend(),
+        ],
+    },
+    "access tokens": {
+        "an access token comes with each pair, and is refreshed in time": [
+            *BOTH,
+            enters("ann", with_access(1)),
+            hears(changed("ann"), pushed(with_access(1)), tab=2),
+            holds("ann", with_access(1), 15),
+            move(3 * 60),
+            hears(),
+            move(60),
+            hears(pushed(with_access(2))),
+            hears(pushed(with_access(2)), tab=2),
+            holds("ann", with_access(2), 15, tab=2),
+            backend("exchange", "refresh"),
+        ],
+        "both tokens must be good": [
+            enters("ann", with_access(1)),
+            holds("ann", with_access(1), 15, minValiditySeconds=600),  # half of each life
+            move(3 * 60),
+            holds("ann", with_access(1, 2), 12, minValiditySeconds=100),
+            backend("exchange"),
+            holds("ann", with_access(2), 15, minValiditySeconds=140),
+            backend("refresh"),
+        ],
+        "an access token that has expired is not given": [
+            enters("ann", with_access(1)),
+            {"offline": 1},
+            move(4 * 60),
+            holds("ann", with_access(1, 1), 11),
+            move(120),
+            ask("AUTH.CREDENTIALS", fails=no("BACKEND_UNREACHABLE")),
+            {"online": 1},
+        ],
+    },
+    "no refresh token": {
+        "the session ends with its ID token": [
+            *BOTH,
+            enters("ann", {"idToken": "id 1"}),
+            hears(changed("ann"), pushed({"idToken": "id 1"}), tab=2),
+            move(14 * 60),
+            holds("ann", {"idToken": "id 1"}, 1, minValiditySeconds=600),
+            hears(),
+            hears(tab=2),
+            move(120),
+            hears(OVER),
+            hears(OVER, tab=2),
+            nobody(),
+            nobody(tab=2),
+            registers("nothing"),
+            backend("exchange"),
+        ],
+        "without INIT it ends as well": [
+            enters("ann", {"idToken": "id 1"}),
+            move(QUARTER + 60),
+            nobody(),
+            hears(),
+            backend("exchange"),
+        ],
+        "it is restored while its token lives": [
+            enters("ann", {"idToken": "id 1"}),
+            {"renew": 1, "in": 2},
+            registers({"user": {"name": "ann"}}, tab=2),
+            init(2),
+            hears(pushed({"idToken": "id 1"}), tab=2),
+            holds("ann", {"idToken": "id 1"}, 15, tab=2),
+            ask("AUTH.SIGN_OUT", gives={}),
+            hears(changed(None), tab=2),
+            backend("exchange"),  # there is nothing to revoke
+        ],
+    },
+    "an access token alone": {
+        "the session ends with the token that ends first": [
+            *BOTH,
+            enters("ann", with_access(1, alone=True)),
+            hears(changed("ann"), pushed(with_access(1, alone=True)), tab=2),
+            move(4 * 60),
+            holds("ann", with_access(1, 1, alone=True), 11, tab=2),
+            move(120),
+            hears(OVER),
+            hears(OVER, tab=2),
+            nobody(),
+            backend("exchange"),
+        ],
+    },
+}
+"""By the provider, and by what they show. A provider's user has a `sub` as well, which is passed over."""
+
+ALL: dict[str, tuple[dict[str, Any], list[Step]]] = {
+    **{name: ({}, steps) for name, steps in SCENARIOS.items()},
+    **{
+        name: (PROVIDERS[kind][0], steps)
+        for kind, scenarios in OF_PROVIDERS.items()
+        for name, steps in scenarios.items()
+    },
+}
+"""All scenarios by name: the options of the mock, and the steps."""
+
 VERBS = (
     "start", "ask", "ready", "end", "abort", "hears", "destroy", "renew", "move", "offline",
     "online", "refuse", "fail", "heal", "hold", "release", "arrived", "backend",
@@ -657,7 +826,7 @@ VERBS = (
 def steps_of(name: str) -> list[Step]:
     """All steps of a scenario: its own between what each begins and ends with."""
     left = [step for tab in (1, 2) for step in (registers(None, tab), hears(tab=tab))]
-    return [*PREPARED, *SCENARIOS[name], *({**step, "last": True} for step in left)]
+    return [*PREPARED, *ALL[name][1], *({**step, "last": True} for step in left)]
 
 
 def differences(name: str, do: Callable[[Step], Any], host: str) -> list[str]:
@@ -688,7 +857,12 @@ def _difference(step: Step, came: Any) -> str:
     return "" if came == expected else f"came {json.dumps(came)}, expected {json.dumps(expected)}"
 
 
-KINDS = {"idToken": "id", "refreshToken": "refresh", "legacy_token": "legacy"}
+KINDS = {
+    "idToken": "id",
+    "refreshToken": "refresh",
+    "accessToken": "access",
+    "legacy_token": "legacy",
+}
 
 
 def _normal(value: Any, now: float, named: dict[str, dict[str, str]]) -> Any:
@@ -701,8 +875,8 @@ def _normal(value: Any, now: float, named: dict[str, dict[str, str]]) -> Any:
         if key in KINDS:
             names = named.setdefault(key, {})
             normal[key] = names.setdefault(each, f"{KINDS[key]} {len(names) + 1}")
-        elif key == "expiresAt":
+        elif key in ("expiresAt", "accessTokenExpiresAt"):
             normal[key] = round((each - now) / 60_000)
-        else:
+        elif key != "sub":
             normal[key] = _normal(each, now, named)
     return normal

@@ -1,6 +1,7 @@
 """The backend that follows the bus's own contract (protocol.md, "The backend contract")."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -12,6 +13,7 @@ from ..ports import Body, Fetch, FetchFailed, Now
 from .reply import Reply, ask, refused, status_of
 
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
+_CONTRACT = ("idToken", "refreshToken", "legacy_token")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def signed_in(reply: Reply) -> Answer:
     if not reply.good:
         refused(reply)
     try:
-        return Answer(SignedIn.model_validate(reply.json()), reply.status)
+        return Answer(SignedIn.model_validate(_of_contract(reply.json())), reply.status)
     except ValidationError as error:
         # The field's name helps to fix the backend. It is the contract's own, so no value shows.
         [name, *_] = error.errors(include_input=False)[0]["loc"] or ["object"]
@@ -81,3 +83,13 @@ def signed_in(reply: Reply) -> Answer:
     except ValueError:
         problem = "is not JSON" if reply.body is not None else "is larger than 1 MiB"
     raise BusError("BACKEND_INVALID", f"The backend's answer {problem}.", status=reply.status)
+
+
+def _of_contract(value: Any) -> Any:
+    """Return an answer whose credentials have the contract's fields alone, and all of their shape."""
+    credentials = value.get("credentials") if isinstance(value, dict) else None
+    if not isinstance(credentials, dict):
+        return value
+    known = {name: credentials[name] for name in _CONTRACT if name in credentials}
+    # A missing refresh token is null here, which does not validate.
+    return value | {"credentials": {"refreshToken": None} | known}

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ..errors import BusError, Rejected
 from ..messages import Answer, EmailAndPasswordPayload, Refreshed
 from ..ports import Now
-from ..session.backend import Failed, Fresh
+from ..session.backend import Bound, Failed, Fresh
 from ..session.claims import claims_in
 from ..session.record import Maker
 from ..session.schedule import retry_after_seconds
@@ -27,14 +27,18 @@ class JsonSession:
     revoke_url: str | None
     post: JsonPost
     now: Now
+    access_tokens: bool = False
 
     @property
     def maker(self) -> Maker:
         """The identity of this backend, for the records of its sessions."""
         return Maker(provider="json", refresh_url=self.refresh_url)
 
-    async def refresh(self, refresh_token: str, *, id_token: str) -> Fresh | Failed:
-        """Ask for new tokens."""
+    async def refresh(
+        self, refresh_token: str, *, id_token: str, bound: Bound | None = None
+    ) -> Fresh | Failed:
+        """Ask for new tokens, which such a backend binds to nothing."""
+        del bound
         try:
             reply = await self.post(self.refresh_url, {"refreshToken": refresh_token})
         except BusError as error:

@@ -63,6 +63,7 @@ class Session:
                 text, record = await session.read()
                 if record and origin not in self._allowed:
                     await session.swap(text, None)
+                    session.erase_key(record)
 
     # -- requests ----------------------------------------------------------------------------------
 
@@ -104,7 +105,7 @@ class Session:
         need = request.payload.minValiditySeconds
         if need < 0:
             need = self._around.settings.refresh_margin_seconds
-        if record.tokens is None or (age.good(record, need) and not age.lost(record)):
+        if not record.refresh_token or (age.good(record, need) and not age.lost(record)):
             return self._holding(session, record)
         error: BusError | Rejected | None = None
         if not age.pausing(record):
@@ -123,12 +124,13 @@ class Session:
         return self._holding(session, record)
 
     def _holding(self, session: HostSession, record: Record) -> Answer:
-        holding = Holding(
-            credentials=record.credentials, currentUser=record.user, company=record.company
-        )
+        credentials, age = record.credentials, session.age
+        if record.tokens is not None:
+            credentials = age.dated(record.tokens)
+        holding = Holding(credentials=credentials, currentUser=record.user, company=record.company)
         if record.tokens is None:
             return Answer(holding)
-        return Answer(holding.model_copy(update={"expiresAt": session.age.expires_at(record)}))
+        return Answer(holding.model_copy(update={"expiresAt": age.expires_at(record)}))
 
     async def sign_out(self, _request: SignOut, inbound: Inbound) -> Answer:
         """End the session here and in all tabs, then revoke its tokens.

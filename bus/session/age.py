@@ -6,6 +6,7 @@ except those with `seconds` in their name.
 
 from typing import Any, Final
 
+from ..messages import MigratedCredentials
 from .around import Around
 from .claims import claims_in
 from .record import LIFE_SECONDS, Record
@@ -66,10 +67,12 @@ class Age:
     # -- the session ---------------------------------------------------------------------------------
 
     def over(self, record: Record) -> bool:
-        """Whether the session has ended by age or by idleness."""
+        """Whether the session has ended by age, by idleness, or with tokens that cannot be refreshed."""
         now, settings = self.ms(), self._around.settings
         oldest = min(record.expires, record.signed_in + round(settings.max_age_days * DAY_MS))
-        return now >= oldest or (0 < self._idle() <= now - record.active)
+        if now >= oldest or (0 < self._idle() <= now - record.active):
+            return True
+        return record.tokens is not None and not record.refresh_token and self.left(record) <= 0
 
     def worth_noting(self, record: Record) -> bool:
         """Whether a request now postpones the end by idleness."""
@@ -93,24 +96,38 @@ class Age:
         return {"arrival": arrival, "life": max(life, 1), "skew": skew}
 
     def left(self, record: Record) -> float:
-        """Return how long the ID token is still valid; 0 or less if it is not, or may not be."""
+        """Return how long all tokens are still valid; 0 or less if one is not, or may not be."""
         now = self.ms()
         if now < record.arrival - SET_BACK_SECONDS * 1000:
             return -1  # the clock was set back by an unknown amount
-        return self.expires_at(record) - now
+        return self.expires_at(record) - record.life + min(_lives(record)) - now
 
     def expires_at(self, record: Record) -> int:
         """Return when the ID token expires."""
         return round(record.arrival + record.life - self._set_back - self._lost)
 
+    def dated(self, tokens: MigratedCredentials) -> MigratedCredentials:
+        """Return the current tokens with the time when the access token expires, as for the ID token."""
+        lost = round(self._set_back + self._lost)
+        if not (tokens.accessTokenExpiresAt and lost):
+            return tokens
+        at = tokens.accessTokenExpiresAt - lost
+        return tokens.model_copy(update={"accessTokenExpiresAt": at})
+
     def good(self, record: Record, seconds: float) -> bool:
-        """Whether the ID token stays valid for `seconds`, or for half its life if that is less."""
-        left = self.left(record)
-        return left > 0 and left >= min(seconds * 1000, record.life / 2)
+        """Whether each token stays valid for `seconds`, or for half its life if that is less."""
+        if self._around.backend.access_tokens and not (record.tokens and record.tokens.accessToken):
+            return False  # it was made before the settings gave hosts access tokens
+        return self.left(record) > 0 and self._due(record, seconds) >= 0
+
+    def _due(self, record: Record, seconds: float) -> float:
+        """Return in how many milliseconds the first token stops being good for `seconds`."""
+        gone = self.ms() - self.expires_at(record) + record.life
+        return min(life - min(seconds * 1000, life / 2) for life in _lives(record)) - gone
 
     def wants(self, record: Record) -> bool:
-        """Whether the tokens need a refresh: they expire soon, or an answer may be lost."""
-        if record.tokens is None:
+        """Whether the tokens need a refresh: one expires soon or is missing, or an answer may be lost."""
+        if not record.refresh_token:
             return False
         margin = self._around.settings.refresh_margin_seconds
         return self.lost(record) or record.pause is not None or not self.good(record, margin)
@@ -154,10 +171,20 @@ class Age:
                 waits.append((record.mark.at - now) / 1000 + self._around.timeout_seconds)
             if record.tokens and record.pause:
                 waits.append(self._pause_left(record) / 1000)
-            elif record.tokens:
-                due = self.left(record) - min(margin * 1000, record.life / 2)
+            elif record.refresh_token:
+                due = self._due(record, margin)
                 waits.append(max(due, record.arrival + REST_MS - now) / 1000)
+            elif record.tokens:
+                waits.append(self.left(record) / 1000)
         return min(wait for wait in waits if wait > 0) + SOON_SECONDS
+
+
+def _lives(record: Record) -> list[int]:
+    """Return how long each token lives, in milliseconds from its arrival, as far as that is known."""
+    tokens, lives = record.tokens, [record.life]
+    if tokens and tokens.accessTokenExpiresAt:
+        lives.append(max(tokens.accessTokenExpiresAt - record.arrival, 1))
+    return lives
 
 
 def _bounded(value: float) -> int:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from ..ports import Log, Now, Window
 from ..settings.session import SessionSettings
 from .backend import Backend
+from .keyring import KeyRing
 from .ports import Channel, Locks
 from .schedule import Jitter
 from .shelf import Shelf
@@ -36,6 +37,8 @@ class Around:
     log: Log
     report: Callable[[Exception], None]
     """Gets a defect of the bus (`bus.app.Bus.report`)."""
+    keys: KeyRing | None = None
+    """The keys of the sessions, if the settings have `dpop`: then each session has one."""
     _tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":

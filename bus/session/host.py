@@ -5,6 +5,7 @@ is checked, not a timer.
 """
 
 import asyncio
+from typing import Final
 
 from ..errors import BusError, Rejected
 from ..messages import refresh_token_expired, session_changed, token_refreshed
@@ -13,6 +14,9 @@ from .around import Around
 from .record import Record, Unusable, read_record
 from .signal import Signal
 from .words import END, LOOK, OUT, Kind, Word, word
+
+WORD_SECONDS: Final = 0.1
+"""How long a broadcast may arrive after the change of the record that it announces."""
 
 
 class HostSession:
@@ -35,6 +39,7 @@ class HostSession:
         self._told: tuple[str, int] | None = None  # the last pair of tokens that this tab got
         self._last: Record | None = None  # that session, as the host last heard of it
         self._expired = False  # whether that session ended, or is ending, other than by a sign-out
+        self._heard_out = False  # whether another tab has said that its user signed out
 
     # -- the record --------------------------------------------------------------------------------
 
@@ -62,6 +67,10 @@ class HostSession:
         """
         while True:
             text = await self.around.shelf.read(self.origin)
+            if text is None and self._may_hear_why():
+                await self.changed.after(self.changed.count, WORD_SECONDS)
+                self._heard_out = True  # no word: a sign-out
+                continue
             found = self.parse(text)
             if found is Unusable.FOREIGN:
                 await self.swap(text, None)
@@ -74,11 +83,22 @@ class HostSession:
                     return text, found
                 await self.end(text, found)
 
+    def _may_hear_why(self) -> bool:
+        """Return whether the session is gone, and another tab's word about that may be on its way."""
+        known = self._known is not None and self.around.shelf.lasting
+        return known and not (self._expired or self._heard_out or self._is_over())
+
+    def _is_over(self) -> bool:
+        return self._last is not None and self.age.over(self._last)
+
     def parse(self, text: str | None) -> Record | Unusable | None:
         """Return the session in a stored text, or why there is none. It may be over."""
         if text is None:
             return None
-        return read_record(text, origin=self.origin, maker=self.around.backend.maker)
+        found = read_record(text, origin=self.origin, maker=self.around.backend.maker)
+        if not isinstance(found, Record) or self.around.backend.access_tokens:
+            return found
+        return found.without_access_token()
 
     async def swap(self, text: str | None, record: Record | None) -> bool:
         """Replace `text` with `record`; return whether that was done. The caller must hold `order`."""
@@ -93,9 +113,15 @@ class HostSession:
         self.say(END, record.generation)
         if not await self.swap(text, None):
             return False
+        self.erase_key(record)
         self._note_end(record.generation)
         self.say(LOOK)
         return True
+
+    def erase_key(self, record: Record) -> None:
+        """Delete the key of a session that is over, if sessions have keys."""
+        if self.around.keys is not None:
+            self.around.spawn(self.around.keys.erase(self.origin, record.generation))
 
     # -- the host ----------------------------------------------------------------------------------
 
@@ -107,7 +133,7 @@ class HostSession:
         generation = record.generation if record else None
         if self._met and generation != self._known:
             # Who finds it gone may not have heard why yet, but sees what it had come to.
-            if self._expired or (self._last and self.age.over(self._last)):
+            if self._expired or self._is_over():
                 push(target, refresh_token_expired())
                 self._known, self._expired = None, False  # the next session has not ended
             if generation != self._known:
@@ -120,12 +146,13 @@ class HostSession:
         stays = not self.age.wants(record) or (record.pause and self.age.left(record) > 0)
         if pair != self._told and stays:
             self._told = pair
-            push(target, token_refreshed(record.tokens))
+            push(target, token_refreshed(self.age.dated(record.tokens)))
 
     def met(self, record: Record | None) -> None:
         """Note that the host now knows the user of `record`, or that there is no session."""
         generation = record.generation if record else None
-        self._expired = self._expired and generation == self._known
+        if generation != self._known:
+            self._expired = self._heard_out = False
         self._met, self._known, self._last = True, generation, record
 
     def _note_end(self, generation: str) -> None:
@@ -162,6 +189,8 @@ class HostSession:
         """Take a word from one of them."""
         if said.kind == END:
             self._note_end(said.generation)
+        elif said.kind == OUT:
+            self._heard_out = True
         if said.kind != LOOK and not self.around.shelf.lasting:
             self.around.spawn(self._forget(said))
         self.changed.set()
@@ -172,7 +201,8 @@ class HostSession:
             text, record = await self.read()
             if record and (said.kind == OUT or said.generation == record.generation):
                 await self.swap(text, None)
+                self.erase_key(record)
                 self.tell(None)
-                if said.kind == OUT and record.tokens:
-                    self.around.spawn(self.around.revoke(record.tokens.refreshToken))
+                if said.kind == OUT and record.refresh_token:
+                    self.around.spawn(self.around.revoke(record.refresh_token))
         self.changed.set()

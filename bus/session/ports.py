@@ -7,12 +7,14 @@ the other ports: the window that gets pushes, the clock, fetch.
 from collections.abc import Callable
 from typing import Protocol
 
+from ..ports import Key
+
 
 class StoreFailed(Exception):
     """The storage threw, is missing, or is full."""
 
 
-class Store(Protocol):
+class Texts(Protocol):
     """One text for each host origin, in the bus's partition of the browser's storage.
 
     All tabs of the partition share it. Each method is one transaction, complete when it returns
@@ -22,7 +24,7 @@ class Store(Protocol):
     """
 
     async def origins(self) -> list[str]:
-        """Return the keys of all texts."""
+        """Return the keys of all texts but the temporary one."""
 
     async def read(self, origin: str) -> str | None:
         """Return the text stored under `origin`, or None if there is none."""
@@ -36,6 +38,37 @@ class Store(Protocol):
 
     async def erase(self, origin: str) -> None:
         """Delete the text stored under `origin`, whatever its content."""
+
+
+class Store(Texts, Protocol):
+    """Texts in the browser's storage, which may lose what is written."""
+
+    async def keeps(self) -> bool:
+        """Write a temporary text, read it back and delete it; return whether it was there.
+
+        It may have been tried before; these are several transactions.
+        """
+
+
+class KeyStore(Protocol):
+    """Keys, each under a host origin and the generation of its session; beside the texts.
+
+    What is said of `Store` holds here too. Keys are stored as they are: only a signature ever comes
+    out of them.
+    """
+
+    async def keep(self, origin: str, generation: str, key: Key) -> bool:
+        """Write a key, read it back, and sign with it once; return whether all of that worked."""
+
+    async def find(self, origin: str, generation: str) -> Key | None:
+        """Return a key, or None if there is none."""
+
+    async def erase(self, origin: str, generation: str) -> None:
+        """Delete that key, and each key of the origin that was made more than an hour ago.
+
+        Those were left by sessions that another one has replaced. A younger one may belong to a
+        sign-in that has not yet written its record.
+        """
 
 
 class NoLocks(Exception):

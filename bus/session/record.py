@@ -25,7 +25,8 @@ class _Stored(BaseModel):
 class Maker(_Stored):
     """What a session was made by. With another maker, the session is not valid."""
 
-    provider: Literal["json", "oidc"]
+    provider: Literal["json", "oidc", "oidc-dpop"]
+    """The last one: an OpenID Connect provider that has bound the refresh token to a key."""
     issuer: str = ""
     client_id: str = ""
     refresh_url: str = ""
@@ -85,6 +86,18 @@ class Record(_Stored):
     def tokens(self) -> MigratedCredentials | None:
         """The pair of tokens; None where they are legacy credentials, which are never refreshed."""
         return self.credentials if isinstance(self.credentials, MigratedCredentials) else None
+
+    @property
+    def refresh_token(self) -> str:
+        """The refresh token, or "": then the session cannot be refreshed."""
+        return self.tokens.refreshToken if self.tokens else ""
+
+    def without_access_token(self) -> Self:
+        """Return a record that was made when the settings gave hosts access tokens, without it."""
+        if self.tokens is None or not self.tokens.accessToken:
+            return self
+        gone = {"accessToken": "", "accessTokenExpiresAt": 0}
+        return self.but(credentials=self.tokens.model_copy(update=gone))
 
     def but(self, **changes: Any) -> Self:
         """Return a record with these changes."""

@@ -6,9 +6,9 @@ from typing import Final
 
 from ..errors import BusError, Rejected
 from ..messages import MigratedCredentials
-from .backend import Failed, Fresh
+from .backend import Bound, Failed, Fresh
 from .host import HostSession
-from .ports import NoLocks
+from .ports import NoLocks, StoreFailed
 from .record import Mark, Pause, Record
 from .schedule import pause_seconds
 from .words import LOOK
@@ -64,14 +64,31 @@ class Refresh:
             marked = await self._mark(seen)
             if marked is None or marked.mark is None or marked.tokens is None:
                 return
-            result = await self._around.backend.refresh(
-                marked.tokens.refreshToken, id_token=marked.tokens.idToken
-            )
+            result = await self._ask(marked, marked.tokens)
             await self._settle(marked, marked.tokens, marked.mark, result)
         finally:
             self._let_go()
             self._task = None
             self._host.changed.set()
+
+    async def _ask(self, marked: Record, tokens: MigratedCredentials) -> Fresh | Failed:
+        """Ask the backend, with the session's key if sessions have keys."""
+        bound = None
+        if self._around.keys is not None:
+            try:
+                key = await self._around.keys.find(self._host.origin, marked.generation)
+            except StoreFailed:
+                return Failed(
+                    BusError("INTERNAL", "The browser's storage gave no key for the refresh.")
+                )
+            if key is None:
+                # The refresh token is worth nothing without it, so nothing is lost by the end.
+                self._around.log("session: over, because its key is gone")
+                return Failed(BusError("NO_SESSION", "The session's key is gone."), refused=True)
+            bound = Bound(key, marked.skew / 1000)
+        return await self._around.backend.refresh(
+            tokens.refreshToken, id_token=tokens.idToken, bound=bound
+        )
 
     # -- one at a time -----------------------------------------------------------------------------
 
@@ -170,14 +187,21 @@ class Refresh:
                 pause=self._pause(record, now, result.error, result.retry_after_seconds)
             )
         if not result.id_token:
-            kept = tokens.model_copy(update={"refreshToken": result.refresh_token})
+            kept = tokens.model_copy(
+                update={"refreshToken": result.refresh_token or tokens.refreshToken}
+            )
             error = result.error or BusError("BACKEND_INVALID", "The refresh gave no ID token.")
             return base.but(
                 credentials=kept, asked=mark.at, pause=self._pause(record, now, error, 0)
             )
         return base.but(
-            credentials=MigratedCredentials(
-                idToken=result.id_token, refreshToken=result.refresh_token or tokens.refreshToken
+            credentials=tokens.model_copy(
+                update={
+                    "idToken": result.id_token,
+                    "refreshToken": result.refresh_token or tokens.refreshToken,
+                    "accessToken": result.access_token,
+                    "accessTokenExpiresAt": result.access_token_expires_at,
+                }
             ),
             user=record.user if result.user is None else result.user,
             company=record.company if result.company is None else result.company,

@@ -5,14 +5,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from ..ports import Log
-from .ports import Store, StoreFailed
+from .ports import Store, StoreFailed, Texts
 
 T = TypeVar("T")
 
 LIMIT_SECONDS: Final = 2.0
 """A call that takes the store longer counts as a failure."""
-TRY: Final = "try"
-"""The key of a temporary text, which shows that the store keeps what is written."""
 SLICES: Final = 4
 """The limit is divided into this many steps: when a machine wakes, one step is over at once, and an
 answer that has arrived is handled before the next."""
@@ -23,7 +21,7 @@ class StoreHangs(StoreFailed):
 
 
 class MemoryStore:
-    """A `Store` that ends with its page."""
+    """Texts that end with their page."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
@@ -62,14 +60,12 @@ class Shelf:
         self,
         store: Store | None,
         log: Log,
-        new_id: Callable[[], str],
         *,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._log = log
         self._tell = tell
-        self._new_id = new_id
         self._memory = MemoryStore()
         self._opening: asyncio.Task[None] | None = None
         self._hung = False
@@ -81,31 +77,27 @@ class Shelf:
         """Find out once whether the store keeps what is written (protocol.md, "The session")."""
         if self._opening is None:
             self._opening = asyncio.ensure_future(self._try())
-        await asyncio.wait({self._opening})
+        if not self._opening.done():
+            await asyncio.wait({self._opening})
         self._opening.result()
 
     async def _try(self) -> None:
         if self._store is None:
             self._tell("the settings say so")
             return
-        text = self._new_id()
         try:
-            wrote = await _limited(self._store.swap(TRY, None, text))
-            # If another tab tests the store at this moment, that tab's text proves the same.
-            kept = not wrote or await _limited(self._store.read(TRY)) == text
-            await _limited(self._store.swap(TRY, text, None))
+            kept = await limited(self._store.keeps())
         except StoreFailed as error:
             self._failed(error)
+            return
+        if kept:
+            self._tell("")
         else:
-            if kept:
-                self._tell("")
-            else:
-                self._fall("the browser's storage does not keep what is written")
+            self.fall("the browser's storage does not keep what is written")
 
     async def origins(self) -> list[str]:
         """Return the keys of all texts."""
-        keys = await self._do(lambda store: store.origins())
-        return [key for key in keys if key != TRY]
+        return await self._do(lambda store: store.origins())
 
     async def read(self, origin: str) -> str | None:
         """Return the text stored under `origin`, if any."""
@@ -137,7 +129,7 @@ class Shelf:
         if self._store is None:
             return
         try:
-            await _limited(self._store.erase(origin))
+            await limited(self._store.erase(origin))
         except StoreFailed:
             if self.lasting or self._hung:
                 raise
@@ -145,19 +137,26 @@ class Shelf:
     def leave(self) -> None:
         """Switch to memory, and leave alone what a newer bus has stored."""
         self._memory = MemoryStore()
-        self._fall("a newer version of the bus has stored a session")
+        self.fall("a newer version of the bus has stored a session")
+
+    def fall(self, why: str) -> None:
+        """Switch to memory; a stored session that changes from now on is deleted in the store."""
+        self.lasting = False
+        self._stale = set(self._memory.texts)
+        self._log(f"session: kept in memory, {why}")
+        self._tell(why)
 
     async def _delete(self, store: Store, origin: str) -> None:
         try:
-            await _limited(store.erase(origin))
+            await limited(store.erase(origin))
         except StoreFailed:
             self._log("session: what is stored cannot be deleted")
 
-    async def _do(self, work: Callable[[Store], Coroutine[Any, Any, T]]) -> T:
+    async def _do(self, work: Callable[[Texts], Coroutine[Any, Any, T]]) -> T:
         await self.open()
         if self._store is not None and self.lasting:
             try:
-                return await _limited(work(self._store))
+                return await limited(work(self._store))
             except StoreFailed as error:
                 self._failed(error)
         return await work(self._memory)
@@ -169,16 +168,11 @@ class Shelf:
 
     def _failed(self, error: StoreFailed) -> None:
         self._hung = isinstance(error, StoreHangs)
-        self._fall(f"the browser's storage {'does not answer' if self._hung else 'fails'}")
-
-    def _fall(self, why: str) -> None:
-        self.lasting = False
-        self._stale = set(self._memory.texts)
-        self._log(f"session: kept in memory, {why}")
-        self._tell(why)
+        self.fall(f"the browser's storage {'does not answer' if self._hung else 'fails'}")
 
 
-async def _limited(work: Coroutine[Any, Any, T]) -> T:
+async def limited(work: Coroutine[Any, Any, T]) -> T:
+    """Return what a call to the store returns. Raises `StoreFailed`, also if it takes too long."""
     task = asyncio.ensure_future(work)
     try:
         for _ in range(SLICES):

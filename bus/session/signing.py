@@ -45,9 +45,10 @@ class Signing:
             except asyncio.CancelledError:
                 self._around.spawn(self._unfile(filing))
                 raise
-            if filing.result() is None:
+            if (filed := filing.result()) is None:
                 self._revoke(answer)
                 raise _called_off()
+            self._erase_key_before(filed)
             return answer
         finally:
             self._sign_ins.discard(task)
@@ -56,15 +57,20 @@ class Signing:
     async def _file(self, answer: Answer, began: int) -> _Filed | None:
         """Make the session; return what it replaced, and the session. None: a sign-out came in between."""
         host, record = self._host, self._record(answer)
+        if self._around.keys is not None and answer.key is not None:
+            # Before the record: a tab that finds the record must find its key.
+            await self._around.keys.keep(host.origin, record.generation, answer.key)
+        text: str | None = None  # mostly, there is no session to replace: it is not read first
         async with host.order:
             while began == self._outs:
-                text = await self._around.shelf.read(host.origin)
                 if host.parse(text) is Unusable.NEWER:
                     self._around.shelf.leave()  # a newer bus continues with it
                 elif await host.swap(text, record):
                     break
+                text = await self._around.shelf.read(host.origin)
             # A sign-out that came in between waits for `order`, and then erases this record.
             if began != self._outs:
+                host.erase_key(record)
                 return None
             host.age.see(record)
             host.has(record)
@@ -94,6 +100,12 @@ class Signing:
         tokens = record.tokens
         return record.but(**self._host.age.times(tokens.idToken, now)) if tokens else record
 
+    def _erase_key_before(self, filed: _Filed) -> None:
+        """Delete the key of the session that a sign-in has replaced."""
+        before = self._host.parse(filed[0])
+        if isinstance(before, Record):
+            self._host.erase_key(before)
+
     async def _unfile(self, filing: "asyncio.Task[_Filed | None]") -> None:
         """Undo a session whose sign-in was given up while the session was written."""
         await asyncio.wait({filing})
@@ -102,6 +114,7 @@ class Signing:
         host, (text, record) = self._host, filed
         async with host.order:
             await self._around.shelf.swap(host.origin, record.text(), text)
+            host.erase_key(record)
             host.has(None if text is None else (await host.read())[1])
         host.say(LOOK)
         host.changed.set()
@@ -122,11 +135,13 @@ class Signing:
             host.last_error = None
         host.say(OUT)
         host.changed.set()
-        return found.tokens.refreshToken if isinstance(found, Record) and found.tokens else ""
+        if isinstance(found, Record) and self._around.keys is not None:
+            await self._around.keys.erase(host.origin, found.generation)
+        return found.refresh_token if isinstance(found, Record) else ""
 
     def _revoke(self, answer: Answer) -> None:
-        if tokens := self._record(answer).tokens:
-            self._around.spawn(self._around.revoke(tokens.refreshToken))
+        if token := self._record(answer).refresh_token:
+            self._around.spawn(self._around.revoke(token))
 
 
 def _called_off() -> BusError:

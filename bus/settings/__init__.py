@@ -76,6 +76,12 @@ class Settings(Table):
         for name in ("revocation_endpoint", "end_session_endpoint"):
             if getattr(self.sso, name) and not self.session:
                 raise _unfit(f"sso.{name}", "has no use without [bus.session]")
+        if self.sso.dpop != "off" and not self.session:
+            raise _unfit(
+                "sso.dpop",
+                "has no use without [bus.session]: the refresh token would be bound to a key that "
+                "nobody keeps",
+            )
         return self
 
 

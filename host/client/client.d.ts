@@ -44,7 +44,12 @@ export interface LegacyCredentials {
 /** The vast majority: the ID token lives 15 minutes, the refresh token 90 days. */
 export interface MigratedCredentials {
   idToken: string;
-  refreshToken: string;
+  /** Absent only where an OpenID Connect provider gave none, and the settings have `refresh_token = "optional"`. */
+  refreshToken?: string;
+  /** The OpenID Connect provider's access token, for APIs that ask for one; only if the settings have `access_token = true`. */
+  accessToken?: string;
+  /** When the access token expires, in milliseconds since the epoch by this browser's clock. Absent if the provider does not say. */
+  accessTokenExpiresAt?: number;
 }
 
 /** A backend's answer to a valid code, which the host gets. */
@@ -186,7 +191,7 @@ export type EmailAndPasswordRejected =
 
 /** The payload of `AUTH.CREDENTIALS`. */
 export interface GetCredentialsPayload {
-  /** How many seconds the ID token must stay valid; if not sent, the margin in the settings. */
+  /** How many seconds the tokens must stay valid; if not sent, the margin in the settings. */
   minValiditySeconds?: number;
 }
 
@@ -515,6 +520,21 @@ export interface Listening {
   payload: ListeningPayload;
 }
 
+/** How a sign-in begins at the provider of this bus: options for `startSignIn`. */
+export interface Authorization {
+  /** The provider's authorization endpoint. */
+  authorizeUrl: string;
+  clientId: string;
+  /** What is requested, separated by spaces. */
+  scope: string;
+  /** What `iss` in an answer must be, if it is there (RFC 9207). */
+  issuer: string;
+  /** Whether each answer must have an `iss`. */
+  issRequired: boolean;
+  /** More parameters for the authorization endpoint; an array is a parameter that repeats. */
+  params: Record<string, string | string[]>;
+}
+
 /** What this bus is, and what it serves. */
 export interface ReadyPayload {
   /** The version of the bus. */
@@ -524,6 +544,8 @@ export interface ReadyPayload {
   services: string[];
   /** The types of the requests that this build serves, such as "AUTH.SSO". */
   types: string[];
+  /** How a sign-in begins, with an OpenID Connect provider, as far as the build could find out. */
+  authorization?: Authorization;
 }
 
 /** `BUS.READY`: Python serves. */

@@ -100,6 +100,9 @@ function newWorld({
   claims = {},
   clock = pageClock,
   lifeSeconds = 900,
+  refreshTokens = true,
+  accessTokens = false,
+  accessTokenLifeSeconds = lifeSeconds,
   refreshMarginSeconds = 90,
   requestTimeoutSeconds = 15,
   maxAgeDays = 90,
@@ -151,11 +154,18 @@ function newWorld({
     await perform(what, requestTimeoutSeconds * 1000);
   };
 
+  /** @type {(sub: string) => any} */
   const newPair = (sub) => {
     tokens += 1;
     const iat = Math.floor(clock.now() / 1000);
     const body = { iss: "https://idp.example.com", sub, iat, exp: iat + lifeSeconds, jti: String(tokens), ...claims };
-    return { idToken: `${base64url({ alg: "none" })}.${base64url(body)}.mock`, refreshToken: `refresh-${tokens}` };
+    const expires = clock.now() + accessTokenLifeSeconds * 1000;
+    return {
+      idToken: `${base64url({ alg: "none" })}.${base64url(body)}.mock`,
+      ...(refreshTokens && { refreshToken: `refresh-${tokens}` }),
+      ...(accessTokens && { accessToken: `access-${tokens}` }),
+      ...(accessTokens && accessTokenLifeSeconds && { accessTokenExpiresAt: expires }),
+    };
   };
 
   const world = {
@@ -196,17 +206,23 @@ function newWorld({
 
     life: lifeSeconds * 1000,
     hasTokens: (record) => "idToken" in record.credentials,
+    refreshable: (record) => Boolean(record.credentials.refreshToken),
     expiresAt: ({ arrival }) => arrival + world.life,
-    left: (record) => world.expiresAt(record) - clock.now(),
-    good(record, seconds = refreshMarginSeconds) {
-      const left = world.left(record);
-      return left > 0 && left >= Math.min(seconds * 1000, world.life / 2);
+    // How long each token lives, from its arrival.
+    lives: ({ arrival, credentials: { accessTokenExpiresAt: at } }) => [world.life, ...(at ? [at - arrival] : [])],
+    left: (record) => record.arrival + Math.min(...world.lives(record)) - clock.now(),
+    // In how many milliseconds the first token stops being good for `seconds`.
+    due(record, seconds = refreshMarginSeconds) {
+      const due = world.lives(record).map((life) => life - Math.min(seconds * 1000, life / 2));
+      return record.arrival + Math.min(...due) - clock.now();
     },
-    over({ expires, active }) {
+    good: (record, seconds) => world.left(record) > 0 && world.due(record, seconds) >= 0,
+    over(record) {
       const now = clock.now();
-      return now >= expires || (idleMinutes > 0 && now - active >= idleMinutes * 60_000);
+      if (now >= record.expires || (idleMinutes > 0 && now - record.active >= idleMinutes * 60_000)) return true;
+      return world.hasTokens(record) && !world.refreshable(record) && world.left(record) <= 0;
     },
-    wants: (record) => world.hasTokens(record) && Boolean(record.pause || !world.good(record)),
+    wants: (record) => world.refreshable(record) && Boolean(record.pause || !world.good(record)),
     pauseLeft: ({ pause }) => (pause ? pause.at + pause.length - clock.now() : 0),
 
     // ---- its life
@@ -233,9 +249,9 @@ function newWorld({
       if (record) {
         waits.push(record.expires - now);
         if (idleMinutes) waits.push(record.active + idleMinutes * 60_000 - now);
-        const due = world.left(record) - Math.min(refreshMarginSeconds * 1000, world.life / 2);
         if (record.pause) waits.push(world.pauseLeft(record));
-        else if (world.hasTokens(record)) waits.push(Math.max(due, record.arrival + REST - now));
+        else if (world.refreshable(record)) waits.push(Math.max(world.due(record), record.arrival + REST - now));
+        else if (world.hasTokens(record)) waits.push(world.left(record));
         if (world.over(record)) return void tabs[0].look();
         const rested = now - record.arrival >= REST;
         if (world.wants(record) && rested && world.pauseLeft(record) <= 0) world.refresh(tabs[0]);
@@ -277,7 +293,7 @@ function newWorld({
     }
     tab.lastError = failure;
     if (!failure) {
-      const pair = newPair(`user-${record.generation}`);
+      const pair = { refreshToken, ...newPair(`user-${record.generation}`) };
       Object.assign(record, { credentials: pair, turn: record.turn + 1, arrival: clock.now(), pause: null });
     } else if (failure.code === "REJECTED" && [400, 401, 403].includes(failure.meta.status)) {
       tab.lastError = null;
@@ -305,6 +321,7 @@ function newTab(world, options) {
     replyPort = true,
     session = true,
     password = true,
+    authorization,
     bootMs = 0,
     down,
     debug,
@@ -418,9 +435,12 @@ function newTab(world, options) {
     const { code } = payload;
     const fields = ["code", "redirectUrl", "codeVerifier", "nonce"].map((name) => payload[name] ?? "");
     const key = code === undefined ? request : JSON.stringify(fields);
-    if (payload.nonce) throw invalid([{ loc: ["nonce"], message: "has no use with the provider of this bus" }]);
+    if (payload.nonce && !authorization)
+      throw invalid([{ loc: ["nonce"], message: "has no use with the provider of this bus" }]);
     if ([...signIns].some(([other, sign]) => other !== key && code !== undefined && sign.code === code))
       throw invalid([{ loc: ["code"], message: "is being exchanged already, with other fields" }]);
+    if (authorization && code !== undefined && !payload.codeVerifier)
+      throw invalid([{ loc: ["codeVerifier"], message: "is missing: with this provider, PKCE is required" }]);
     let sign = signIns.get(key);
     if (!sign) {
       sign = { code, waiting: new Set() };
@@ -465,7 +485,7 @@ function newTab(world, options) {
     async "AUTH.CREDENTIALS"(_type, { minValiditySeconds }) {
       const record = look({ active: true, heard: true });
       if (!record) throw noSession();
-      if (!world.hasTokens(record) || world.good(record, minValiditySeconds)) return holding(record);
+      if (!world.refreshable(record) || world.good(record, minValiditySeconds)) return holding(record);
       const { generation, turn } = record;
       if (world.pauseLeft(record) <= 0) await world.refresh(tab);
       const now = look({ heard: true });
@@ -528,6 +548,7 @@ function newTab(world, options) {
     protocol: /** @type {const} */ (1),
     services: ["AUTH"],
     types,
+    ...(authorization && { authorization: copy(authorization) }),
   });
   let endReady;
   const ready = new Promise((resolve, reject) => {

@@ -249,8 +249,9 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
   };
 }
 
+// What APIs take: at an OpenID Connect provider the access token, where the bus gives one.
 /** @type {(credentials: any) => string} */
-const tokenOf = ({ idToken, legacy_token }) => idToken ?? legacy_token;
+const tokenOf = ({ accessToken, idToken, legacy_token }) => accessToken ?? idToken ?? legacy_token;
 
 // A token goes to no origin that somebody on the way can read or answer for.
 function checkedOrigin(given) {

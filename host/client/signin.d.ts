@@ -3,10 +3,14 @@
 
 import type { Bus, SignedIn } from "./client.js";
 
+/**
+ * With `bus` and without `authorizeUrl` or `clientId`, what is not given is what `BUS.READY` says in
+ * `authorization`, `nonce` is true, and `params` are added to those there.
+ */
 export interface SignInOptions {
   /** The provider's authorization endpoint. */
-  authorizeUrl: string | URL;
-  clientId: string;
+  authorizeUrl?: string | URL | undefined;
+  clientId?: string | undefined;
   /** The page of this origin that the provider sends the user back to, as registered there. */
   redirectUrl: string | URL;
   /** What is asked for, divided by spaces. */
@@ -15,9 +19,18 @@ export interface SignInOptions {
   issuer?: string | undefined;
   /** Whether a nonce is sent along, for OpenID Connect. */
   nonce?: boolean | undefined;
-  /** More parameters for the authorization endpoint; undefined and null ones are left out. */
-  params?: Record<string, string | undefined | null> | undefined;
+  /**
+   * More parameters for the authorization endpoint; undefined and null ones are left out, an array is a
+   * parameter that repeats.
+   */
+  params?: Record<string, string | readonly string[] | undefined | null> | undefined;
 }
+
+/** By redirect: a bus that says where a sign-in begins, or who says it. */
+export type RedirectOptions = SignInOptions & { popup?: false } & (
+    | { bus: Bus }
+    | { bus?: Bus | undefined; authorizeUrl: string | URL; clientId: string }
+  );
 
 export interface PopupOptions extends SignInOptions {
   popup: true;
@@ -43,9 +56,10 @@ export interface FinishOptions {
 export declare function startSignIn(options: PopupOptions): Promise<SignedIn>;
 /**
  * Leaves this page for the provider's; `finishSignIn` on the redirect page does the rest. Rejects with
- * ABORTED if the user comes back without an answer. Throws TypeError for options that cannot work.
+ * ABORTED if the user comes back without an answer, and MISCONFIGURED if the bus does not say what the
+ * options leave out. Throws TypeError for options that cannot work.
  */
-export declare function startSignIn(options: SignInOptions & { popup?: false }): Promise<never>;
+export declare function startSignIn(options: RedirectOptions): Promise<never>;
 
 /**
  * On the page that the provider redirects to: checks its answer and has the bus exchange the code.

@@ -1,7 +1,7 @@
 // Sign-in helpers: the authorization code flow with PKCE (RFC 6749, RFC 7636), by redirect or popup.
 //
 //   import { startSignIn, finishSignIn } from "./signin.js";
-//   button.onclick = () => startSignIn({ authorizeUrl, clientId, redirectUrl });   // leaves the page
+//   button.onclick = () => startSignIn({ bus, redirectUrl });   // leaves the page
 //   const session = await finishSignIn({ bus });             // on redirectUrl; null: nothing to finish
 //
 // What a sign-in needs until its answer comes (state, verifier, nonce) is kept in this tab's session
@@ -37,10 +37,12 @@ const PARTS = /^([^?#]*\??)([^#]*)((?:#(?:[^?=&]*\?|\/)?)?)(.*)$/s;
 
 /**
  * Begins a sign-in at the identity provider. To be called on a user's click.
- * `authorizeUrl`: the authorization endpoint; `clientId`; `redirectUrl`: a page of this origin, as
- * registered at the provider; `scope`; `nonce`: true for OpenID Connect; `params`: further
+ * `redirectUrl`: a page of this origin, as registered at the provider; `authorizeUrl`: the
+ * authorization endpoint; `clientId`; `scope`; `nonce`: true for OpenID Connect; `params`: further
  * parameters, of which undefined ones are left out; `issuer`: what `iss` in the answer must be, for
  * providers that send it (RFC 9207).
+ * With `bus` and without `authorizeUrl` or `clientId`, what is not given is what BUS.READY says, which
+ * is waited for; it rejects with MISCONFIGURED if that bus does not know, or as `bus.ready` does.
  * By redirect the page is left; the promise is rejected with ABORTED if the user comes back without
  * an answer. With `popup: true` and `bus`, a window is opened instead and the promise is that of
  * `bus.request("AUTH.SSO", …, {timeout, signal})`; it is rejected with POPUP_BLOCKED, POPUP_CLOSED,
@@ -57,13 +59,13 @@ export function startSignIn({
   features = "popup,width=480,height=640",
   ...options
 }) {
-  const journey = newJourney(options);
-  if (!popup) return leave(journey, options);
+  const journey = newJourney(options, bus);
+  if (!popup) return leave(journey, options, bus);
   if (!bus) throw new TypeError("A sign-in by popup needs the bus.");
   const limit = limitOf(timeout ?? bus.timeout);
   const tab = opened(features); // now: a browser allows it in the click alone
   if (!tab) return Promise.reject(new BusError("POPUP_BLOCKED", "The browser blocked the sign-in window."));
-  return inPopup(tab, journey, options, signal).then((payload) =>
+  return inPopup(tab, journey, options, bus, signal).then((payload) =>
     bus.request("AUTH.SSO", payload, { timeout: limit, signal }),
   );
 }
@@ -193,10 +195,11 @@ const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
 
 // ---- the journey ------------------------------------------------------------------------------
 
-/** @type {(options: SignInOptions) => any} */
-function newJourney({ authorizeUrl, clientId, redirectUrl, issuer, nonce }) {
-  const authorize = addressOf("authorizeUrl", authorizeUrl);
-  if (!clientId) throw new TypeError("clientId is missing.");
+/** @type {(options: SignInOptions, bus?: Bus) => any} */
+function newJourney({ authorizeUrl, clientId, redirectUrl }, bus) {
+  if (authorizeUrl) addressOf("authorizeUrl", authorizeUrl);
+  if (!bus && !(authorizeUrl && clientId))
+    throw new TypeError("authorizeUrl and clientId are missing: give them, or a bus that says them.");
   const redirect = addressOf("redirectUrl", redirectUrl, location.href);
   if (redirect.origin !== location.origin)
     throw new TypeError(`redirectUrl must be a page of this origin, ${location.origin}.`);
@@ -213,9 +216,6 @@ function newJourney({ authorizeUrl, clientId, redirectUrl, issuer, nonce }) {
     verifier: random(),
     began: Date.now(),
     redirectUrl: exact,
-    issuer,
-    nonce: nonce ? random() : undefined,
-    elsewhere: authorize.origin !== location.origin,
   };
 }
 
@@ -228,8 +228,31 @@ function addressOf(name, given, base) {
   return url;
 }
 
-async function authorization({ state, verifier, redirectUrl, nonce }, { authorizeUrl, clientId, scope, params }) {
-  const url = new URL(authorizeUrl);
+// What a host has not said is in BUS.READY, where the build of the bus could find it out.
+/** @type {(options: SignInOptions, bus: any) => Promise<any>} */
+async function complete(options, bus) {
+  if (options.authorizeUrl && options.clientId) return options;
+  const { authorization } = await bus.ready;
+  if (!authorization)
+    throw new BusError(
+      "MISCONFIGURED",
+      "This bus does not say where a sign-in begins: give authorizeUrl and clientId.",
+      { evidence: ["BUS.READY has no authorization"] },
+    );
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value || value === false));
+  const params = { ...authorization.params, ...options.params };
+  return { nonce: true, ...authorization, ...(given.issuer && { issRequired: true }), ...given, params };
+}
+
+// The address where the journey begins; what its answer must be is in the journey from then on.
+async function begin(journey, options, bus) {
+  const { authorizeUrl, clientId, scope, params, nonce, issuer, issRequired } = await complete(options, bus);
+  const url = addressOf("authorizeUrl", authorizeUrl);
+  journey.elsewhere = url.origin !== location.origin;
+  journey.issuer = issuer;
+  journey.lax = issRequired === false;
+  if (nonce) journey.nonce = random();
+  const { state, verifier, redirectUrl } = journey;
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
   const challenge = { code_challenge: base64url(new Uint8Array(digest)), code_challenge_method: "S256" };
   const own = {
@@ -238,17 +261,20 @@ async function authorization({ state, verifier, redirectUrl, nonce }, { authoriz
     redirect_uri: redirectUrl,
     scope,
     state,
-    nonce,
+    nonce: journey.nonce,
     ...challenge,
   };
-  for (const [name, value] of [...Object.entries(params ?? {}), ...Object.entries(own)])
-    if (value != null) url.searchParams.set(name, value);
+  for (const [name, value] of [...Object.entries(params ?? {}), ...Object.entries(own)]) {
+    if (value == null) continue;
+    url.searchParams.delete(name);
+    for (const each of [value].flat()) url.searchParams.append(name, each);
+  }
   url.search = `${url.searchParams}`.replaceAll("+", "%20"); // not every provider reads + as a space
   return url.href;
 }
 
-async function leave(journey, options) {
-  const url = await authorization(journey, options);
+async function leave(journey, options, bus) {
+  const url = await begin(journey, options, bus);
   try {
     sessionStorage.setItem(JOURNEY, JSON.stringify(journey));
   } catch (cause) {
@@ -290,7 +316,7 @@ function opened(features) {
   }
 }
 
-async function inPopup(tab, journey, options, signal) {
+async function inPopup(tab, journey, options, bus, signal) {
   /** @type {Answer | null | undefined} */
   let answer = null;
   /** @type {any} */
@@ -307,8 +333,13 @@ async function inPopup(tab, journey, options, signal) {
   const waiting = (window[WAITING] ??= new Set());
   waiting.add(take);
   signal?.addEventListener("abort", wake);
+  // While it is waited for, the user may close the window, and the host may give up.
+  const begun = begin(journey, options, bus).then((url) => {
+    tab.location.replace(url);
+    return new Promise(() => {});
+  });
+  begun.catch(() => {});
   try {
-    tab.location.replace(await authorization(journey, options));
     for (let since = Infinity; ; ) {
       const seen = answerOf(tab, journey);
       answer ??= seen;
@@ -321,7 +352,7 @@ async function inPopup(tab, journey, options, signal) {
           "NO_ANSWER",
           "The sign-in window came back without an answer: the page at redirectUrl must call finishSignIn first.",
         );
-      await Promise.race([woken, pause(LOOK)]);
+      await Promise.race([begun, woken, pause(LOOK)]);
     }
   } finally {
     waiting.delete(take);
@@ -402,7 +433,7 @@ function checked(journey, { state, code, iss, refusal, here, twice }) {
         ? "The answer belongs to no sign-in that this tab began."
         : "The answer came to another page than redirectUrl.",
     );
-  if (journey.issuer !== undefined && iss !== journey.issuer && (state || iss))
+  if (journey.issuer !== undefined && iss !== journey.issuer && (iss || (state && !journey.lax)))
     throw new BusError(
       "ISSUER_MISMATCH",
       `The answer's issuer (iss) is ${iss ? JSON.stringify(iss.slice(0, 256)) : "missing"}, not ${JSON.stringify(journey.issuer)}.`,

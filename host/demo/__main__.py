@@ -17,9 +17,9 @@ from bus.settings import Settings
 from bus.settings.session import SessionSettings
 from host.demo.accesslog import AccessLog
 from host.demo.dev import DevBus
-from host.demo.hostapp import Bus, Oidc, Session, host_app
+from host.demo.hostapp import Bus, Session, host_app
 from host.demo.listen import Place, PortError, close, listen
-from host.demo.oidc import SCOPE, Client, ProviderError, ensure_installed, oidc_provider
+from host.demo.oidc import Client, ProviderError, ensure_installed, oidc_provider
 from host.demo.provider import Times, provider_app
 from host.demo.serve_all import Served, serve_all
 from host.demo.storage import DENIED, without_storage
@@ -173,8 +173,9 @@ def _built(places: dict[str, Place], issuer: str | None) -> Path:
             "provider": "oidc",
             "issuer": issuer,
             "client_id": CLIENT_ID,
-            "scope": SCOPE,
             "company_claim": "org",
+            # A refresh token needs consent (OpenID Connect Core 1.0, 11).
+            "authorization_params": {"prompt": "consent"},
         },
         "session": {"post_logout_redirect_uri": f"{host}/"},
     }
@@ -203,7 +204,7 @@ async def _serve(
     options: argparse.Namespace,
 ) -> None:
     host, bus, provider = places["host"], places["bus"], places["provider"]
-    oidc = Oidc(f"{provider.origin}/auth", SCOPE) if options.provider == "oidc" else None
+    oidc = options.provider == "oidc"
     trouble = Trouble()
     # A bus that was built elsewhere has the settings that it was built with, and maybe no session.
     ours = not (options.dev or options.bus_dir)

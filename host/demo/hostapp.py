@@ -65,14 +65,6 @@ class RuntimeFiles(StaticFiles):
 
 
 @dataclass(frozen=True)
-class Oidc:
-    """What a host page has to know of an OpenID Connect provider, besides its issuer."""
-
-    authorization_endpoint: str
-    scope: str
-
-
-@dataclass(frozen=True)
 class Session:
     """What a host page has to know of its bus's sessions, and how it breaks them for show."""
 
@@ -98,10 +90,10 @@ def host_app(
     bus: Bus,
     provider: str,
     client_id: str,
-    oidc: Oidc | None = None,
+    oidc: bool = False,
     runtime: Path = RUNTIME,
 ) -> Starlette:
-    """The host app: `provider` is the identity provider's issuer.
+    """The host app: `provider` is the identity provider's issuer, `oidc` whether it is a real one.
 
     `runtime` is the folder that holds PyScript (pyscript/) and MicroPython (micropython/).
     """
@@ -115,7 +107,7 @@ def host_app(
             "denied": session.denied,
         }
     if oidc:
-        settings["oidc"] = {"authorize": oidc.authorization_endpoint, "scope": oidc.scope}
+        settings["oidc"] = True  # all else, its bus says
     words = _OIDC_WORDS if oidc else _STAND_IN_WORDS
     index = _template("index.html").substitute(words, **_PASSWORDS, settings=json_block(settings))
     at = urlsplit(bus.src)

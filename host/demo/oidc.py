@@ -12,7 +12,6 @@ from host.demo.people import COMPANY
 from host.tools.node import run_npm, start_node
 from host.tools.paths import ROOT
 
-SCOPE = "openid profile email offline_access"
 SCRIPT = Path(__file__).parent / "oidc_provider.mjs"
 
 

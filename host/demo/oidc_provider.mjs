@@ -1,15 +1,16 @@
 // A real OpenID Connect provider on loopback: npm oidc-provider, certified software, with its own
 // login pages (any name, any password). The demo and the tests run it.
 //
-// Takes one JSON argument: {port, busOrigin, claims, lifetime, clients: [{client_id, redirect_uris, alg}]}; the
-// lifetime is that of ID tokens, in seconds.
+// Takes one JSON argument: {port, busOrigin, claims, lifetime, clients: [{client_id, redirect_uris, alg}], api}; the
+// lifetime is that of ID tokens, in seconds; api is a resource (RFC 8707) that it issues access tokens for. For the
+// tests, `serve` also takes dPoP, the package's own settings for it.
 // Says {"issuer": …} once it serves, then a line for each request: method, path, status, never a
 // query or a body. Ends when its standard input does.
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 
-import { Provider } from "oidc-provider";
+import { errors, Provider } from "oidc-provider";
 
 // The package tells of every default that is left as it is.
 console.info = console.warn = () => {};
@@ -29,13 +30,27 @@ const newKeys = () =>
   }));
 
 // Serves at `port` (0: any) and resolves to {issuer, rotate}: `rotate()` replaces all its keys.
-export const serve = async ({ port, busOrigin, claims = {}, lifetime = 900, clients, log = () => {} }) => {
+export const serve = async ({
+  port,
+  busOrigin,
+  claims = {},
+  lifetime = 900,
+  clients,
+  api,
+  dPoP = {},
+  log = () => {},
+}) => {
   const server = createServer();
   await new Promise((done, fail) => server.once("error", fail).listen(port, "127.0.0.1", done));
   const issuer = `http://localhost:${server.address().port}`;
   const cookieKey = randomUUID();
   let handle;
 
+  const accessLifetime = (_, { resourceServer }) => (resourceServer ? 300 : 900);
+  const getResourceServerInfo = (_, resource) => {
+    if (resource !== api) throw new errors.InvalidTarget();
+    return { scope: "", audience: api, accessTokenFormat: "jwt", jwt: { sign: { alg: "ES256" } } };
+  };
   const rotate = () => {
     const provider = new Provider(issuer, {
       clients: clients.map(({ alg, ...client }) => ({
@@ -53,9 +68,13 @@ export const serve = async ({ port, busOrigin, claims = {}, lifetime = 900, clie
         claims: () => ({ sub: id, name: id, email: `${id}@example.com`, ...claims }),
       }),
       clientBasedCORS: (_, origin) => origin === busOrigin,
-      features: { revocation: { enabled: true } },
+      features: {
+        revocation: { enabled: true },
+        resourceIndicators: { enabled: Boolean(api), getResourceServerInfo },
+        dPoP: { enabled: true, ...dPoP },
+      },
       enabledJWA: { idTokenSigningAlgValues: KINDS.map(([alg]) => alg) },
-      ttl: { AuthorizationCode: 60, IdToken: lifetime, AccessToken: 900, RefreshToken: 90 * 86400 },
+      ttl: { AuthorizationCode: 60, IdToken: lifetime, AccessToken: accessLifetime, RefreshToken: 90 * 86400 },
     });
     provider.on("server_error", (_, error) => console.error(error));
     handle = provider.callback();

@@ -1,4 +1,7 @@
-"""Finds out at build time what a bus must know about its provider: origins to reach, scope to request."""
+"""Finds out at build time what a bus must know about its provider.
+
+That is the origins to reach, the scope to request, and how a sign-in begins.
+"""
 
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -13,7 +16,7 @@ from bus.exchange.oidc.discovery import end_session_in, endpoints_in, revocation
 from bus.json_text import parse_json
 from bus.settings import Settings
 from bus.settings.oidc import OidcSso
-from bus.urls import is_loopback, origin_of, policy_problem
+from bus.urls import is_loopback, origin_of, policy_problem, url_problem
 from host.server.config import ConfigError
 
 TIME_LIMIT = 20.0
@@ -26,7 +29,7 @@ def with_discovery(
 ) -> Settings:
     """Return the settings with `connect_origins` filled in, by discovery if necessary.
 
-    The default `scope` loses `offline_access` if the provider does not list it; `say` gets a line
+    So are `authorization_endpoint` and `iss_required`, as far as the provider tells. The default `scope` loses `offline_access` if the provider does not list it; `say` gets a line
     about that. Raises ConfigError, which says what to do.
     """
     sso = settings.sso
@@ -48,7 +51,13 @@ def with_discovery(
         if problem := policy_problem(origin):
             raise ConfigError(f"bus.sso.issuer: the provider's {origin} {problem}.")
     scope = _scope(document, sso, say)
-    filled = sso.model_copy(update={"connect_origins": tuple(origins), "scope": scope})
+    found = {
+        "connect_origins": tuple(origins),
+        "scope": scope,
+        "authorization_endpoint": sso.authorization_endpoint or _authorization(document, say),
+        "iss_required": _iss_required(document) if sso.iss_required is None else sso.iss_required,
+    }
+    filled = sso.model_copy(update=found)
     return settings.model_copy(update={"sso": filled})
 
 
@@ -74,6 +83,26 @@ def _scope(document: Mapping[str, object], sso: OidcSso, say: Callable[[str], No
         f'is "{scope}": ask for that in host pages'
     )
     return scope
+
+
+def _authorization(document: Mapping[str, object], say: Callable[[str], None]) -> str | None:
+    """Return where a sign-in begins, or None: host pages must then be told."""
+    url = document.get("authorization_endpoint")
+    if url is None:
+        return None
+    problem = url_problem(url) if isinstance(url, str) else "is not a string"
+    if problem:
+        say(
+            f"the authorization_endpoint in the provider's discovery document {problem}, so host "
+            "pages must name it themselves: or set bus.sso.authorization_endpoint"
+        )
+        return None
+    return str(url)
+
+
+def _iss_required(document: Mapping[str, object]) -> bool:
+    """Whether the provider says that each of its answers names it (RFC 9207, 3)."""
+    return document.get("authorization_response_iss_parameter_supported") is True
 
 
 def _document(url: str, time_limit: float) -> dict[str, JsonValue]:

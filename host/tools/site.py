@@ -106,7 +106,10 @@ def write_parts(root: Path, say: Callable[[str], None]) -> Parts:
     (root / guide.NAME).write_text(guide.guide_page(), encoding="utf-8")
     small = [
         *preloaded,
-        *(f"{bus}/{name}" for name in ("early.js", "boot.js", "session.mjs", "main.py")),
+        *(
+            f"{bus}/{name}"
+            for name in ("early.js", "boot.js", "session.mjs", "keys.mjs", "main.py")
+        ),
     ]
     warm = warmup.warm_up_page(f"./{bus}/warm.js", integrity, _relative(small), _relative(parts))
     (root / warmup.NAME).write_text(warm, encoding="utf-8")
@@ -169,6 +172,7 @@ def _bus_parts(python: str, pyodide: Path, snapshot: Path) -> Files:
                 "boot.js",
                 "interpreter.mjs",
                 "library.mjs",
+                "keys.mjs",
                 "main.py",
                 "session.mjs",
                 "warm.js",

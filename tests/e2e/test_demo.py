@@ -145,6 +145,7 @@ def test_a_sign_in_that_is_called_off_at_the_provider(open_tab: Opener, oidc_dem
     page: Page = open_tab().page
     page.goto(oidc_demo.host)
     page.locator("#sign-in").click()
+    page.locator("input[name=login]").wait_for()  # the host has a "Cancel" too, until it is left
     page.get_by_text("Cancel").click()
     expect(page.locator("body")).to_have_attribute("data-state", "failed", timeout=30_000)
     expect(page.locator("#error-code")).to_contain_text("access_denied")

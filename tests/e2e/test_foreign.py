@@ -44,7 +44,10 @@ window.stoodIn = 0;
 window.WebAssembly = new Proxy(WebAssembly, {
     set(object, name, value) {
         object[name] = value;
-        if (name === "instantiateStreaming" && ++stoodIn) value.call(object, fetch("./foreign-missing"));
+        if (name === "instantiateStreaming" && ++stoodIn) {
+            value.call(object, fetch("./foreign-missing"));
+            setTimeout(fail); // when the bus's script has run, and Python has yet to start
+        }
         return true;
     },
 });
@@ -79,10 +82,13 @@ const failures = [
         document.documentElement.append(link);
     },
 ];
+const fail = () => {
+    for (const failure of failures) setTimeout(failure);
+};
 window.rounds = 0;
 const timer = setInterval(() => {
     if (rounds++ === 8) clearInterval(timer);
-    for (const failure of failures) setTimeout(failure);
+    fail();
 }, 30);
 throw new Error("foreign");
 """

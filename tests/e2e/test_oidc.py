@@ -6,14 +6,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
+from playwright.sync_api import Route
 
 from tests.e2e.support.oidc import KINDS, ORG, Provider, journey, running
-from tests.e2e.support.tab import Opener, Tab
+from tests.e2e.support.tab import LEFT, Opener, Tab
 from tests.e2e.support.world import World
 
 # At their login pages, a person does what the tests can do with Playwright.
 pytestmark = pytest.mark.engines("chromium", "firefox")
+
+
+DAY = 86_400
 
 
 @dataclass
@@ -149,12 +154,85 @@ def test_rotated_keys(party: Party) -> None:
     assert "fulfilled" in party.ask(party.journey())
 
 
+@pytest.mark.engines("chromium")
+def test_a_key_that_is_withdrawn(party: Party, open_tab: Opener, world: World) -> None:
+    """A page that has been open for a day looks at the keys again, and refuses what they do not sign."""
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src }).ready", party.src)
+    ask = "(payload) => ask(payload)"
+    assert "fulfilled" in tab.run(ask, party.journey())
+    address = httpx.get(f"{party.provider.issuer}/.well-known/openid-configuration").json()
+    looks: list[str] = []
+
+    def withdrawn(route: Route) -> None:
+        looks.append(route.request.url)
+        headers = {"Access-Control-Allow-Origin": world.bus_origin}
+        route.fulfill(json={"keys": []}, headers=headers)
+
+    tab.page.route(address["jwks_uri"], withdrawn)
+    assert "fulfilled" in tab.run(ask, party.journey())
+    assert looks == []
+    party.provider.advance(DAY)
+    try:
+        tab.run_in(
+            party.src,
+            """(ms) => {
+                const rightNow = Date.now.bind(Date);
+                Date.now = () => rightNow() + ms;
+            }""",
+            DAY * 1000,
+        )
+        got = tab.run(ask, party.journey())
+        assert got["code"] == "ID_TOKEN_INVALID", got
+        assert "does not publish" in got["message"]
+        assert len(looks) == 2  # the day's, and one more because no key fits
+    finally:
+        party.provider.advance(0)
+
+
 def test_the_bus_may_reach_just_the_provider(party: Party) -> None:
     policy = party.tab.run_in(
         party.src,
         "() => document.querySelector('meta[http-equiv=Content-Security-Policy]').content",
     )
     assert f"connect-src 'self' {party.provider.issuer};" in policy
+
+
+@pytest.mark.engines("chromium")
+def test_a_sign_in_for_which_the_host_configures_nothing(open_tab: Opener, world: World) -> None:
+    """The build asks the provider, BUS.READY says it, signin.js does it, and the bus checks it."""
+    page = f"{world.host}/pages/signin.html"
+    with running("oidc-provider", page, world.bus_origin) as provider:
+        sso = {
+            "provider": "oidc",
+            "issuer": provider.issuer,
+            "client_id": provider.client_id,
+            "company_claim": "org",
+            "authorization_params": {"prompt": "consent", "ui_locales": "en"},
+            "max_age_seconds": 3600,
+        }
+        src = world.bus(f"short-{provider.issuer.rpartition(':')[2]}", sso=sso)
+        tab = open_tab().goto(page)
+        ready = tab.run("(src) => embed({ src }).ready", src)
+        assert ready["authorization"] == {
+            "authorizeUrl": provider.authorization_endpoint,
+            "clientId": provider.client_id,
+            "scope": "openid profile email offline_access",
+            "issuer": provider.issuer,
+            "issRequired": True,
+            "params": {"prompt": "consent", "ui_locales": "en", "max_age": "3600"},
+        }
+        tab.expect(*LEFT)
+        tab.run("() => { start({ bus, redirectUrl: location.pathname }); }")
+        provider.sign_in(tab.page, "ada")
+        tab.wait_for_line("back in the tab")
+        assert "iss=" in tab.run("() => location.search")
+        tab.run("(src) => { embed({ src }); }", src)
+        got = tab.run("() => finish({ bus })")
+    assert got["fulfilled"]["company"] == ORG
+    token = claims(got["fulfilled"]["credentials"]["idToken"])
+    assert token["nonce"]
+    assert token["auth_time"] > token["iat"] - 60
 
 
 @pytest.mark.parametrize("alg", ["ES256", "EdDSA"])

@@ -701,6 +701,7 @@ def test_options_that_cannot_work(open_tab: Opener, world: World) -> None:
         {"authorizeUrl": "javascript:alert(1)"},
         {"authorizeUrl": "http://id.example.com/authorize"},
         {"clientId": ""},
+        {"authorizeUrl": ""},
         {"popup": True},
     ):
         assert "TypeError" in tab.run("(options) => start(options)", good | wrong)["thrown"], wrong
@@ -736,6 +737,239 @@ def test_parameters_that_are_left_out_and_spaces(open_tab: Opener, world: World)
     assert seen["redirect_uri"] == page(world)
     assert "scope=openid%20a%2Bb" in raw
     assert "ui_locales=de%20en" in raw
+
+
+# -- with what the bus knows -----------------------------------------------------------------------
+
+ISSUER = "https://id.example"
+
+
+def knows(world: World, plan: dict[str, str], **more: Any) -> dict[str, Any]:
+    """What BUS.READY says of a provider that answers by a plan."""
+    return {
+        "authorizeUrl": world.provider.url(**plan),
+        "clientId": "crm",
+        "scope": "openid profile",
+        "issuer": ISSUER,
+        "issRequired": True,
+        "params": {},
+    } | more
+
+
+def short(
+    tab: Tab, world: World, authorization: Any, asked: dict[str, Any] | None = None, *, by: str
+) -> None:
+    """Begin a sign-in with a bus that says where, and go as far as its answer; `asked` is its outcome."""
+    tab.goto(page(world))
+    tab.run(
+        """(authorization, options, by) => {
+            pretend(authorization);
+            window.asked = start({ bus, redirectUrl: location.pathname, ...options, popup: by === "popup" });
+        }""",
+        authorization,
+        asked or {},
+        by,
+    )
+    if by == "redirect":
+        tab.wait_for_line("back in the tab")
+        tab.run("() => { pretend(); window.asked = finish({ bus }); }")
+
+
+SENT = """async () => {
+    const first = await Promise.race([asked, (async () => {
+        while (!sent.length) await new Promise((done) => setTimeout(done, 20));
+        return sent[0];
+    })()]);
+    window.answer?.("session");
+    return [first, await asked];
+}"""
+BOTH_WAYS = pytest.mark.parametrize("by", ["redirect", "popup"])
+
+
+@pytest.mark.engines("chromium")
+@BOTH_WAYS
+def test_the_bus_says_where_and_how(open_tab: Opener, world: World, by: str) -> None:
+    tab = open_tab()
+    params = {"prompt": "consent", "resource": ["https://a.example", "https://b.example"]}
+    short(tab, world, knows(world, {"code": "x", "iss": ISSUER}, params=params), by=by)
+    first, outcome = tab.run(SENT)
+    assert outcome == {"fulfilled": "session"}
+    asked, raw = world.provider.seen[-1], world.provider.raw[-1]
+    assert (asked["client_id"], asked["scope"], asked["prompt"]) == (
+        "crm",
+        "openid profile",
+        "consent",
+    )
+    assert asked["code_challenge_method"] == "S256"
+    assert "resource=https%3A%2F%2Fa.example&resource=https%3A%2F%2Fb.example" in raw
+    assert first["type"] == "AUTH.SSO"
+    assert first["payload"].keys() == {"code", "redirectUrl", "codeVerifier", "nonce"}
+    assert first["payload"]["nonce"] == asked["nonce"]
+    assert first["payload"]["redirectUrl"] == asked["redirect_uri"] == page(world)
+
+
+EVIL = "https://evil.example"
+
+
+def answered(world: World, iss: str | None, required: bool) -> dict[str, Any]:
+    """What BUS.READY says of a provider whose answer has this `iss`, or none."""
+    plan = {"code": "x"} | ({"iss": iss} if iss else {})
+    return knows(world, plan, issRequired=required)
+
+
+@pytest.mark.engines("chromium")
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    ("iss", "required"), [(None, True), (EVIL, True), (EVIL, False), (f"{ISSUER}/", False)]
+)
+def test_a_mix_up(open_tab: Opener, world: World, by: str, iss: str | None, required: bool) -> None:
+    """RFC 9207: with no option of the host's, the answer of another provider is refused."""
+    tab = open_tab()
+    short(tab, world, answered(world, iss, required), by=by)
+    assert tab.run("() => asked")["code"] == "ISSUER_MISMATCH"
+    assert tab.run("() => sent") == []
+
+
+@pytest.mark.engines("chromium")
+@BOTH_WAYS
+@pytest.mark.parametrize(("iss", "required"), [(ISSUER, True), (ISSUER, False), (None, False)])
+def test_no_mix_up(
+    open_tab: Opener, world: World, by: str, iss: str | None, required: bool
+) -> None:
+    tab = open_tab()
+    short(tab, world, answered(world, iss, required), by=by)
+    first, outcome = tab.run(SENT)
+    assert first["payload"]["code"] == "x"
+    assert outcome == {"fulfilled": "session"}
+
+
+@pytest.mark.engines("chromium")
+def test_what_the_host_says_counts(open_tab: Opener, world: World) -> None:
+    tab = open_tab()
+    known = knows(world, {"code": "x"}, params={"prompt": "consent", "hd": "a", "max_age": "60"})
+    asked = {
+        "scope": "openid",
+        "clientId": "other",
+        "nonce": False,
+        "params": {"prompt": None, "hd": "b", "login_hint": "ada"},
+    }
+    short(tab, world, known | {"issRequired": False}, asked, by="popup")
+    first, _ = tab.run(SENT)
+    assert "nonce" not in first["payload"]
+    seen = world.provider.seen[-1]
+    assert {
+        name: seen.get(name) for name in ("client_id", "scope", "prompt", "hd", "login_hint")
+    } == {
+        "client_id": "other",
+        "scope": "openid",
+        "prompt": None,
+        "hd": "b",
+        "login_hint": "ada",
+    }
+    assert "nonce" not in seen
+    assert seen["max_age"] == "60"
+    # An issuer of its own must be named in the answer, as anywhere.
+    for issuer in ("https://mine.example", ISSUER):
+        short(tab, world, known | {"issRequired": False}, {"issuer": issuer}, by="popup")
+        assert tab.run("() => asked")["code"] == "ISSUER_MISMATCH"
+    # What is empty says nothing.
+    empty = {"scope": "", "clientId": "", "authorizeUrl": "", "issuer": "", "nonce": None}
+    short(tab, world, knows(world, {"code": "x", "iss": ISSUER}), empty, by="popup")
+    assert tab.run(SENT)[1] == {"fulfilled": "session"}
+    assert world.provider.seen[-1]["scope"] == "openid profile"
+    assert "nonce" in world.provider.seen[-1]
+
+
+@pytest.mark.engines("chromium")
+def test_a_host_that_says_all_waits_for_no_bus(open_tab: Opener, world: World) -> None:
+    tab = open_tab().goto(page(world))
+    got = tab.run(
+        """async (options) => {
+            pretend();
+            bus.ready = new Promise(() => {});
+            window.asked = start({ ...options, popup: true, bus });
+            while (!sent.length) await new Promise((done) => setTimeout(done, 20));
+            answer("session");
+            return asked;
+        }""",
+        options(world, code="x"),
+    )
+    assert got == {"fulfilled": "session"}
+
+
+@pytest.mark.engines("chromium")
+@pytest.mark.parametrize("popup", [False, True])
+def test_a_bus_that_does_not_say_where(open_tab: Opener, world: World, popup: bool) -> None:
+    tab = open_tab().goto(page(world))
+    got = tab.run(
+        """async (popup) => {
+            pretend();
+            const asked = { bus, redirectUrl: location.pathname, popup };
+            const results = [await start(asked)];
+            bus.ready = Promise.reject(new Error("gone"));
+            bus.ready.catch(() => {});
+            results.push(await start(asked));
+            bus.ready = Promise.resolve({ authorization: { authorizeUrl: "http://id.example/" } });
+            results.push(await start(asked));
+            return [...results.map(({ code, thrown }) => code ?? thrown), window.popup?.closed, sent];
+        }""",
+        popup,
+    )
+    assert got[:2] == ["MISCONFIGURED", "Error: gone"]
+    assert got[2].startswith("TypeError: authorizeUrl must be https:")
+    assert got[3:] == [True if popup else None, []]
+    assert tab.run(KEPT) == []
+
+
+@pytest.mark.engines("chromium")
+def test_while_the_bus_is_waited_for(open_tab: Opener, world: World) -> None:
+    """The window is there at once, which only a click allows; its user and the host may give up."""
+    tab = open_tab().goto(page(world))
+    got = tab.run(
+        """async (authorization) => {
+            pretend();
+            let ready;
+            bus.ready = new Promise((resolve) => { ready = resolve; });
+            const control = new AbortController();
+            const options = { bus, redirectUrl: location.pathname, popup: true };
+            const aborted = start({ ...options, signal: control.signal });
+            const first = popup;
+            const closed = start(options);
+            const second = popup;
+            const good = start(options);
+            control.abort();
+            second.close();
+            const codes = [(await aborted).code, (await closed).code, first.closed, popup.closed];
+            ready({ authorization });
+            while (!sent.length) await new Promise((done) => setTimeout(done, 20));
+            answer("session");
+            return [...codes, await good, sent.length];
+        }""",
+        knows(world, {"code": "x", "iss": ISSUER}),
+    )
+    assert got == ["ABORTED", "POPUP_CLOSED", True, False, {"fulfilled": "session"}, 1]
+
+
+@pytest.mark.engines("chromium")
+def test_parameters_of_open_id_connect(open_tab: Opener, world: World) -> None:
+    """OpenID Connect Core 1.0, 3.1.2.1: they go out as they are, whoever names them."""
+    of_the_host = {
+        "response_mode": "fragment",
+        "display": "page",
+        "prompt": "login consent",
+        "ui_locales": "de en",
+        "login_hint": "ada@example.com",
+    }
+    of_the_bus = {"max_age": "0", "acr_values": "urn:example:mfa 2"}
+    tab = open_tab()
+    for by in ("redirect", "popup"):
+        known = knows(world, {"code": "x", "iss": ISSUER}, params=of_the_bus)
+        short(tab, world, known, {"params": of_the_host}, by=by)
+        assert tab.run(SENT)[1] == {"fulfilled": "session"}
+        assert (world.provider.seen[-1].items()) >= (of_the_host | of_the_bus).items()
+
+
+# -- by redirect, once more ------------------------------------------------------------------------
 
 
 def test_who_comes_back_without_an_answer_is_told(playwright: Playwright, world: World) -> None:

@@ -1,6 +1,7 @@
 """The warm-up: the files of a bus come into the browser's cache before there is a bus, and none of them runs."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Playwright
@@ -83,12 +84,14 @@ def test_the_same_in_a_browser_that_nobody_drives(
 
 @pytest.mark.engines("chromium")
 def test_a_warm_up_reads_what_a_boot_reads_and_no_more(open_tab: Opener, world: World) -> None:
-    """Of a bus with a session, which needs one file more."""
-    session = {"refresh_url": f"{world.backend_origin}/session/refresh"}
+    """Of a bus whose sessions have keys, which needs two files more."""
+    at = world.backend_origin
+    sso = {"provider": "oidc", "issuer": at, "client_id": "c", "dpop": "refresh-token"}
+    more: dict[str, Any] = {"sso": sso | {"connect_origins": [at]}, "session": {}}
     tab = open_tab().goto(world.page)
-    tab.run("(src) => embed({ src }).ready", world.bus("cold", session=session))
+    tab.run("(src) => embed({ src }).ready", world.bus("cold", **more))
     booted = asked(world, "cold")
-    assert tab.run(WARM, {"src": world.bus("read", session=session)}) is True
+    assert tab.run(WARM, {"src": world.bus("read", **more)}) is True
     read = asked(world, "read")
     assert sorted(read) == sorted({*booted, "warm.html", _file(read, "warm.js")} - {""})
 

@@ -51,7 +51,15 @@ export function seat(bus, BusError, patience) {
       .then((payload) => ({ fulfilled: payload === undefined ? "nothing" : payload }), failure);
   };
   return {
-    ready: () => bus.ready.then(({ protocol, services, types }) => ({ protocol, services, types }), failure),
+    ready: () =>
+      bus.ready.then(
+        ({ protocol, services, types, authorization }) => ({
+          ...{ protocol, services, types },
+          // Its issuer is the server that the tests have started.
+          ...(authorization && { authorization: { ...authorization, issuer: typeof authorization.issuer } }),
+        }),
+        failure,
+      ),
     ask: begin,
     start(step) {
       const control = new AbortController();

@@ -34,16 +34,23 @@ window.shown = ({ state, user, company, error } = session.snapshot()) => ({
   error: error && `${error.code}: ${error.message}`,
 });
 
-// Resolves to the reports once there are that many, and forgets them.
-window.changes = (count) =>
+// Resolves to the reports once there are that many, and forgets them. Each session asks the bus by itself:
+// what one has told says nothing of what another has.
+window.changes = (count, reports = told) =>
   new Promise((resolve) => {
     look = () => {
-      if (told.length < count) return;
+      if (reports.length < count) return;
       look = () => {};
-      resolve(told.splice(0));
+      resolve(reports.splice(0));
     };
     look();
   });
+
+// Resolves once this tab and its bus have both heard that nobody is signed in.
+window.settled = async () => {
+  while ((await outcome(bus.request("AUTH.CREDENTIALS", {}))) !== "NO_SESSION" || session.state !== "signed-out")
+    await new Promise((resolve) => setTimeout(resolve, 20));
+};
 
 window.outcome = (promise) =>
   promise.then(

@@ -30,10 +30,12 @@ if (/[?&]error=/.test(location.search)) console.log(`an error in ${opener ? "a p
 if (new URLSearchParams(location.search).has("finish")) finish({});
 if (new URLSearchParams(location.search).has("go-on")) location.replace("/pages/host.html");
 
-// A bus that only says what it is asked; the tests answer, by `answer(payload)`.
-window.pretend = () => {
+// A bus that only says what it is asked; the tests answer, by `answer(payload)`. `authorization`: what
+// its BUS.READY says.
+window.pretend = (authorization) => {
   window.sent = [];
   window.bus = {
+    ready: Promise.resolve({ authorization }),
     request: (type, payload, { signal }) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(new BusError("ABORTED", "", { sent: false }));

@@ -50,7 +50,9 @@ const logoutUrl: string | undefined = (await bus.request("AUTH.SIGN_OUT")).logou
 await bus.request("AUTH.SIGN_OUT", {}, { signal: aborting.signal });
 const stopped: undefined = await bus.request("BUS.DESTROY", { services: [] });
 console.log(who, started, until, again, byPassword, logoutUrl, stopped);
-bus.on("AUTH.TOKEN_REFRESHED", ({ idToken, refreshToken }) => console.log(idToken.length, refreshToken.length));
+bus.on("AUTH.TOKEN_REFRESHED", ({ idToken, refreshToken, accessToken }) =>
+  console.log(idToken.length, refreshToken?.length, accessToken?.length),
+);
 bus.on("AUTH.REFRESH_TOKEN_EXPIRED", () => console.log("expired"));
 bus.on("AUTH.SESSION_CHANGED", ({ user }) => console.log(user === null ? "signed out" : user.name));
 bus.on("BUS.DEBUG", (report) => console.log(report.event === "backend" ? report.url : report.at));
@@ -97,6 +99,15 @@ const signedIn = await startSignIn({
 });
 token(signedIn.credentials);
 
+// What the host does not say, the bus does.
+const shortly: SignedIn = await startSignIn({ bus, redirectUrl: "/callback", popup: true });
+const away: Promise<never> = startSignIn({ bus, redirectUrl: "/callback", params: { resource: ["urn:a", "urn:b"] } });
+const alsoAway: Promise<never> = startSignIn({ authorizeUrl: "/", clientId: "c", redirectUrl: "/callback" });
+const { authorization } = await bus.ready;
+const begins: string | undefined = authorization?.authorizeUrl;
+const prompt: string | string[] | undefined = authorization?.params["prompt"];
+console.log(shortly, away, alsoAway, begins, prompt, authorization?.issRequired);
+
 // The session as one object.
 const session = openSession({ bus, appName: "CRM", release: "1", origins: ["https://api.example.com"], signin });
 const reasons: SessionReason[] = [];
@@ -114,6 +125,7 @@ const inPopup: SignedIn = await session.signIn({ ...atProvider, popup: true, tim
 const byCode: SignedIn = await session.signIn({ code: "c", redirectUrl: "https://app.example.com/" });
 const byAddress: SignedIn = await session.signIn({ email: "a@b.example", password: "p" });
 const leaving: Promise<never> = session.signIn(atProvider);
+session.signIn({ redirectUrl: "/callback" });
 const next: string | undefined = await session.signOut({ everywhere: true });
 console.log(response.ok, inPopup, byCode, byAddress, leaving, next);
 end();

@@ -47,6 +47,8 @@ bus.request("AUTH.SSO", right, { signal: new AbortController() });
 const signedIn = await bus.request("AUTH.SSO", right);
 // @ts-expect-error - which kind of credentials it is must be looked at first
 signedIn.credentials.idToken;
+// @ts-expect-error - not every provider gives a refresh token
+if ("idToken" in signedIn.credentials) signedIn.credentials.refreshToken.length;
 // @ts-expect-error - what a company holds is for the backend to know
 signedIn.company.name.toUpperCase();
 
@@ -99,6 +101,16 @@ bus.iframe = document.createElement("iframe");
 startSignIn({ authorizeUrl: "/", clientId: "c", redirectUrl: "/", popup: true });
 // @ts-expect-error - a client has an id
 startSignIn({ authorizeUrl: "/", redirectUrl: "/" });
+// @ts-expect-error - nobody says where
+startSignIn({ redirectUrl: "/" });
+// @ts-expect-error - the provider has where to go back to
+startSignIn({ bus });
+// @ts-expect-error - the answer's issuer is a text
+startSignIn({ bus, redirectUrl: "/", issuer: true });
+// @ts-expect-error - a parameter is a text, or several
+startSignIn({ bus, redirectUrl: "/", params: { max_age: 60 } });
+// @ts-expect-error - not every bus knows
+(await bus.ready).authorization.authorizeUrl;
 
 // @ts-expect-error - the bus's debug lines name the release
 openSession({ bus, appName: "CRM" });

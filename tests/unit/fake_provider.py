@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,9 +18,20 @@ from joserfc import jwk
 from joserfc.jws import JWSRegistry
 
 from bus.exchange.oidc import OidcExchange
+from bus.exchange.oidc.dpop import Proofs
 from bus.ports import FetchFailed, NoSuchAlgorithm, UnusableKey
 from bus.settings.oidc import OidcSso
-from tests.unit.fakes import CODE, HANGS_SECONDS, REDIRECT_URL, VERIFIER, Call, World, sso
+from tests.unit.fakes import (
+    CODE,
+    HANGS_SECONDS,
+    REDIRECT_URL,
+    VERIFIER,
+    Call,
+    FakeClock,
+    FakeKey,
+    World,
+    sso,
+)
 
 ISSUER = "https://id.example.com/realms/acme"
 DISCOVERY = ISSUER + "/.well-known/openid-configuration"
@@ -73,6 +85,7 @@ class FakeProvider:
             "jwks_uri": JWKS,
             "userinfo_endpoint": USERINFO,
             "code_challenge_methods_supported": ["S256"],
+            "dpop_signing_alg_values_supported": ["RS256", "ES256"],
         }
         self.claims: dict[str, Any] = {
             "iss": ISSUER,
@@ -97,6 +110,8 @@ class FakeProvider:
         """The key set, where it is not just the key that signs."""
         self.pages: dict[str, Any] = {}
         self.supported = set(KINDS)
+        self.keys: list[FakeKey] = []
+        """The keys that were made for proofs."""
         self._news = asyncio.Event()
         self.held: set[str] = set()
         """Where requests wait until the test answers them."""
@@ -156,6 +171,16 @@ class FakeProvider:
             raise NoSuchAlgorithm
         return verify(algorithm, jwk=jwk, signed=signed, signature=signature)
 
+    async def make_key(self) -> FakeKey:
+        if "ES256" not in self.supported:
+            raise NoSuchAlgorithm
+        self.keys.append(FakeKey())
+        return self.keys[-1]
+
+    def proofs(self, clock: FakeClock) -> Proofs:
+        numbers = count(1)
+        return Proofs(self.make_key, clock, lambda: f"jti-{next(numbers)}")
+
     def exchange(self, **settings: Any) -> Callable[..., Any]:
         """What makes a world's exchange with this provider."""
         table = {"provider": "oidc", "issuer": ISSUER, "client_id": CLIENT} | settings
@@ -168,6 +193,7 @@ class FakeProvider:
                 verify=self.verify,
                 now=world.clock,
                 log=world.lines.append,
+                proofs=self.proofs(world.clock) if "dpop" in settings else None,
             )
 
         return make

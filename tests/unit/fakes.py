@@ -2,9 +2,14 @@
 
 import asyncio
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from itertools import count
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from bus.app import Bus
 from bus.exchange.json_backend import JsonExchange
@@ -87,6 +92,8 @@ class Call:
         self.body = body
         self.status = 0
         self.retry_after: str | None = None
+        self.shown: dict[str, str] = {}
+        """The headers that CORS allows reading, of those that are not read at once."""
         self.limit: int | None = None
         self.reading = asyncio.Event()
         """Set when the body is being read."""
@@ -117,6 +124,9 @@ class Call:
         """Break off where it stands: before the head, or in the body."""
         (self._rest if self._head.done() else self._head).set_exception(error or FetchFailed())
 
+    def header(self, name: str) -> str | None:
+        return self.shown.get(name)
+
     async def head(self) -> "Call":
         await self._until(self._head)
         return self
@@ -132,6 +142,24 @@ class Call:
         except asyncio.CancelledError:
             self.gone.set()
             raise
+
+
+class FakeKey:
+    """A `bus.ports.Key` that is not WebCrypto's."""
+
+    def __init__(self) -> None:
+        self._private = generate_private_key(SECP256R1())
+        numbers = self._private.public_key().public_numbers()
+        x, y = (base64url(number.to_bytes(32)) for number in (numbers.x, numbers.y))
+        self.jwk = json.dumps({"kty": "EC", "crv": "P-256", "x": x, "y": y})
+
+    async def sign(self, text: str) -> str:
+        signature = self._private.sign(text.encode(), ECDSA(SHA256()))
+        return base64url(b"".join(n.to_bytes(32) for n in decode_dss_signature(signature)))
+
+
+def base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 class FakeFetch:
@@ -200,9 +228,13 @@ class World:
         """Post one message, as the early listener hands it on, without waiting for its reply."""
         text = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
         inbound = Inbound(next(self._numbers), trusted, from_parent, origin, text)
-        sent = Message(self, inbound.number, asyncio.ensure_future(self.bus.receive(inbound)))
+        sent = Message(self, inbound.number, asyncio.ensure_future(self._receive(inbound)))
         self.sent.append(sent)
         return sent
+
+    async def _receive(self, inbound: Inbound) -> None:
+        if accepted := self.bus.receive(inbound):
+            await accepted
 
     async def ask(self, message: dict[str, Any] | str, **facts: Any) -> Any:
         """Post one message and return its reply, or None if there was none."""

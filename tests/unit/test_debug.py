@@ -65,6 +65,8 @@ async def test_a_call_is_told_when_it_begins_and_when_it_ends() -> None:
     body = await asking
     assert body.status == 201
     assert len(told.reports) == 1  # the answer is not whole yet
+    call.shown["DPoP-Nonce"] = "MARK"
+    assert (body.header("DPoP-Nonce"), body.header("Date")) == ("MARK", None)
     told.clock.advance(1)
     call.send_body(b"MARK")
     assert await body.read(99) == b"MARK"

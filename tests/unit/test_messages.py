@@ -11,6 +11,7 @@ from bus.messages import (
     MAX_LOC,
     Answer,
     Envelope,
+    MigratedCredentials,
     SignedIn,
     SsoPayload,
     fulfilled,
@@ -19,6 +20,7 @@ from bus.messages import (
     parse_payload,
     ready,
     rejected,
+    token_refreshed,
 )
 from tests.unit.fakes import ID_TOKEN, LEGACY_TOKEN, REFRESH_TOKEN, SIGNED_IN, VERIFIER, sso
 
@@ -204,6 +206,8 @@ def test_what_is_no_request_type(type_: str) -> None:
 
 # -- credentials ----------------------------------------------------------------------------------
 
+WITH_ACCESS = {"idToken": "a", "refreshToken": "b", "accessToken": "d", "accessTokenExpiresAt": 7}
+
 
 def signed_in(credentials: Any, **more: Any) -> SignedIn:
     return SignedIn.model_validate(SIGNED_IN | {"credentials": credentials} | more)
@@ -225,9 +229,11 @@ def sent(answer: SignedIn) -> dict[str, Any]:
             {"idToken": "a", "refreshToken": "b", "legacy_token": None},
             {"idToken": "a", "refreshToken": "b"},
         ),
+        ({"idToken": "a"}, {"idToken": "a"}),
+        (WITH_ACCESS, WITH_ACCESS),
     ],
 )
-def test_credentials(credentials: dict[str, Any], kept: dict[str, str]) -> None:
+def test_credentials(credentials: dict[str, Any], kept: dict[str, Any]) -> None:
     assert sent(signed_in(credentials)) == {
         "type": "AUTH.SSO_FULFILLED",
         "id": "1",
@@ -237,7 +243,9 @@ def test_credentials(credentials: dict[str, Any], kept: dict[str, str]) -> None:
 
 
 NO_CREDENTIALS: list[Any] = [
-    None, "token", [], {}, {"idToken": "a"}, {"refreshToken": "b"}, {"idToken": "a", "refreshToken": ""},
+    None, "token", [], {}, {"refreshToken": "b"}, {"accessToken": "d"}, {"idToken": "a", "refreshToken": ""},
+    WITH_ACCESS | {"accessToken": ""}, WITH_ACCESS | {"accessToken": None}, WITH_ACCESS | {"legacy_token": "c"},
+    WITH_ACCESS | {"accessTokenExpiresAt": "7"}, {"legacy_token": "c", "accessToken": "d"},
     {"idToken": "", "refreshToken": "b"}, {"idToken": 1, "refreshToken": "b"}, {"legacy_token": ""},
     {"legacy_token": None}, {"legacyToken": "c"}, {"idToken": "a", "refreshToken": "b", "legacy_token": "c"},
     {"legacy_token": "c", "idToken": "a"}, {"legacy_token": "c", "refreshToken": "b"},
@@ -250,6 +258,15 @@ NO_CREDENTIALS: list[Any] = [
 def test_what_are_no_credentials(credentials: Any) -> None:
     with pytest.raises(ValueError, match="credentials"):
         signed_in(credentials)
+
+
+def test_a_token_that_is_not_there_is_not_sent() -> None:
+    tokens = MigratedCredentials.model_construct(
+        idToken="a", refreshToken="", accessToken="", accessTokenExpiresAt=0
+    )
+    assert json.loads(token_refreshed(tokens))["payload"] == {"idToken": "a"}
+    answer = SignedIn(credentials=tokens, currentUser={}, company={})
+    assert sent(answer)["payload"]["credentials"] == {"idToken": "a"}
 
 
 def test_user_and_company_are_passed_on_whole() -> None:
@@ -276,7 +293,10 @@ def test_user_and_company_are_objects(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "credentials",
-    [{"idToken": ID_TOKEN, "refreshToken": REFRESH_TOKEN}, {"legacy_token": LEGACY_TOKEN}],
+    [
+        {"idToken": ID_TOKEN, "refreshToken": REFRESH_TOKEN, "accessToken": "MARK-access"},
+        {"legacy_token": LEGACY_TOKEN},
+    ],
 )
 def test_tokens_do_not_show_in_a_representation(credentials: dict[str, str]) -> None:
     kept = signed_in(credentials).credentials

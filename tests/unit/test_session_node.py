@@ -5,6 +5,7 @@ The same with the real bus, in a browser: tests/e2e/test_session_js.py.
 
 import json
 from pathlib import Path
+from typing import Any
 
 from host.tools.node import start_node
 from host.tools.paths import CLIENT
@@ -70,15 +71,70 @@ console.log(JSON.stringify(found));
 ANN, BOB, NOBODY = ("ann", "Engines"), ("bob", "Looms"), (None, None)
 
 
-def test_each_reason_is_told_once(tmp_path: Path) -> None:
+def played(tmp_path: Path, script: str) -> Any:
+    """Run a script in Node with the addresses of mock.js and session.js; return what it says, as JSON."""
     (tmp_path / "package.json").write_text('{"type": "module"}')
     for name in ("client.js", "session.js", "mock.js"):
         (tmp_path / name).write_bytes((CLIENT / name).read_bytes())
     modules = [(tmp_path / name).as_uri() for name in ("mock.js", "session.js")]
-    node = start_node("--input-type=module", "--eval", SCRIPT, *modules, cwd=tmp_path)
+    node = start_node("--input-type=module", "--eval", script, *modules, cwd=tmp_path)
     out, _ = node.communicate(timeout=60)
     assert node.returncode == 0
-    found = json.loads(out)
+    return json.loads(out)
+
+
+FETCHES = """
+const [mockUrl, sessionUrl] = process.argv.slice(1);
+const { mockBus } = await import(mockUrl);
+const { openSession } = await import(sessionUrl);
+const sent = [];
+let status;
+globalThis.fetch = async ({ headers }) => {
+  sent.push(headers.get("authorization"));
+  return new Response(null, { status });
+};
+const found = [];
+for (const options of [{}, { accessTokens: true }, { accessTokens: true, refreshTokens: false }]) {
+  const bus = mockBus({ signedIn: true, ...options });
+  const session = openSession({ bus, appName: "app", release: "1", origins: ["https://api.example.com"] });
+  const told = [];
+  session.on("change", ({ reason }) => told.push(reason));
+  await session.ready;
+  const { credentials } = bus.mock.session;
+  for (status of [200, 401]) {
+    if (status === 401) await bus.mock.expireTokens();
+    const answer = await session.fetch("https://api.example.com/orders").then(({ status }) => status, ({ code }) => code);
+    found.push([answer, sent.splice(0), credentials, bus.mock.session?.credentials ?? null]);
+  }
+  found.push(told);
+  session.close();
+  bus.destroy();
+}
+console.log(JSON.stringify(found));
+"""
+
+
+def test_fetch_sends_the_access_token_where_there_is_one(tmp_path: Path) -> None:
+    plain, expired, told, access, access_expired, access_told, *alone = played(tmp_path, FETCHES)
+    for (status, sent, old, new), wanted in (
+        (plain, "idToken"),
+        (expired, "idToken"),
+        (access, "accessToken"),
+        (access_expired, "accessToken"),
+    ):
+        assert sent == [f"Bearer {new[wanted]}"]
+        assert (new == old) == (status == 200)
+    assert told == access_told == ["restored", "refreshed"]
+    # Without a refresh token, the session is over with its tokens, and nothing is sent.
+    (status, sent, old, _), (code, unsent, _, over), reasons = alone
+    assert (status, sent) == (200, [f"Bearer {old['accessToken']}"])
+    assert "refreshToken" not in old
+    assert (code, unsent, over) == ("NO_SESSION", [], None)
+    assert reasons == ["restored", "expired"]
+
+
+def test_each_reason_is_told_once(tmp_path: Path) -> None:
+    found = played(tmp_path, SCRIPT)
     code, message = found.pop("error")
     assert code == "UNKNOWN_TYPE"
     assert "[bus.session]" in message

@@ -11,6 +11,9 @@ Algorithm = Literal[
 
 ALGORITHMS: Final[tuple[Algorithm, ...]] = get_args(Algorithm)
 
+PROOFS: Final[Algorithm] = "ES256"
+"""What the bus itself signs with (DPoP, RFC 9449): every engine has it, and can store its keys."""
+
 # Each algorithm has its kind of key and its curve, so that no key is ever used with another algorithm.
 KEYS: Final[Mapping[Algorithm, Mapping[str, str]]] = {
     "RS256": {"kty": "RSA"},

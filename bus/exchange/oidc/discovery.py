@@ -10,7 +10,7 @@ from ...settings.oidc import OidcSso
 from ...single_flight import SingleFlight
 from ...urls import origin_of, url_problem
 from ..reply import ask, status_of
-from .algorithms import ALGORITHMS, algorithm_named
+from .algorithms import ALGORITHMS, PROOFS, algorithm_named
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,13 @@ def _check_document(document: Mapping[str, Any], sso: OidcSso) -> None:
     methods = document.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" not in methods:
         raise misconfigured("The provider does not offer PKCE with S256: switch it on there.")
+    if sso.dpop != "off":
+        proofs = document.get("dpop_signing_alg_values_supported")
+        if not isinstance(proofs, list) or PROOFS not in proofs:
+            raise misconfigured(
+                f"The provider does not say that it takes DPoP proofs with {PROOFS} "
+                "(dpop_signing_alg_values_supported): switch DPoP on there, or set bus.sso.dpop to off."
+            )
     signed = document.get("id_token_signing_alg_values_supported")
     if isinstance(signed, list) and signed and not any(map(algorithm_named, signed)):
         named = ", ".join(name for name in signed if isinstance(name, str))[:256]

@@ -37,6 +37,13 @@ class Expected:
 
     None for a refreshed token: `bus.exchange.oidc.renewal` compares it with the one before.
     """
+    max_age: float | None = None
+    """How long ago the user may have authenticated, in seconds; None: it is not checked.
+
+    Not checked for a refreshed token either, which names the time of the sign-in.
+    """
+    acr_values: tuple[str, ...] = ()
+    """The accepted authentication context classes; if empty, any."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ def check_claims(signed: Signed, expected: Expected) -> None:
     Raises BusError ID_TOKEN_INVALID, which names the check and nothing of the token.
     """
     _check_claims(signed.claims, expected)
+    _check_authentication(signed.claims, expected)
     _check_bindings(signed.claims, expected, signed.algorithm)
 
 
@@ -186,6 +194,22 @@ def _check_audience(claims: Claims, client_id: str) -> None:
         raise refused("it has several audiences (aud) and does not say whose it is (azp)")
     if claims.get("azp", client_id) != client_id:
         raise refused("it was issued to another client (azp)")
+
+
+def _check_authentication(claims: Claims, expected: Expected) -> None:
+    """Check when and how the user authenticated (OpenID Connect Core 1.0, 3.1.3.7, 12 and 13)."""
+    if expected.max_age is not None:
+        ago = expected.now - _time(claims, "auth_time")
+        if not -expected.skew <= ago <= expected.max_age + expected.skew:
+            raise refused(
+                "the user authenticated (auth_time) longer ago than bus.sso.max_age_seconds allows, "
+                "if this machine's clock is right: send max_age when a sign-in begins"
+            )
+    if expected.acr_values and claims.get("acr") not in expected.acr_values:
+        raise refused(
+            "the user authenticated in another way (acr) than bus.sso.acr_values allows: send "
+            "acr_values when a sign-in begins"
+        )
 
 
 def _check_bindings(claims: Claims, expected: Expected, algorithm: Algorithm) -> None:

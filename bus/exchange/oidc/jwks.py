@@ -4,10 +4,12 @@ import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ...errors import misconfigured
+from ...deadline import within
+from ...errors import BusError, misconfigured
 from ...ports import Fetch, Now
 from ...single_flight import SingleFlight
 from .algorithms import KEYS, Algorithm, algorithm_named
@@ -15,6 +17,9 @@ from .discovery import get_json
 
 RENEW_SECONDS: Final = 60
 """Keys are fetched again at most this often, however many tokens the current keys do not verify."""
+
+KEPT_SECONDS: Final = 86_400
+"""Keys that are older are fetched again before the next token is validated: one may be withdrawn."""
 
 MIN_RSA_BITS: Final = 2048
 """RFC 7518, 3.3 and 3.5 require this size."""
@@ -36,25 +41,42 @@ class Fitting:
 
 @dataclass
 class Keys:
-    """The keys, fetched when they are first needed and kept for the page's life."""
+    """The keys: fetched when they are first needed, kept for a day, and longer if the next look fails."""
 
     fetch: Fetch
     now: Now
+    look_seconds: float = 5
+    """The limit for the daily look: while it lasts, a sign-in or a refresh waits."""
     _keys: list[Mapping[str, Any]] | None = None
+    _fetched_at: float = float("-inf")
+    _looked_at: float = float("-inf")
     _renewed_at: float = float("-inf")
     _flight: SingleFlight[str, list[Mapping[str, Any]]] = field(default_factory=SingleFlight)
 
     async def load(self, url: str) -> None:
-        """Fetch the keys if they are missing. Raises BusError; a failure is not kept."""
+        """Fetch the keys if they are missing. Raises BusError; a failure is not kept.
+
+        Keys that are a day old are fetched again; if that fails, they stay, and the next call tries
+        again, at most once a minute.
+        """
         if self._keys is None:
             await self._fetch(url)
+        elif not self._is_recent(self._fetched_at, KEPT_SECONDS):
+            await self._look(url)
+
+    async def _look(self, url: str) -> None:
+        if self._is_recent(self._looked_at, RENEW_SECONDS):
+            return
+        with suppress(BusError):
+            await within(self.look_seconds, self._fetch(url), now=self.now)
+        self._looked_at = self.now()  # only now: who comes meanwhile waits for the same look
 
     async def renew(self, url: str) -> None:
         """Fetch the keys again: they may have been rotated. Does nothing if that was done recently.
 
         Raises BusError.
         """
-        if url not in self._flight and 0 <= self.now() - self._renewed_at < RENEW_SECONDS:
+        if url not in self._flight and self._is_recent(self._renewed_at, RENEW_SECONDS):
             return
         self._renewed_at = self.now()
         await self._fetch(url)
@@ -73,6 +95,11 @@ class Keys:
 
     async def _fetch(self, url: str) -> None:
         self._keys = await self._flight.join(url, lambda: self._ask(url))
+        self._fetched_at = self.now()
+
+    def _is_recent(self, time: float, seconds: float) -> bool:
+        """Whether a time is less than so many seconds ago; not if the clock was set back since."""
+        return 0 <= self.now() - time < seconds
 
     async def _ask(self, url: str) -> list[Mapping[str, Any]]:
         keys = (await get_json(self.fetch, url, "key set", "jwks_uri")).get("keys")

@@ -1,17 +1,19 @@
 """Refresh, revocation and logout with an OpenID Connect provider (protocol.md, "The session")."""
 
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlencode
 
 from ...deadline import within
 from ...errors import BusError, Rejected, misconfigured
 from ...ports import Body, Fetch, FetchFailed, Log, Now, Verify
-from ...session.backend import Failed, Fresh
+from ...session.backend import Bound, Failed, Fresh
 from ...session.record import Maker
 from ...session.schedule import retry_after_seconds
 from ...settings.oidc import OidcSso
 from ..reply import Reply, ask, status_of
 from .discovery import Discovery, Endpoints, end_session_in, get_json, revocation_in
+from .dpop import Proofs
 from .id_token import Expected, check_claims, claims_before, signed_claims
 from .jwks import Keys
 from .renewal import check_renewed, is_of_another
@@ -30,25 +32,37 @@ class OidcSession:
     verify: Verify
     now: Now
     log: Log
+    proofs: Proofs | None = None
+    """Set if the settings have `dpop`."""
 
     def __post_init__(self) -> None:
         self._discovery = Discovery(self.sso, self.fetch)
-        self._keys = Keys(self.fetch, self.now)
-        self._token_endpoint = TokenEndpoint(self.sso, self.fetch)
+        self._keys = Keys(self.fetch, self.now, look_seconds=self.timeout_seconds / 3)
+        self._token_endpoint = TokenEndpoint(self.sso, self.fetch, self.proofs)
         self._said: set[str] = set()
 
     @property
     def maker(self) -> Maker:
         """What sessions are made by."""
-        return Maker(provider="oidc", issuer=self.sso.issuer, client_id=self.sso.client_id)
+        provider: Literal["oidc", "oidc-dpop"] = "oidc" if self.proofs is None else "oidc-dpop"
+        return Maker(provider=provider, issuer=self.sso.issuer, client_id=self.sso.client_id)
+
+    @property
+    def access_tokens(self) -> bool:
+        """Whether hosts get access tokens."""
+        return self.sso.access_token
 
     # -- refresh -----------------------------------------------------------------------------------
 
-    async def refresh(self, refresh_token: str, *, id_token: str) -> Fresh | Failed:
+    async def refresh(
+        self, refresh_token: str, *, id_token: str, bound: Bound | None = None
+    ) -> Fresh | Failed:
         """Ask for new tokens (OpenID Connect Core 1.0, 12; RFC 6749, 6)."""
         heads: list[Body] = []
         replies: list[Reply] = []  # kept outside: the time may be up when the answer is there
-        asking = self._refresh(refresh_token, id_token, heads, replies)
+        if self.proofs is not None and bound is not None:
+            self.proofs.ahead_seconds = bound.ahead_seconds
+        asking = self._refresh(refresh_token, id_token, bound, heads, replies)
         try:
             return await within(self.timeout_seconds, asking, now=self.now)
         except Rejected as error:
@@ -64,14 +78,21 @@ class OidcSession:
             return Failed(error, retry_after_seconds=self._wait(replies))
 
     async def _refresh(
-        self, refresh_token: str, id_token: str, heads: list[Body], replies: list[Reply]
+        self,
+        refresh_token: str,
+        id_token: str,
+        bound: Bound | None,
+        heads: list[Body],
+        replies: list[Reply],
     ) -> Fresh:
         # Whatever keeps a refresh from ending well is found before the token is used up.
         endpoints = await self._discovery()
         await self._keys.load(endpoints.jwks)
         grant = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        replies.append(await self._token_endpoint(endpoints, grant, heads))
-        tokens = tokens_in(good_answer(replies[0]))
+        key = bound.key if bound else None
+        replies.append(await self._token_endpoint(endpoints, grant, heads, key))
+        arrival = self.now()
+        tokens = tokens_in(good_answer(replies[0]), self.sso)
         if not tokens.id_token:
             raise misconfigured(
                 "The provider's answer to a refresh has no ID token, so the session ends when the "
@@ -93,7 +114,13 @@ class OidcSession:
         )
         check_claims(signed, expected)
         check_renewed(signed.claims, before, self.sso.clock_skew_seconds)
-        return Fresh(refresh_token=tokens.refresh_token, id_token=tokens.id_token)
+        access_token, expires_at = tokens.for_host(self.sso, arrival)
+        return Fresh(
+            refresh_token=tokens.refresh_token,
+            id_token=tokens.id_token,
+            access_token=access_token,
+            access_token_expires_at=expires_at,
+        )
 
     def _wait(self, replies: list[Reply]) -> float:
         return max(

@@ -7,10 +7,11 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from ...errors import BusError, Rejected, misconfigured
-from ...ports import Body, Fetch, FetchFailed
+from ...ports import Body, Fetch, FetchFailed, Key
 from ...settings.oidc import OidcSso
 from ..reply import Reply, ask, refused
 from .discovery import Endpoints, get_json
+from .dpop import Proofs
 
 HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
 _SECRET = re.compile(r"client[ _-]?(secret|credential|assertion|authentication)", re.IGNORECASE)
@@ -19,6 +20,8 @@ _GRANTS = {
     "refresh_token": "refresh token (used, expired or revoked)",
 }
 """What may be wrong with what a grant presents."""
+LONGEST_SECONDS: Final = 1e11
+"""An access token with an odd life cannot make a time too large to store."""
 _TOKENS = ("access_token", "id_token", "refresh_token")
 
 
@@ -29,8 +32,30 @@ class Tokens:
     access_token: str = field(repr=False)
     bearer: bool
     """Whether the access token may be sent as `Bearer` (RFC 6749, 7.1)."""
+    dpop: bool
+    """Whether it is bound to the key of the request's proof (RFC 9449, 5)."""
     id_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
+    lives_seconds: float
+    """How long the access token lives; 0 if the provider does not say."""
+
+    def for_host(self, sso: OidcSso, arrival: float) -> tuple[str, int]:
+        """Return the access token that the host gets, and when it expires.
+
+        `arrival` is in seconds since the epoch, the result in milliseconds; 0 if the provider does not
+        say. Returns "" and 0 if the settings keep access tokens from hosts.
+        Raises BusError PROVIDER_MISCONFIGURED if the host could not use the token.
+        """
+        if not sso.access_token:
+            return "", 0
+        if not self.bearer:
+            raise misconfigured(
+                "The provider's access token is not of type Bearer, so a host page could not use it: "
+                "let the provider issue Bearer tokens to this client, or set "
+                "bus.sso.access_token = false."
+            )
+        expires = round((arrival + self.lives_seconds) * 1000) if self.lives_seconds else 0
+        return self.access_token, expires
 
 
 @dataclass(frozen=True)
@@ -39,45 +64,59 @@ class TokenEndpoint:
 
     sso: OidcSso
     fetch: Fetch
+    proofs: Proofs | None = None
+    """Set if the settings have `dpop`; then each request has a key."""
 
     async def __call__(
-        self, endpoints: Endpoints, grant: Mapping[str, str], heads: list[Body]
+        self,
+        endpoints: Endpoints,
+        grant: Mapping[str, str],
+        heads: list[Body],
+        key: Key | None = None,
     ) -> Reply:
         """POST `grant`, whose `grant_type` says what it is, and return the answer as it came.
 
-        The answer's head is added to `heads` as soon as it arrives.
+        The answer's head is added to `heads` as soon as it arrives. With a `key`, the request has a
+        proof of its possession.
         Raises BusError BACKEND_UNREACHABLE, or PROVIDER_MISCONFIGURED if CORS seems to be missing.
         """
         try:
-            return await self._post(endpoints.token, grant, heads)
+            return await self._post(endpoints.token, grant, heads, key)
         except FetchFailed:
             if heads:
                 raise BusError(
                     "BACKEND_UNREACHABLE", "The answer of the provider's token endpoint broke off."
                 ) from None
-            raise await self._why_not(endpoints, grant["grant_type"]) from None
+            raise await self._why_not(endpoints, grant["grant_type"], key) from None
 
-    async def _post(self, url: str, grant: Mapping[str, str], heads: list[Body]) -> Reply:
-        form = {"client_id": self.sso.client_id, **grant, **self.sso.extra_params}
+    async def _post(
+        self, url: str, grant: Mapping[str, str], heads: list[Body], key: Key | None
+    ) -> Reply:
         headers = HEADERS | self.sso.extra_headers
-        return await ask(self.fetch, url, headers=headers, body=urlencode(form), heads=heads)
+        body = token_form(self.sso, grant)
+        if self.proofs is None or key is None:
+            return await ask(self.fetch, url, headers=headers, body=body, heads=heads)
+        return await self.proofs.ask(self.fetch, key, url, headers=headers, body=body, heads=heads)
 
-    async def _why_not(self, endpoints: Endpoints, grant_type: str) -> BusError:
+    async def _why_not(self, endpoints: Endpoints, grant_type: str, key: Key | None) -> BusError:
         """Find out why the browser let no answer of the token endpoint through.
 
         A browser does not tell a missing CORS header from a broken connection. So the endpoint gets
         one more request, without the grant. If even its refusal cannot be read, but the provider's
         key set can, the cause is CORS (or a redirect). Some providers send the CORS headers with
-        tokens only, never with an error: then the grant was refused, and no page can read why.
+        tokens only, never with an error: then the grant was refused, and no page can read why. If
+        only a request without a proof is answered, the cause is the proof's header.
         """
-        try:
-            await self._post(endpoints.token, {"grant_type": grant_type}, [])
-        except FetchFailed:
-            pass
-        else:
+        if await self._answers(endpoints, grant_type, key):
             return BusError(
                 "BACKEND_UNREACHABLE",
                 "The connection to the provider's token endpoint broke before an answer came.",
+            )
+        if key is not None and await self._answers(endpoints, grant_type, None):
+            return misconfigured(
+                "The provider's token endpoint does not let the bus's origin send DPoP proofs "
+                "(CORS), so nothing was sent: it must answer a preflight with "
+                "Access-Control-Allow-Headers: dpop. Or set bus.sso.dpop to off."
             )
         try:
             await get_json(self.fetch, endpoints.jwks, "key set", "jwks_uri")
@@ -94,6 +133,22 @@ class TokenEndpoint:
             f"it has refused this {_GRANTS[grant_type]}, and must send the CORS headers with "
             "errors as well. Or the endpoint is down, or redirects: a browser does not tell which."
         )
+
+    async def _answers(self, endpoints: Endpoints, grant_type: str, key: Key | None) -> bool:
+        try:
+            await self._post(endpoints.token, {"grant_type": grant_type}, [], key)
+        except FetchFailed:
+            return False
+        return True
+
+
+def token_form(sso: OidcSso, grant: Mapping[str, str]) -> str:
+    """Return a token request's body, with what access is asked for (RFC 8707, 2.2)."""
+    wanted = [("resource", each) for each in sso.resource]
+    if sso.audience:
+        wanted.append(("audience", sso.audience))
+    form = {"client_id": sso.client_id, **grant}
+    return urlencode([*form.items(), *wanted, *sso.extra_params.items()])
 
 
 def good_answer(reply: Reply) -> Mapping[str, Any]:
@@ -125,21 +180,39 @@ def good_answer(reply: Reply) -> Mapping[str, Any]:
     return answer
 
 
-def tokens_in(answer: Mapping[str, Any]) -> Tokens:
+def tokens_in(answer: Mapping[str, Any], sso: OidcSso) -> Tokens:
     """Return the tokens in a good answer (RFC 6749, 5.1; OpenID Connect Core 1.0, 3.1.3.3).
 
-    Raises BusError BACKEND_INVALID if a required member is missing, or a member is not a string.
+    Raises BusError BACKEND_INVALID if a required member is missing, or a member is not a string; or
+    PROVIDER_MISCONFIGURED if the access token is not bound and has to be.
     """
     text = {name: _text(answer, name) for name in (*_TOKENS, "token_type")}
     for name in ("access_token", "token_type"):
         if not text[name]:
             raise _invalid(f"has no {name}, which is required (RFC 6749, 5.1)")
+    dpop = text["token_type"].lower() == "dpop"
+    if sso.dpop == "all" and not dpop:
+        raise misconfigured(
+            "The provider has not bound the access token to the bus's key: its token_type is not "
+            "DPoP. Switch DPoP on for this client there, or set bus.sso.dpop to refresh-token."
+        )
     return Tokens(
         access_token=text["access_token"],
         bearer=text["token_type"].lower() == "bearer",
+        dpop=dpop,
         id_token=text["id_token"],
         refresh_token=text["refresh_token"],
+        lives_seconds=_lives_seconds(answer.get("expires_in")),
     )
+
+
+def _lives_seconds(value: object) -> float:
+    """Return `expires_in`, or 0 if it cannot be used: it is only recommended (RFC 6749, 5.1)."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:12])  # Some providers write the number as a string.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return max(min(value, LONGEST_SECONDS), 0)
 
 
 def _text(answer: Mapping[str, Any], name: str) -> str:

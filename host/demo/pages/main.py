@@ -309,7 +309,15 @@ class Page:
         view.failure(*bus_error(error))
 
     async def sign_in(self, *_) -> None:
-        await signin.begin(settings)
+        """Leave for the provider. How that begins, a bus for an OpenID Connect provider says itself."""
+        authorization = None
+        if "oidc" in settings:
+            try:
+                authorization = read(await self.bus.ready)["authorization"]
+            except JsException:
+                view.say("The bus did not start, so it cannot say where to sign in.")
+                return
+        await signin.begin(settings, authorization)
 
     def cancel(self, *_) -> None:
         if self.abort is not None:

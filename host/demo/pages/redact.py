@@ -1,6 +1,6 @@
 """What may be shown of a message: its secrets in outline. Runs on MicroPython and on CPython."""
 
-CREDENTIALS = ("idToken", "refreshToken", "legacy_token")
+CREDENTIALS = ("idToken", "refreshToken", "accessToken", "legacy_token")
 """What credentials may hold, in the order to show it: MicroPython's dicts keep none."""
 
 SECRETS = CREDENTIALS + ("code", "codeVerifier", "nonce", "password")

@@ -25,9 +25,9 @@ async def _s256(verifier: str) -> str:
     return base64url(bytes([int(digest[i]) for i in range(32)]))
 
 
-async def begin(settings: dict) -> None:
-    """Leave for the provider's login page."""
-    endpoint, more = settings["provider"] + "/authorize", ()
+async def begin(settings: dict, authorization: dict | None) -> None:
+    """Leave for the provider's login page; `authorization` is what the bus says of it, if it does."""
+    endpoint, client_id, more = settings["provider"] + "/authorize", settings["clientId"], ()
     state, verifier = _random(), _random()
     redirect_url = window.location.origin + "/callback"
     kept = {
@@ -36,14 +36,13 @@ async def begin(settings: dict) -> None:
         "redirectUrl": redirect_url,
         "began": time.time() * 1000,  # not Date.now(): integers reach MicroPython cut to 32 bits
     }
-    if "oidc" in settings:
-        oidc = settings["oidc"]
+    if authorization:
         kept["nonce"] = _random()
-        endpoint = oidc["authorize"]
-        # A refresh token needs consent (OpenID Connect Core 1.0, 11).
-        more = (("scope", oidc["scope"]), ("nonce", kept["nonce"]), ("prompt", "consent"))
+        endpoint, client_id = authorization["authorizeUrl"], authorization["clientId"]
+        more = (("scope", authorization["scope"]), ("nonce", kept["nonce"]))
+        more += tuple(authorization["params"].items())
     challenge = await _s256(verifier)
-    url = authorize_url(endpoint, settings["clientId"], redirect_url, state, challenge, more)
+    url = authorize_url(endpoint, client_id, redirect_url, state, challenge, more)
     window.sessionStorage.setItem(JOURNEY, json.dumps(kept))
     window.location.assign(url)
 

@@ -19,6 +19,7 @@ def failed(error: JsException) -> None:
 async def sign_in(*_: object) -> None:
     """Leave for the identity provider."""
     options = {
+        "bus": bus,
         "authorizeUrl": settings.authorizeUrl,
         "clientId": settings.clientId,
         "redirectUrl": window.location.origin + window.location.pathname,

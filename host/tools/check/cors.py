@@ -38,6 +38,15 @@ def refused(answer: Answer, origin: str, headers: list[str]) -> str | None:
     return None
 
 
+def exposed(answer: Answer, name: str) -> bool:
+    """Whether a page may read a header, named in lower case, of an answer that it may read.
+
+    (Fetch, "CORS-exposed header-name list".)
+    """
+    listed = ",".join(answer.headers.get_list("access-control-expose-headers")).lower().split(",")
+    return not {name, "*"}.isdisjoint(each.strip() for each in listed)
+
+
 def preflight_headers(origin: str, method: str, headers: list[str]) -> dict[str, str]:
     """Return what a browser sends with OPTIONS before a request with these headers."""
     return {

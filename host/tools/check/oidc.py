@@ -8,10 +8,10 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from bus.errors import BusError, Rejected
-from bus.exchange.oidc.algorithms import ALGORITHMS, algorithm_named
+from bus.exchange.oidc.algorithms import ALGORITHMS, PROOFS, algorithm_named
 from bus.exchange.oidc.discovery import end_session_in, endpoints_in, get_json, revocation_in
 from bus.exchange.oidc.jwks import Keys
-from bus.exchange.oidc.token_endpoint import good_answer
+from bus.exchange.oidc.token_endpoint import good_answer, token_form
 from bus.exchange.reply import Reply
 from bus.ports import Body, Fetch
 from bus.settings.oidc import OidcSso
@@ -19,6 +19,7 @@ from bus.urls import origin_of
 
 from .address import Address
 from .asking import Answer, Asker
+from .cors import exposed
 from .report import Level, Part
 
 Document = Mapping[str, Any]
@@ -27,6 +28,8 @@ _JSON: Final = {"Accept": "application/json"}
 _FORM: Final = {**_JSON, "Content-Type": "application/x-www-form-urlencoded"}
 _PKCE: Final = "code_challenge_methods_supported"
 _SIGNED: Final = "id_token_signing_alg_values_supported"
+_PROOFS: Final = "dpop_signing_alg_values_supported"
+_NONCE: Final = "dpop-nonce"
 _ALGORITHMS: Final = ", ".join(ALGORITHMS)
 _COST: Final = (
     "Answers with tokens may have it: only a sign-in shows that. Without it here, a code that is wrong "
@@ -128,6 +131,11 @@ class _Read:
     body: bytes | None
     retry_after: str | None = None
 
+    def header(self, name: str) -> str | None:
+        """Return none: the bus reads no header of what is judged here."""
+        del name
+        return None
+
     async def read(self, limit: int) -> bytes | None:
         """Return the body; the limit was kept when it was read."""
         del limit
@@ -202,12 +210,15 @@ def _judge_lists(part: Part, document: Document, sso: OidcSso) -> None:
     grants = _listed(document, "grant_types_supported")
     if grants and "authorization_code" not in grants:
         part.add("error", "grants", "authorization_code is not offered", "Switch it on there.")
+    elif grants and "refresh_token" not in grants and sso.refresh_token == "optional":  # noqa: S105
+        part.add("ok", "grants", "no refresh_token is announced: sessions end with their tokens")
     elif grants and "refresh_token" not in grants:
         part.add(
             "warning",
             "grants",
             "refresh_token is not announced",
-            "Allow this client that grant: the bus refuses a sign-in without a refresh token.",
+            "Allow this client that grant: the bus refuses a sign-in without a refresh token. Or set "
+            'bus.sso.refresh_token = "optional": sessions then end with their tokens.',
         )
     elif grants:
         part.add("ok", "grants", "authorization_code and refresh_token are offered")
@@ -221,11 +232,20 @@ def _judge_lists(part: Part, document: Document, sso: OidcSso) -> None:
         )
     elif scopes:
         part.add("ok", "scopes", f"all of {sso.scope} are offered")
-    proofs = _listed(document, "dpop_signing_alg_values_supported")
+    _judge_proofs(part, document, sso)
+
+
+def _judge_proofs(part: Part, document: Document, sso: OidcSso) -> None:
+    proofs = _listed(document, _PROOFS)
     told = f"offered, with {', '.join(proofs)}" if proofs else "not announced"
-    part.add(
-        "ok", "DPoP", f"{told}; the bus sends no DPoP proofs, so the client must not require them"
-    )
+    if sso.dpop == "off":
+        told += "; the bus sends no DPoP proofs, so the client must not require them"
+        part.add("ok", "DPoP", told)
+    elif problem := _judged(document, sso, _PROOFS):
+        part.add("error", "DPoP", problem)
+    else:
+        bound = "all tokens" if sso.dpop == "all" else "the refresh token"
+        part.add("ok", "DPoP", f"{told}; {bound} must be bound, which only a sign-in shows")
 
 
 def _judged(document: Document, sso: OidcSso, name: str) -> str | None:
@@ -250,7 +270,8 @@ def _flawless(sso: OidcSso, document: Document | None = None) -> dict[str, objec
     """Return members that the bus has nothing against; of a `document`, its endpoints stay."""
     origin = sso.connect_origins[0] if sso.connect_origins else origin_of(sso.issuer)
     endpoints = {"token_endpoint": f"{origin}/", "jwks_uri": f"{origin}/"}
-    return {"issuer": sso.issuer, _PKCE: None, _SIGNED: None, **({} if document else endpoints)}
+    lists = {_PKCE: None, _SIGNED: None, _PROOFS: [PROOFS]}
+    return {"issuer": sso.issuer, **lists, **({} if document else endpoints)}
 
 
 def _listed(document: Document, name: str) -> list[str]:
@@ -264,10 +285,11 @@ def _listed(document: Document, name: str) -> list[str]:
 
 def _check_token_endpoint(at: Address, sso: OidcSso) -> None:
     """Send a token request without a code (RFC 6749, 4.1.3), which must be refused."""
-    if sso.extra_headers:  # without them, a token request needs no preflight
-        at.preflight("POST", [name.lower() for name in sso.extra_headers])
-    form = {"client_id": sso.client_id, "grant_type": "authorization_code", **sso.extra_params}
-    answer = at.answer("POST", _FORM | sso.extra_headers, urlencode(form))
+    headers = [*(name.lower() for name in sso.extra_headers), *_proof(sso)]
+    if headers:  # without them, a token request needs no preflight
+        at.preflight("POST", headers)
+    form = token_form(sso, {"grant_type": "authorization_code"})
+    answer = at.answer("POST", _FORM | sso.extra_headers, form)
     if answer is None:
         return
     try:
@@ -284,11 +306,14 @@ def _check_token_endpoint(at: Address, sso: OidcSso) -> None:
             "Check bus.sso.token_endpoint: this is not how a token endpoint refuses.",
         )
     at.readable(answer, "this answer", _COST)
+    _check_nonce(at, answer)
 
 
 def _check_userinfo(at: Address, sso: OidcSso) -> None:
     """Ask without a token, which must be refused; without userinfo, the ID token's claims serve."""
-    at.preflight("GET", ["authorization", *(name.lower() for name in sso.extra_headers)])
+    at.preflight(
+        "GET", ["authorization", *(name.lower() for name in sso.extra_headers), *_proof(sso)]
+    )
     answer = at.answer("GET", _JSON | sso.extra_headers)
     if answer is None:
         return
@@ -302,6 +327,25 @@ def _check_userinfo(at: Address, sso: OidcSso) -> None:
             "Check the address; or set bus.sso.userinfo = false, and the ID token's claims serve.",
         )
     at.readable(answer, "this answer")
+
+
+def _proof(sso: OidcSso) -> list[str]:
+    return [] if sso.dpop == "off" else ["dpop"]
+
+
+def _check_nonce(at: Address, answer: Answer) -> None:
+    """Judge whether the bus may read the nonces that a server hands out (RFC 9449, 8 and 9)."""
+    if at.bus_origin is None or _NONCE not in answer.headers:
+        return
+    if exposed(answer, _NONCE):
+        at.part.add("ok", "nonce", "the bus may read DPoP-Nonce")
+    else:
+        at.part.add(
+            "error",
+            "nonce",
+            "this answer has a DPoP-Nonce that the bus may not read",
+            "Send Access-Control-Expose-Headers: DPoP-Nonce, WWW-Authenticate there, whatever the status.",
+        )
 
 
 def _check_revocation(at: Address, sso: OidcSso) -> None:

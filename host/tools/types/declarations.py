@@ -113,6 +113,7 @@ def _type(schema: dict[str, Any] | str) -> str:
     if schema["type"] == "array":
         inner = _type(schema["items"])
         return f"({inner})[]" if "|" in inner else f"{inner}[]"
-    if schema["type"] == "object":
-        return "JsonObject"  # every object with fields has a name
+    if schema["type"] == "object":  # every object with fields has a name
+        values = schema.get("additionalProperties")
+        return f"Record<string, {_type(values)}>" if isinstance(values, dict) else "JsonObject"
     return _PLAIN[schema["type"]]

@@ -170,6 +170,27 @@ class Listening(_Wire):
     payload: ListeningPayload
 
 
+class Authorization(_Wire):
+    """How a sign-in begins at the provider of this bus: options for `startSignIn`."""
+
+    authorizeUrl: str
+    """The provider's authorization endpoint."""
+    clientId: str
+    scope: str
+    """What is requested, separated by spaces."""
+    issuer: str
+    """What `iss` in an answer must be, if it is there (RFC 9207)."""
+    issRequired: bool
+    """Whether each answer must have an `iss`."""
+    params: dict[str, str | tuple[str, ...]]
+    """More parameters for the authorization endpoint; an array is a parameter that repeats."""
+
+
+_UNKNOWN: Final = Authorization(
+    authorizeUrl="", clientId="", scope="", issuer="", issRequired=False, params={}
+)
+
+
 class ReadyPayload(_Wire):
     """What this bus is, and what it serves."""
 
@@ -180,6 +201,8 @@ class ReadyPayload(_Wire):
     """The parts before the dot of the types that it serves, such as "AUTH"."""
     types: tuple[str, ...]
     """The types of the requests that this build serves, such as "AUTH.SSO"."""
+    authorization: Authorization = _UNKNOWN
+    """How a sign-in begins, with an OpenID Connect provider, as far as the build could find out."""
 
 
 class Ready(_Wire):

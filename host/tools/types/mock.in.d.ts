@@ -1,6 +1,6 @@
 // What host/client/mock.js gives: a bus for the tests of host apps, without an iframe, Python or a network.
 
-import type { Bus, Credentials, ErrorCode, JsonObject, JsonValue } from "./client.js";
+import type { Authorization, Bus, Credentials, ErrorCode, JsonObject, JsonValue } from "./client.js";
 
 /** Where the mock gets its time from; `setTimeout` gives what `clearTimeout` takes. */
 export interface Clock {
@@ -63,6 +63,12 @@ export interface MockOptions {
   clock?: Clock | undefined;
   /** How long an ID token is good: 900. */
   lifeSeconds?: number | undefined;
+  /** Whether tokens come with a refresh token: true. false: as with `refresh_token = "optional"` at a provider that gives none. */
+  refreshTokens?: boolean | undefined;
+  /** Whether tokens come with an access token, as with `access_token = true`: false. */
+  accessTokens?: boolean | undefined;
+  /** How long an access token is good: as long as an ID token. 0: the provider does not say. */
+  accessTokenLifeSeconds?: number | undefined;
   /** `refresh_margin_seconds` of the bus: 90. */
   refreshMarginSeconds?: number | undefined;
   /** `request_timeout_seconds` of the bus: 15. */
@@ -77,6 +83,11 @@ export interface MockOptions {
   session?: boolean | undefined;
   /** Whether the bus has `[bus.password]`: true. */
   password?: boolean | undefined;
+  /**
+   * What `BUS.READY` says of how a sign-in begins, as with an OpenID Connect provider: nothing, as with a
+   * `json` backend. Given, `AUTH.SSO` needs a `codeVerifier` and may have a `nonce`.
+   */
+  authorization?: Authorization | undefined;
   /** How long the bus takes to start, in milliseconds: 0. */
   bootMs?: number | undefined;
   /** Lets `ready` and all requests fail with this code, as `BOOT_FAILED` or `NOT_ALLOWED`. */
@@ -118,7 +129,7 @@ export interface Mock {
   readonly session: { user: JsonObject; company: JsonObject; credentials: Credentials } | null;
   /** Resolves when all that follows at once has happened. */
   settled(): Promise<void>;
-  /** The ID token is expired from now on. After BUS.INIT, it is refreshed at once. */
+  /** The ID token is expired from now on. After BUS.INIT, it is refreshed at once; without a refresh token, the session is over. */
   expireTokens(): Promise<void>;
   /** The session is over, by its age. */
   expireSession(): Promise<void>;

@@ -75,7 +75,7 @@ export interface Session extends SessionState {
   credentials(options?: { minValidity?: number | undefined }): Promise<Credentials>;
   /**
    * The platform's `fetch`, with the token as `Authorization: Bearer` where the origin was named when the session
-   * was opened; else without. With the token, a redirect is an error, unless `redirect` is "manual". On a 401 it
+   * was opened; else without. The token is the access token where the bus gives one, else the ID token. With the token, a redirect is an error, unless `redirect` is "manual". On a 401 it
    * asks for a fresh token and tries once more, and no other time. Rejects as `credentials` and `fetch` do.
    */
   fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;

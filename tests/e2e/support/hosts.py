@@ -148,7 +148,7 @@ STORED = """async () => {
         });
     const found = {};
     const names = new Set((await indexedDB.databases()).map(({ name }) => name));
-    names.add("sso-bus"); // WebKit lists none that another frame has made
+    for (const name of ["sso-bus", "sso-bus-keys"]) names.add(name); // WebKit lists none of another frame
     for (const name of names) {
         const opening = indexedDB.open(name);
         opening.onupgradeneeded = () => opening.transaction.abort(); // there is none

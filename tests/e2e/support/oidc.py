@@ -5,10 +5,12 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
+import httpx
 from playwright.sync_api import Page
 
 from host.demo.oidc import ensure_installed
@@ -18,6 +20,10 @@ from tests.e2e.support.authlib_provider import CLIENT, GRACE_SECONDS, AuthlibPro
 from tests.e2e.support.tab import Opener
 from tests.e2e.support.world import Server
 
+API = "https://api.example.com/"
+"""A resource (RFC 8707) that npm oidc-provider issues access tokens for, which live for five minutes."""
+BOUND = "crm-dpop"
+"""The client of npm oidc-provider that gets nothing without proofs (DPoP)."""
 ORG = {"id": 7, "name": "Analytical Engines"}
 
 
@@ -56,14 +62,21 @@ class OidcProvider:
             "port": 0,
             "busOrigin": bus_origin,
             "claims": {"org": ORG},
+            "api": API,
             "clients": [
                 {
                     "client_id": name,
                     "redirect_uris": [redirect],
                     "post_logout_redirect_uris": [f"{redirect}?bye"],
                     "alg": alg,
+                    "dpop_bound_access_tokens": name == BOUND,
                 }
-                for name, alg in (("crm", "RS256"), ("crm-eddsa", "EdDSA"), ("crm-es256", "ES256"))
+                for name, alg in (
+                    ("crm", "RS256"),
+                    ("crm-eddsa", "EdDSA"),
+                    ("crm-es256", "ES256"),
+                    (BOUND, "ES256"),
+                )
             ],
         }
         ensure_installed(print)
@@ -81,6 +94,10 @@ class OidcProvider:
 
     def advance(self, seconds: float) -> None:
         self._order(advance=seconds)
+
+    def want_nonces(self, wanted: bool) -> None:
+        """Refuse proofs (DPoP) without a nonce, or accept them again."""
+        self._order(nonce=wanted)
 
     def sign_in(self, page: Page, user: str) -> None:
         page.locator("input[name=login]").fill(user)
@@ -145,6 +162,63 @@ def running(kind: str, redirect: str, bus_origin: str) -> Iterator[Provider]:
         provider.stop()
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A sign-in that a host has begun."""
+
+    redirect: str
+    nonce: str
+    more: dict[str, str] = field(default_factory=dict)
+    verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+    state: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+
+    def url(self, provider: Provider, client_id: str) -> str:
+        """Return the address that the host sends the browser to."""
+        digest = sha256(self.verifier.encode()).digest()
+        query = {
+            "response_type": "code",
+            "client_id": client_id,
+            "redirect_uri": self.redirect,
+            "scope": "openid profile email offline_access",
+            "prompt": "consent",
+            "state": self.state,
+            **({"nonce": self.nonce} if self.nonce else {}),
+            "code_challenge": urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            "code_challenge_method": "S256",
+            **self.more,
+        }
+        return f"{provider.authorization_endpoint}?{urlencode(query)}"
+
+    def ended(self, url: str) -> dict[str, str]:
+        """Return what to ask the bus with, from the address that the provider has answered with."""
+        answer = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        assert answer["state"] == self.state
+        return {
+            "code": answer["code"],
+            "redirectUrl": self.redirect,
+            "codeVerifier": self.verifier,
+            "nonce": self.nonce,
+        }
+
+
+def journey_without_browser(
+    provider: OidcProvider, redirect: str, *, client_id: str, user: str = "ada"
+) -> dict[str, str]:
+    """Sign in by the forms of npm oidc-provider's pages; returns what to ask the bus with."""
+    begun = Begun(redirect, "a-nonce")
+    with httpx.Client() as client:
+        answer = client.get(begun.url(provider, client_id))
+        while not answer.headers.get("location", "").startswith(redirect):
+            if answer.is_redirect:
+                answer = client.get(urljoin(str(answer.url), answer.headers["location"]))
+                continue
+            assert answer.status_code == 200, answer.text
+            prompt = "login" if 'name="login"' in answer.text else "consent"
+            form = {"prompt": prompt, "login": user, "password": "any"}
+            answer = client.post(answer.url, data=form)
+    return begun.ended(answer.headers["location"])
+
+
 def journey(
     open_tab: Opener,
     provider: Provider,
@@ -153,34 +227,20 @@ def journey(
     client_id: str = "",
     user: str = "ada",
     nonce: str = "a-nonce",
+    more: dict[str, str] | None = None,
 ) -> dict[str, str]:
-    """Sign in at the provider's pages in a new profile; returns what to ask the bus with."""
-    verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
-    challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    query = {
-        "response_type": "code",
-        "client_id": client_id or provider.client_id,
-        "redirect_uri": redirect,
-        "scope": "openid profile email offline_access",
-        "prompt": "consent",
-        "state": state,
-        **({"nonce": nonce} if nonce else {}),
-        "code_challenge": challenge,
-        "code_challenge_method": "S256",
-    }
+    """Sign in at the provider's pages in a new profile; returns what to ask the bus with.
+
+    `more`: parameters of the authorization request, also in the place of others.
+    """
+    begun = Begun(redirect, nonce, more or {})
     tab = open_tab()
     page = tab.page
     try:
-        page.goto(f"{provider.authorization_endpoint}?{urlencode(query)}")
+        page.goto(begun.url(provider, client_id or provider.client_id))
         provider.sign_in(page, user)
         page.wait_for_url(f"{redirect}?*")
-        answer = {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+        url = page.url
     finally:
         tab.close()  # what the provider's own pages do wrong is not for the tests to judge
-    assert answer["state"] == state
-    return {
-        "code": answer["code"],
-        "redirectUrl": redirect,
-        "codeVerifier": verifier,
-        "nonce": nonce,
-    }
+    return begun.ended(url)

@@ -63,6 +63,7 @@ class Scene:
 
     def move(self, step: Step) -> None:
         self._ahead += step["move"] * 1000
+        self._sessions.ahead = self._ahead / 1000
         script = f"window.ahead = {self._ahead};"
         self._tab.page.context.add_init_script(script)  # for frames that are still to come
         for page in self._tab.page.context.pages:

@@ -36,6 +36,8 @@ class Sessions:
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
         """The path and the body of each request."""
+        self.ahead = 0.0
+        """How many seconds the buses' clocks are ahead."""
         self.life_seconds = 900
         """How long the ID tokens are good that are made from now on."""
         self.families: list[Family] = []

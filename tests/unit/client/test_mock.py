@@ -15,7 +15,7 @@ from bus.errors import CODES
 from host.tools.node import start_node
 from host.tools.paths import CLIENT, ROOT
 from tests.node import host_modules, player, run_module
-from tests.scenarios import SCENARIOS, VERBS, differences, steps_of
+from tests.scenarios import ALL, VERBS, differences, steps_of
 
 HOST = "https://host.example"
 
@@ -31,8 +31,8 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def differing(folder: Path) -> Iterator[str]:
     """What the mock in a folder does otherwise than the table says."""
     with player(folder) as node:
-        for name in SCENARIOS:
-            node.do({"world": {"hostOrigin": HOST}})
+        for name, (options, _) in ALL.items():
+            node.do({"world": {"hostOrigin": HOST, **options}})
             yield from differences(name, node.do, HOST)
 
 
@@ -41,7 +41,7 @@ def test_the_mock_answers_as_the_table_says(modules: Path) -> None:
 
 
 def test_each_step_has_one_verb_and_each_look_an_expectation() -> None:
-    for name in SCENARIOS:
+    for name in ALL:
         for step in steps_of(name):
             verbs = [verb for verb in VERBS if verb in step]
             assert verbs in (["start", "ask"], verbs[:1]), step
@@ -60,7 +60,9 @@ MUTATIONS = [
     ('value.includes("#")', "url.hash"),
     ('written.replace(/:\\d*$/, "") !== url.hostname', "false"),
     ("hostOrigin !== undefined && own !== hostOrigin", "false"),
-    ("if (payload.nonce) throw", "if (false) throw"),
+    ("if (payload.nonce && !authorization)", "if (false)"),
+    ("if (authorization && code !== undefined && !payload.codeVerifier)", "if (false)"),
+    ("...(authorization && { authorization", "...(false && { authorization"),
     ("other !== key && code !== undefined", "false"),
     ("if (!waiting.size) end(null);", ""),
     ("    if (!wanted()) return;\n", ""),
@@ -69,7 +71,13 @@ MUTATIONS = [
     ('    told = record ? pairOf(record) : "";\n', ""),
     ("expired ||= generation === known", ""),
     ("if (listens && replyPort) told", "if (false) told"),
-    ("Math.min(seconds * 1000, world.life / 2)", "seconds * 1000"),
+    ("Math.min(seconds * 1000, life / 2)", "seconds * 1000"),
+    ("[world.life, ...(at ? [at - arrival] : [])]", "[world.life]"),
+    ("...(refreshTokens && {", "...({"),
+    ("...(accessTokens && { accessToken: `", "...({ accessToken: `"),
+    ("accessTokenLifeSeconds && { accessTokenExpiresAt", "{ accessTokenExpiresAt_"),
+    ("&& !world.refreshable(record) && world.left(record) <= 0", "&& false"),
+    ("Boolean(record.credentials.refreshToken)", "world.hasTokens(record)"),
     ("Boolean(record.pause || !world.good(record))", "!world.good(record, 0)"),
     ("if (world.pauseLeft(record) <= 0) await", "await"),
     ("if (now?.generation !== generation) throw noSession();", "if (!now) return {};"),
@@ -80,7 +88,7 @@ MUTATIONS = [
     ("asked: asked === length", "asked: false"),
     ("world.record.pause.length = 0", ""),
     ("&& !world.record.pause.asked", ""),
-    ("return now >= expires ||", "return"),
+    ("if (now >= record.expires ||", "if ("),
     ("for (const sign of [...signIns.values()])", "for (const sign of [])"),
     ("signIns.clear();\n    const error", "const error"),
     ("again(error, true)", "again(error, false)"),
@@ -327,6 +335,39 @@ def test_what_the_options_are_for(modules: Path) -> None:
         "forgets": None,
         "once": 1,
     }
+
+
+def test_a_bus_that_says_how_a_sign_in_begins(modules: Path) -> None:
+    text = """
+    const authorization = { authorizeUrl: "https://a.example/", clientId: "c", scope: "openid",
+        issuer: "https://a.example", issRequired: true, params: { prompt: "consent" } };
+    const bus = mockBus({ authorization });
+    const ready = await bus.ready;
+    ready.authorization.params.prompt = "none";
+    const pkce = { ...SSO, codeVerifier: "v".repeat(43) };
+    const [one, two, three] = [
+        await code(bus.request("AUTH.SSO", pkce)),
+        await code(bus.request("AUTH.SSO", { ...pkce, nonce: "n" })),
+        await code(bus.request("AUTH.SSO", SSO)),
+    ];
+    const heard = new Promise((done) => bus.on("BUS.READY", done));
+    await bus.mock.reload();
+    tell([(await heard).authorization, typeof one, typeof two, three, (await mockBus().ready).authorization]);
+    """
+    assert run(modules, text) == [
+        {
+            "authorizeUrl": "https://a.example/",
+            "clientId": "c",
+            "scope": "openid",
+            "issuer": "https://a.example",
+            "issRequired": True,
+            "params": {"prompt": "consent"},
+        },
+        "object",
+        "object",
+        "INVALID_PAYLOAD",
+        None,
+    ]
 
 
 def test_what_a_host_gets_is_its_own(modules: Path) -> None:

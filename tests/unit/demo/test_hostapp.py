@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from host.demo.headers import page_headers, script_hash
-from host.demo.hostapp import PAGES, Bus, Oidc, Session, host_app, json_block
+from host.demo.hostapp import PAGES, Bus, Session, host_app, json_block
 from host.demo.trouble import Trouble
 from host.tools.paths import CLIENT
 
@@ -168,17 +168,14 @@ async def test_the_page_of_an_openid_connect_provider() -> None:
         bus=Bus("http://127.0.0.1:8001/"),
         provider="http://localhost:8002",
         client_id="demo-host",
-        oidc=Oidc("http://localhost:8002/auth", "openid"),
+        oidc=True,
     )
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://localhost:8000"
     ) as http:
         text = (await http.get("/")).text
     [block] = re.findall(r'id="demo-settings">(.*?)</script>', text, re.DOTALL)
-    assert json.loads(block)["oidc"] == {
-        "authorize": "http://localhost:8002/auth",
-        "scope": "openid",
-    }
+    assert json.loads(block)["oidc"] is True
     assert "OpenID Connect" in text
     assert "stand-in" not in text
 

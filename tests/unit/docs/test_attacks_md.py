@@ -22,7 +22,16 @@ SUITE = [
     "test_unhelped",
     *(
         f"attacks/test_{name}"
-        for name in ("imitation", "nesting", "origins", "replay", "session", "types", "volume")
+        for name in (
+            "dpop",
+            "imitation",
+            "nesting",
+            "origins",
+            "replay",
+            "session",
+            "types",
+            "volume",
+        )
     ),
 ]
 """The modules of which every test is an attack."""

@@ -84,6 +84,8 @@ async def test_unknown_keys_are_dropped_but_in_user_and_company(
 ) -> None:
     answer = json.loads(json.dumps(SIGNED_IN))
     answer["credentials"]["expires"] = 900
+    # These are of OpenID Connect providers alone.
+    answer["credentials"] |= {"accessToken": "MARK", "accessTokenExpiresAt": "soon"}
     answer["debug"] = True
     reply = await worlds(answers=(200, answer)).ask(sso())
     assert reply["payload"] == SIGNED_IN
@@ -129,6 +131,8 @@ INVALID = {
     "a company that is a string": SIGNED_IN | {"company": "MARK"},
     "credentials of no shape": SIGNED_IN | {"credentials": {"MARK": "MARK"}},
     "credentials of half a shape": SIGNED_IN | {"credentials": {"idToken": "MARK"}},
+    "the other half": SIGNED_IN | {"credentials": {"refreshToken": "MARK"}},
+    "a list of credentials": SIGNED_IN | {"credentials": [SIGNED_IN["credentials"]]},
     "credentials of both shapes": SIGNED_IN
     | {"credentials": SIGNED_IN["credentials"] | {"legacy_token": LEGACY_TOKEN}},
     "an empty token": SIGNED_IN | {"credentials": {"legacy_token": ""}},

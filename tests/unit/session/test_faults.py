@@ -891,6 +891,21 @@ def test_the_end_of_a_session_is_told_once_also_where_another_tab_begins_the_nex
     assert other.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]
 
 
+def test_the_word_of_an_end_may_come_after_the_record_has_gone(sim: Sim) -> None:
+    tab, other = all_signed_in(sim, 2)
+    tab.channel.slow = other.channel.slow = 0.05
+    sim.server.families[0].over = "theft"
+    sim.run(LATE)
+    assert tab.pushed() == other.pushed() == ["REFRESH_TOKEN_EXPIRED"]
+    tab.sign_in("ann")
+    sim.run(1)
+    assert other.pushed() == ["SESSION_CHANGED", "TOKEN_REFRESHED"]
+    tab.channel.slow = 0
+    tab.send("AUTH.SIGN_OUT")
+    sim.run(0.05)
+    assert other.pushed() == ["SESSION_CHANGED"]  # its word is not waited for
+
+
 def test_an_end_and_a_new_session_while_this_tab_was_frozen(sim: Sim) -> None:
     tab, other = all_signed_in(sim, 2)
     sim.server.families[0].over = "theft"

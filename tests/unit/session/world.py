@@ -5,6 +5,7 @@ import json
 import random
 from collections import defaultdict, deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any, TypeVar, cast
@@ -13,14 +14,19 @@ from bus.app import Bus
 from bus.exchange.choice import backend_for
 from bus.exchange.json_backend import JsonExchange, JsonPost
 from bus.gate import Gate
-from bus.ports import FetchFailed, Inbound, Verify
+from bus.messages import Answer as BusAnswer
+from bus.messages import SsoPayload
+from bus.ports import FetchFailed, Inbound, Key, Verify
 from bus.served import served
 from bus.services.choice import services_for
 from bus.services.session import Session
 from bus.session.around import Around
+from bus.session.backend import Backend, Bound, Failed, Fresh
+from bus.session.keyring import KeyRing
 from bus.session.ports import NoLocks, StoreFailed
 from bus.session.shelf import Shelf
 from bus.settings import JsonSso, Settings
+from tests.unit.fakes import FakeKey
 from tests.unit.session.loops import Clock, TabLoop
 from tests.unit.session.server import API, EPOCH, Answered, Server
 from tests.unit.session.tokens import Message
@@ -54,6 +60,8 @@ class Partition:
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
+        self.keys: dict[tuple[str, str], Key] = {}
+        """By the host's origin and the session's generation."""
         self.holders: dict[str, Request] = {}
         self.queues: defaultdict[str, deque[Request]] = defaultdict(deque)
         self.tabs: list[Tab] = []
@@ -128,8 +136,16 @@ class TabStore:
         tab.world.clock.at(tab.store_free - tab.world.clock.time, act)
         return await done
 
+    async def keeps(self) -> bool:
+        # As session.mjs does it.
+        text = str(self.tab.world.rng.random())
+        wrote = await self.swap("try", None, text)
+        kept = not wrote or await self.read("try") == text
+        await self.swap("try", text, None)
+        return kept
+
     async def origins(self) -> list[str]:
-        return await self._do("origins", list)
+        return await self._do("origins", lambda texts: [key for key in texts if key != "try"])
 
     async def read(self, origin: str) -> str | None:
         return await self._do("read", lambda texts: texts.get(origin))
@@ -151,6 +167,62 @@ class TabStore:
             texts.pop(origin, None)
 
         await self._do("erase", work)
+
+
+class TabKeys:
+    """Keys beside the texts; they go the same way."""
+
+    def __init__(self, tab: "Tab") -> None:
+        self.store = TabStore(tab)
+        self.keys = tab.partition.keys
+        self.forgets = False
+
+    async def keep(self, origin: str, generation: str, key: Key) -> bool:
+        def work(_: object) -> bool:
+            if not self.forgets:
+                self.keys[origin, generation] = key
+            return not self.forgets
+
+        return await self.store._do("keep", work)
+
+    async def find(self, origin: str, generation: str) -> Key | None:
+        return await self.store._do("find", lambda _: self.keys.get((origin, generation)))
+
+    async def erase(self, origin: str, generation: str) -> None:
+        await self.store._do("erase", lambda _: self.keys.pop((origin, generation), None))
+
+
+class Binding:
+    """An exchange that binds what it gives to a new key."""
+
+    uses_nonce = False
+
+    def __init__(self, exchange: JsonExchange) -> None:
+        self._exchange = exchange
+
+    async def __call__(self, asked: SsoPayload) -> BusAnswer:
+        return replace(await self._exchange(asked), key=FakeKey())
+
+
+class BoundSession:
+    """A backend that remembers what it is told about keys."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.maker = backend.maker
+        self.revoke = backend.revoke
+        self.logout_url = backend.logout_url
+        self.bound: list[Bound | None] = []
+
+    @property
+    def access_tokens(self) -> bool:
+        return self._backend.access_tokens
+
+    async def refresh(
+        self, refresh_token: str, *, id_token: str, bound: Bound | None = None
+    ) -> Fresh | Failed:
+        self.bound.append(bound)
+        return await self._backend.refresh(refresh_token, id_token=id_token, bound=bound)
 
 
 class TabLocks:
@@ -201,6 +273,8 @@ class TabChannel:
     def __init__(self, tab: "Tab") -> None:
         self.tab = tab
         self.missing = False
+        self.slow = 0.0
+        """Seconds that a word takes in addition."""
 
     def post(self, text: str) -> None:
         tab = self.tab
@@ -209,7 +283,7 @@ class TabChannel:
         tab.partition.words.append(text)
         for other in tab.partition.tabs:
             if other is not tab and not other.channel.missing:
-                delay = tab.world.rng.uniform(0.0005, 0.004)
+                delay = self.slow + tab.world.rng.uniform(0.0005, 0.004)
                 tab.world.clock.at(delay, partial(other.hear, text))
 
 
@@ -218,6 +292,9 @@ class Answer:
         self.status = status
         self.body = body
         self.retry_after = retry_after
+
+    def header(self, name: str) -> str | None:
+        raise AssertionError(f"a json backend is asked for no {name}")
 
     async def read(self, limit: int) -> bytes:
         return b"" if self.body is None else self.body
@@ -320,7 +397,15 @@ class Net:
 class Tab:
     """A bus in a frame of a host's page, and that page."""
 
-    def __init__(self, world: "Sim", origin: str, partition: Partition, table: Settings) -> None:
+    def __init__(
+        self,
+        world: "Sim",
+        origin: str,
+        partition: Partition,
+        table: Settings,
+        provider: Any = None,
+    ) -> None:
+        """`provider`: an exchange and a backend of sessions, in the place of those for `json`."""
         self.world = world
         self.origin = origin
         self.partition = partition
@@ -331,6 +416,7 @@ class Tab:
         self.store_free = 0.0
         self.window = TabWindow(self)
         self.store = TabStore(self)
+        self.keys = TabKeys(self)
         self.locks = TabLocks(self)
         self.channel = TabChannel(self)
         self.lines: list[str] = []
@@ -349,38 +435,50 @@ class Tab:
         assert isinstance(table.sso, JsonSso)
         timeout = table.request_timeout_seconds
         post = JsonPost(timeout, fetch=fetch, now=world.now)
-        exchange = JsonExchange(table.sso.exchange_url, timeout, fetch=fetch, now=world.now)
+        exchange = provider or JsonExchange(
+            table.sso.exchange_url, timeout, fetch=fetch, now=world.now
+        )
         around = None
         if table.session:
             memory = table.session.persist == "memory"
+            shelf = Shelf(
+                None if memory else self.store,
+                self.lines.append,
+                tell=self.kept.append,
+            )
+            backend = provider or backend_for(
+                table,
+                fetch=fetch,
+                verify=cast("Verify", None),
+                now=world.now,
+                log=self.lines.append,
+            )
+            self.backend = BoundSession(backend)
             around = Around(
                 settings=table.session,
                 timeout_seconds=timeout,
-                shelf=Shelf(
-                    None if memory else self.store,
-                    self.lines.append,
-                    self.new_id,
-                    tell=self.kept.append,
-                ),
+                shelf=shelf,
                 locks=self.locks,
                 channel=self.channel,
                 window=self.window,
-                backend=backend_for(
-                    table,
-                    fetch=fetch,
-                    verify=cast("Verify", None),
-                    now=world.now,
-                    log=self.lines.append,
-                ),
+                backend=self.backend if world.bound else backend,
                 now=world.now,
                 monotonic=self.loop.time,
                 jitter=self.rng.random,
                 new_id=self.new_id,
                 log=self.lines.append,
                 report=self.reports.append,
+                keys=KeyRing(None if memory else self.keys, shelf, self.lines.append)
+                if world.bound
+                else None,
             )
         self.around = around
-        self.services = services_for(table, exchange=exchange, post=post, around=around)
+        self.services = services_for(
+            table,
+            exchange=Binding(exchange) if world.bound else exchange,
+            post=post,
+            around=around,
+        )
         self.session = cast("Session", self.services.session)
         """None without `[bus.session]`; tests that use it have one."""
         self.bus = Bus(
@@ -430,8 +528,12 @@ class Tab:
             message["id"] = id
         number = next(self._numbers)
         inbound = Inbound(number, True, True, origin or self.origin, json.dumps(message), port)
-        self.loop.run(self.bus.receive(inbound))
+        self.loop.run(self._receive(inbound))
         return Reply(self, number)
+
+    async def _receive(self, inbound: Inbound) -> None:
+        if accepted := self.bus.receive(inbound):
+            await accepted
 
     def ask(
         self, type_: str, payload: Message | None = None, *, seconds: float = 60, **facts: Any
@@ -525,7 +627,7 @@ class Tab:
 class Sim:
     """All there is."""
 
-    def __init__(self, seed: int = 1, **table: object) -> None:
+    def __init__(self, seed: int = 1, *, bound: bool = False, **table: object) -> None:
         self.rng = random.Random(seed)
         self.clock = Clock()
         self.clock_error = 0.0
@@ -534,6 +636,8 @@ class Sim:
         self.server.delivered = self.net.delivered
         self.partitions: defaultdict[str, Partition] = defaultdict(Partition)
         self.settings = settings(**table)
+        self.bound = bound
+        """Whether each session has a key."""
         self.tabs: list[Tab] = []
 
     def now(self) -> float:
@@ -544,9 +648,10 @@ class Sim:
         origin: str = HOST,
         site: str = "example.com",
         table: Settings | None = None,
+        provider: Any = None,
         **facts: Any,
     ) -> Tab:
-        tab = Tab(self, origin, self.partitions[site], table or self.settings)
+        tab = Tab(self, origin, self.partitions[site], table or self.settings, provider)
         for name, value in facts.items():
             port, _, fact = name.partition("_")
             setattr(getattr(tab, port), fact, value)
@@ -575,6 +680,11 @@ class Sim:
             for tab in self.tabs:
                 if not tab.gone:
                     tab.loop.call_soon(partial(tab.session.wake, online=True))
+
+    @property
+    def keys(self) -> list[str]:
+        """The generations that have a stored key."""
+        return [generation for _, generation in self.partitions["example.com"].keys]
 
     @property
     def record(self) -> Any:

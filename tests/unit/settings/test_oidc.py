@@ -11,6 +11,10 @@ from bus.settings.oidc import OidcSso
 ISSUER = "https://id.example.com/realms/acme"
 GOOD = {"provider": "oidc", "issuer": ISSUER, "client_id": "crm"}
 
+NO_RESOURCES: list[Any] = [
+    1, None, "", "api.example.com", "/v1", "https:", "https://api.example.com/#a", "https://api.example.com/ a",
+    "https://api.example.com/\u00fc", "https://api.example.com/%zz", "1a:b", ["urn:a", ""], ["urn:a", 1], "urn:a\n",
+]  # fmt: skip
 NO_CLAIMS: list[Any] = [1, None, {}, [], ["org", ""], ["org", 1]]
 
 
@@ -31,9 +35,16 @@ def test_what_is_set_where_nothing_is_said() -> None:
     assert sso.scope == "openid profile email offline_access"
     assert sso.company_claim == ""
     assert sso.userinfo
+    assert sso.dpop == "off"
+    assert sso.refresh_token == "required"
+    assert not sso.access_token
+    assert sso.resource == ()
+    assert sso.audience == ""
     assert sso.clock_skew_seconds == 60
     assert sso.connect_origins is None
-    assert sso.extra_params == sso.extra_headers == {}
+    assert sso.extra_params == sso.extra_headers == sso.authorization_params == {}
+    assert [sso.authorization_endpoint, sso.iss_required, sso.max_age_seconds] == [None] * 3
+    assert sso.acr_values == ()
     assert sso.origins == ("https://id.example.com",)
 
 
@@ -68,10 +79,36 @@ def test_what_the_page_holds_is_read_back_as_it_was() -> None:
         userinfo=False,
         clock_skew_seconds=0,
         connect_origins=["https://id.example.com"],
-        extra_params={"resource": "x"},
+        authorization_endpoint="https://a_b.example/authorize?x=y",  # no policy has to name it
+        iss_required=False,
+        authorization_params={"prompt": "consent", "response_mode": "query"},
+        max_age_seconds=0,
+        acr_values=["urn:mace:incommon:iap:silver", "2"],
+        extra_params={"scope": "x"},
         extra_headers={"X-Tenant": "a b"},
+        refresh_token="optional",
+        access_token=True,
+        resource=["https://api.example.com/", "urn:a"],
+        audience="crm",
     )
     assert Settings.model_validate_json(whole.model_dump_json()) == whole
+    plain = settings()
+    assert Settings.model_validate_json(plain.model_dump_json()) == plain
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "https://api.example.com",
+        "https://api.example.com/v1/?a=b",
+        "api://6e74172b-be56-4843-9ff4-e66a39bb12e3",
+        "urn:example:api",
+        "https://[::1]:8443/%C3%BC",
+    ],
+)
+def test_what_is_a_resource(resource: str) -> None:
+    assert oidc(access_token=True, resource=resource).resource == (resource,)
+    assert oidc(access_token=True, resource=[resource]).resource == (resource,)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +128,29 @@ def test_what_the_page_holds_is_read_back_as_it_was() -> None:
         ({"scope": 'openid "'}, "scope", "match"),
         ({"userinfo": "no"}, "userinfo", "boolean"),
         *(({"company_claim": value}, "company_claim", "a list of names") for value in NO_CLAIMS),
+        ({"refresh_token": "none"}, "refresh_token", "'required' or 'optional'"),
+        ({"refresh_token": False}, "refresh_token", "'required' or 'optional'"),
+        ({"access_token": 1}, "access_token", "boolean"),
+        *(
+            ({"access_token": True, "resource": value}, "resource", "absolute URI")
+            for value in NO_RESOURCES
+        ),
+        ({"access_token": True, "resource": ["urn:a", "urn:b", "urn:a"]}, "resource", "twice"),
+        ({"access_token": True, "audience": "\u00fc"}, "audience", "match"),
+        ({"access_token": True, "audience": 1}, "audience", "string"),
+        *(
+            ({name: "urn:a"}, "", f"{name} has no use without access_token = true")
+            for name in ("resource", "audience")
+        ),
+        *(
+            (
+                {"access_token": True, name: "urn:a", params: {name: "MARK"}},
+                "",
+                f"{name} is a setting of its own, and {params} has it too",
+            )
+            for name in ("resource", "audience")
+            for params in ("extra_params", "authorization_params")
+        ),
         ({"clock_skew_seconds": -1}, "clock_skew_seconds", "0"),
         ({"clock_skew_seconds": 301}, "clock_skew_seconds", "300"),
         ({"connect_origins": []}, "connect_origins", "lists no origin"),
@@ -118,6 +178,30 @@ def test_what_the_page_holds_is_read_back_as_it_was() -> None:
         ({"extra_params": {"refresh_token": "MARK"}}, "extra_params", "the bus sets this itself"),
         ({"extra_params": {"code": "MARK"}}, "extra_params", "the bus sets this itself"),
         ({"extra_params": {"a": 1}}, "extra_params.a", "string"),
+        ({"authorization_endpoint": "http://id.example.com/"}, "authorization_endpoint", "https"),
+        ({"authorization_endpoint": "https://a.example/#"}, "authorization_endpoint", "fragment"),
+        ({"iss_required": "yes"}, "iss_required", "boolean"),
+        *(
+            ({"authorization_params": {name: "MARK"}}, "authorization_params", "host page sets")
+            for name in (
+                *("response_type", "client_id", "redirect_uri", "scope", "state", "nonce"),
+                *("code_challenge", "code_challenge_method"),
+            )
+        ),
+        ({"authorization_params": {"client_secret": "MARK"}}, "authorization_params", "public"),
+        ({"authorization_params": {"max_age": "60"}}, "authorization_params", "max_age_seconds"),
+        ({"authorization_params": {"acr_values": "x"}}, "authorization_params", "sso.acr_values"),
+        ({"authorization_params": {"prompt": 1}}, "authorization_params.prompt", "string"),
+        *(
+            ({"authorization_params": {"response_mode": mode}}, "authorization_params", "fragment")
+            for mode in ("form_post", "web_message", "jwt", "query.jwt", "")
+        ),
+        ({"max_age_seconds": -1}, "max_age_seconds", "0"),
+        ({"max_age_seconds": 0.5}, "max_age_seconds", "integer"),
+        ({"max_age_seconds": True}, "max_age_seconds", "integer"),
+        ({"acr_values": "urn:x"}, "acr_values", "tuple"),
+        ({"acr_values": [""]}, "acr_values[0]", "match"),
+        ({"acr_values": ["a b"]}, "acr_values[0]", "match"),
         ({"extra_headers": {"authorization": "x"}}, "extra_headers", "the bus sets"),
         ({"extra_headers": {"Content-Type": "x"}}, "extra_headers", "the bus sets"),
         ({"extra_headers": {"Cookie": "x"}}, "extra_headers", "browser sets"),
@@ -141,7 +225,7 @@ def test_each_problem_names_the_key_and_the_reason(
     with pytest.raises(ValidationError) as caught:
         settings(**sso)
     line = settings_problems(caught.value)[0]
-    assert line.startswith(f"bus.sso.{key}: ")
+    assert line.startswith(f"bus.sso.{key}: " if key else "bus.sso: ")
     assert reason in line
     assert "MARK" not in line
 
@@ -186,3 +270,50 @@ def test_no_discovery_where_all_endpoints_are_set() -> None:
         "https://t.example",
         "https://k.example",
     )
+
+
+# -- DPoP -----------------------------------------------------------------------------------------
+
+
+def with_session(**sso: Any) -> Settings:
+    return Settings.model_validate(
+        {"allowed_origins": ["https://app.example.com"], "sso": GOOD | sso, "session": {}}
+    )
+
+
+def problems(make: Any, **sso: Any) -> list[str]:
+    with pytest.raises(ValidationError) as error:
+        make(**sso)
+    return settings_problems(error.value)
+
+
+@pytest.mark.parametrize("dpop", ["off", "refresh-token", "all"])
+def test_what_dpop_may_be(dpop: str) -> None:
+    sso = with_session(dpop=dpop).sso
+    assert isinstance(sso, OidcSso)
+    assert sso.dpop == dpop
+
+
+@pytest.mark.parametrize("dpop", ["", "on", True, None, "All"])
+def test_what_dpop_may_not_be(dpop: object) -> None:
+    [problem] = problems(with_session, dpop=dpop)
+    assert problem.startswith("bus.sso.dpop: ")
+
+
+@pytest.mark.parametrize("dpop", ["refresh-token", "all"])
+def test_without_a_session_nobody_would_keep_the_key(dpop: str) -> None:
+    [problem] = problems(settings, dpop=dpop)
+    assert problem.startswith("bus.sso.dpop: has no use without [bus.session]")
+    assert settings(dpop="off").sso.provider == "oidc"
+
+
+def test_no_host_gets_an_access_token_that_only_the_bus_can_use() -> None:
+    [problem] = problems(with_session, dpop="all", access_token=True)
+    assert "access_token must be false with dpop = 'all'" in problem
+    for dpop in ("off", "refresh-token"):
+        with_session(dpop=dpop, access_token=True)
+
+
+def test_the_bus_makes_the_header_of_proofs_itself() -> None:
+    [problem] = problems(settings, extra_headers={"dPoP": "x"})
+    assert "the bus sets this itself" in problem

@@ -207,6 +207,50 @@ def test_an_answer_that_never_ends() -> None:
         assert "within 0.2 seconds" in problem(issuer, time_limit=0.2)
 
 
+# -- how a sign-in begins -------------------------------------------------------------------------
+
+SUPPORTED = "authorization_response_iss_parameter_supported"
+
+
+@pytest.mark.parametrize(
+    ("document", "asked", "endpoint", "required"),
+    [
+        ({}, {}, "https://unused.example/", False),
+        ({SUPPORTED: True}, {}, "https://unused.example/", True),
+        ({SUPPORTED: False}, {}, "https://unused.example/", False),
+        ({SUPPORTED: "true"}, {}, "https://unused.example/", False),
+        ({SUPPORTED: True}, {"iss_required": False}, "https://unused.example/", False),
+        ({}, {"iss_required": True}, "https://unused.example/", True),
+        ({}, {"authorization_endpoint": "https://mine.example/"}, "https://mine.example/", False),
+        ({"authorization_endpoint": None}, {}, None, False),
+    ],
+    ids=str,
+)
+def test_how_a_sign_in_begins(
+    document: Any, asked: dict[str, Any], endpoint: str | None, required: bool
+) -> None:
+    said: list[str] = []
+    with provider(sends(200, DOCUMENT | document)) as issuer:
+        found = found_out(settings(issuer, **asked), say=said.append)
+    assert isinstance(found.sso, OidcSso)
+    assert (found.sso.authorization_endpoint, found.sso.iss_required) == (endpoint, required)
+    assert "unused.example" not in content_security_policy(
+        found
+    )  # the browser goes there by itself
+    assert said == []
+
+
+@pytest.mark.parametrize("url", ["http://a.example/", "/authorize", "https://a.example/#b", 1, ""])
+def test_an_authorization_endpoint_that_cannot_be_one(url: Any) -> None:
+    said: list[str] = []
+    with provider(sends(200, DOCUMENT | {"authorization_endpoint": url})) as issuer:
+        found = found_out(settings(issuer), say=said.append)
+    assert isinstance(found.sso, OidcSso)
+    assert found.sso.authorization_endpoint is None
+    [line] = said
+    assert "bus.sso.authorization_endpoint" in line
+
+
 # -- the scope ------------------------------------------------------------------------------------
 
 WITHOUT = "openid profile email"

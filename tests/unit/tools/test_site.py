@@ -112,7 +112,7 @@ def test_the_warm_up_names_what_a_boot_reads(runtime: Path, out: Path) -> None:
     [preloaded] = set(boot) - {large}
     more = set(small.split()) - set(preloaded.split())
     assert {name.rsplit("/", 1)[1] for name in more} == {
-        "early.js", "boot.js", "session.mjs", "main.py",
+        "early.js", "boot.js", "session.mjs", "keys.mjs", "main.py",
     }  # fmt: skip
     assert set(preloaded.split()) <= set(small.split())
     assert {name.removeprefix("./") for name in (small + " " + large).split()} <= files.keys()

@@ -2,6 +2,7 @@
 export const settings = {
   bus: "https://bus.example.com/",
   api: "https://api.example.com",
+  // A bus for an OpenID Connect provider knows these two itself: leave them out.
   authorizeUrl: "https://id.example.com/authorize",
   clientId: "crm",
 };

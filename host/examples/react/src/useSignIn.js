@@ -22,6 +22,7 @@ export function useSignIn() {
 
   const signIn = useCallback(() => {
     startSignIn({
+      bus,
       authorizeUrl: settings.authorizeUrl,
       clientId: settings.clientId,
       redirectUrl: location.origin + location.pathname,

@@ -11,7 +11,7 @@ const bus = embed({ src: settings.bus });
 button.addEventListener("click", () => {
   const { authorizeUrl, clientId } = settings;
   const redirectUrl = location.origin + location.pathname;
-  startSignIn({ authorizeUrl, clientId, redirectUrl }).catch(failed);
+  startSignIn({ bus, authorizeUrl, clientId, redirectUrl }).catch(failed);
 });
 
 function welcome({ credentials, currentUser }: SignedIn): void {

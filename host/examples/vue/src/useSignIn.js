@@ -22,6 +22,7 @@ export function useSignIn() {
   const signIn = async () => {
     try {
       await startSignIn({
+        bus,
         authorizeUrl: settings.authorizeUrl,
         clientId: settings.clientId,
         redirectUrl: location.origin + location.pathname,

@@ -11,6 +11,7 @@ from joserfc import jwk
 from tests.unit.fake_provider import (
     ACCESS_TOKEN,
     CLIENT,
+    FAILED,
     FORM,
     ISSUER,
     JWKS,
@@ -39,7 +40,7 @@ def provider() -> FakeProvider:
 def answer(worlds: Callable[..., Any], provider: FakeProvider) -> Callable[..., Any]:
     """Signs in, in a new world; returns the reply."""
 
-    async def ask_once(settings: dict[str, int] | None = None, **payload: str) -> dict[str, Any]:
+    async def ask_once(settings: dict[str, Any] | None = None, **payload: str) -> dict[str, Any]:
         world = worlds(exchange=provider.exchange(**(settings or {})))
         return await world.ask(ask("1", **payload))
 
@@ -491,6 +492,102 @@ async def test_two_tokens_with_an_unknown_key_at_once(
     assert all([taken(await one.reply()) for one in sent])
 
 
+DAY = 86_400
+
+
+def later(world: Any, provider: FakeProvider, seconds: float) -> None:
+    """Let time go by, for both."""
+    world.clock.advance(seconds)
+    for name in ("iat", "exp"):
+        provider.claims[name] += int(seconds)
+
+
+async def test_a_key_that_is_withdrawn_ends_a_day_later(
+    worlds: Callable[..., Any], provider: FakeProvider
+) -> None:
+    world = worlds(exchange=provider.exchange())
+    assert taken(await world.ask(ask(code="1")))
+    provider.published = [key_of("ES256", "2").as_dict(private=False, kid="2", alg="ES256")]
+    later(world, provider, DAY - 0.5)
+    assert taken(await world.ask(ask(code="2")))
+    assert provider.urls().count(JWKS) == 1
+    later(world, provider, 0.5)
+    assert refused(await world.ask(ask(code="3")), "does not publish")
+    # Looked at before the code was sent; and once more, in case the key is newer than that look.
+    urls = provider.urls()
+    assert urls[-3:] == [JWKS, TOKEN, JWKS]
+    provider.key = ("2", key_of("ES256", "2"))
+    assert taken(await world.ask(ask(code="4")))
+    later(world, provider, DAY - 1)
+    assert taken(await world.ask(ask(code="5")))
+    assert provider.urls().count(JWKS) == 3
+
+
+async def test_a_clock_that_is_set_back_keeps_no_key_for_longer(
+    worlds: Callable[..., Any], provider: FakeProvider
+) -> None:
+    world = worlds(exchange=provider.exchange())
+    assert taken(await world.ask(ask(code="1")))
+    later(world, provider, -100)
+    assert taken(await world.ask(ask(code="2")))
+    assert provider.urls().count(JWKS) == 2
+
+
+@pytest.mark.parametrize(
+    "page", [FAILED, (503, b""), (404, b""), (200, b"<p>"), (200, {})], ids=str
+)
+async def test_a_daily_look_that_fails_keeps_the_keys(
+    worlds: Callable[..., Any], provider: FakeProvider, page: Any
+) -> None:
+    world = worlds(exchange=provider.exchange())
+    assert taken(await world.ask(ask(code="1")))
+    later(world, provider, 5 * DAY)
+    provider.pages[JWKS] = page
+    assert taken(await world.ask(ask(code="2")))
+    assert provider.urls().count(JWKS) == 2
+    later(world, provider, 59)  # not before each token, while it fails
+    assert taken(await world.ask(ask(code="3")))
+    assert provider.urls().count(JWKS) == 2
+    later(world, provider, 1)
+    assert taken(await world.ask(ask(code="4")))
+    assert provider.urls().count(JWKS) == 3
+    del provider.pages[JWKS]
+    provider.use("ES256", "2")  # a rotation is found all the same
+    assert taken(await world.ask(ask(code="5")))
+    assert provider.urls().count(JWKS) == 4
+
+
+async def test_a_daily_look_without_an_answer_leaves_time_for_the_sign_in(
+    worlds: Callable[..., Any], provider: FakeProvider, quick_looks: Any
+) -> None:
+    world = worlds(exchange=provider.exchange())
+    assert taken(await world.ask(ask(code="1")))
+    later(world, provider, DAY)
+    provider.held = {JWKS}
+    sent = world.send(ask(code="2"))
+    call = await provider.asked(JWKS, 2)
+    later(world, provider, 5)  # a third of the limit
+    assert taken(await sent.reply())
+    assert call.gone.is_set()
+
+
+async def test_two_tokens_wait_for_one_daily_look(
+    worlds: Callable[..., Any], provider: FakeProvider
+) -> None:
+    """None is checked meanwhile with a key that may be withdrawn."""
+    world = worlds(exchange=provider.exchange())
+    assert taken(await world.ask(ask(code="0")))
+    later(world, provider, DAY)
+    provider.held = {JWKS}
+    sent = [world.send(ask(code=f"{n}")) for n in (1, 2)]
+    call = await provider.asked(JWKS, 2)
+    await world.settle()
+    assert [form["code"] for form in provider.forms()] == ["0"]
+    assert provider.urls().count(JWKS) == 2
+    call.answer(200, provider.jwks())
+    assert all([taken(await one.reply()) for one in sent])
+
+
 @pytest.mark.parametrize(
     ("page", "code"),
     [
@@ -621,6 +718,59 @@ async def test_a_nonce_that_nobody_named(
 ) -> None:
     provider.claims["nonce"] = nonce
     assert refused(await answer(), "nonce", "AUTH.SSO named none")
+
+
+# -- when and how the user authenticated (OpenID Connect Core 1.0, 3.1.3.7, 12 and 13) -------------
+
+
+@pytest.mark.parametrize("auth_time", [NOW - 360, NOW - 359.5, NOW, NOW + 60])
+async def test_an_authentication_that_is_recent(
+    answer: Callable[..., Any], provider: FakeProvider, auth_time: float
+) -> None:
+    provider.claims["auth_time"] = auth_time
+    assert taken(await answer({"max_age_seconds": 300}))
+
+
+@pytest.mark.parametrize(
+    "auth_time", [NOW - 361, NOW + 61, ..., None, "", "now", True, NOW * 1000, []]
+)
+async def test_an_authentication_that_is_too_old(
+    answer: Callable[..., Any], provider: FakeProvider, auth_time: Any
+) -> None:
+    provider.claims["auth_time"] = auth_time
+    assert refused(await answer({"max_age_seconds": 300}), "auth_time")
+    assert taken(await answer())  # by default, nothing is asked of it
+
+
+async def test_a_max_age_of_zero(answer: Callable[..., Any], provider: FakeProvider) -> None:
+    """It asks for a new authentication; the skew is for clocks."""
+    asked = {"max_age_seconds": 0, "clock_skew_seconds": 5}
+    provider.claims["auth_time"] = NOW - 5
+    assert taken(await answer(asked))
+    provider.claims["auth_time"] = NOW - 6
+    assert refused(await answer(asked), "auth_time")
+
+
+@pytest.mark.parametrize("acr", ["urn:example:mfa", "urn:example:key"])
+async def test_an_authentication_of_an_accepted_class(
+    answer: Callable[..., Any], provider: FakeProvider, acr: str
+) -> None:
+    provider.claims["acr"] = acr
+    assert taken(await answer({"acr_values": ["urn:example:mfa", "urn:example:key"]}))
+
+
+@pytest.mark.parametrize(
+    "acr", ["0", "urn:example:MFA", "urn:example:mfa ", "", None, ..., ["urn:example:mfa"], {}, 1]
+)
+async def test_an_authentication_of_another_class(
+    answer: Callable[..., Any], provider: FakeProvider, acr: Any
+) -> None:
+    provider.claims["acr"] = acr
+    assert refused(await answer({"acr_values": ["urn:example:mfa"]}), "acr")
+    assert taken(await answer())
+
+
+# -- the access token -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("algorithm", KINDS)

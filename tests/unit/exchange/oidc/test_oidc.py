@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from types import EllipsisType
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.unit.fake_provider import (
     FORM,
     ISSUER,
     JWKS,
+    NOW,
     REFRESH_TOKEN,
     SUB,
     TOKEN,
@@ -393,8 +395,102 @@ async def test_no_refresh_token(
 ) -> None:
     provider.tokens["refresh_token"] = token
     reply = await bus().ask(ask())
-    misconfigured(reply, "refresh token", "offline_access", "grant")
+    misconfigured(reply, "refresh token", "offline_access", "grant", 'refresh_token = "optional"')
     assert reply["meta"]["status"] == 200
+
+
+@pytest.mark.parametrize("token", [None, "", ...])
+async def test_no_refresh_token_where_that_is_optional(
+    bus: Callable[..., Any], provider: FakeProvider, token: EllipsisType | str | None
+) -> None:
+    provider.tokens["refresh_token"] = token
+    if token is ...:
+        del provider.tokens["refresh_token"]
+    provider.tokens["id_token"] = id_token = provider.id_token()
+    reply = await bus(refresh_token="optional").ask(ask())
+    assert reply["payload"]["credentials"] == {"idToken": id_token}
+
+
+async def test_an_optional_refresh_token_that_is_there(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
+    reply = await bus(refresh_token="optional").ask(ask())
+    assert set(reply["payload"]["credentials"]) == {"idToken", "refreshToken"}
+    assert reply["payload"]["credentials"]["refreshToken"] == REFRESH_TOKEN
+
+
+# -- the access token -----------------------------------------------------------------------------
+
+
+async def test_the_host_gets_no_access_token_unless_it_is_wanted(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
+    provider.tokens["expires_in"] = 3600
+    for settings in ({}, {"access_token": False}):
+        world = bus(**settings)
+        sent = world.send(ask())
+        reply = await sent.reply()
+        assert set(reply["payload"]["credentials"]) == {"idToken", "refreshToken"}
+        assert ACCESS_TOKEN not in sent.text
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "seconds"),
+    [(3600, 3600), (1, 1), (0.5, 0.5), ("3599", 3599), (1e300, 1e11), ("9" * 5000, 1e11)],
+    ids=lambda value: str(value)[:9],
+)  # fmt: skip
+async def test_the_access_token_and_when_it_expires(
+    bus: Callable[..., Any], provider: FakeProvider, expires_in: Any, seconds: float
+) -> None:
+    provider.tokens |= {"expires_in": expires_in, "id_token": provider.id_token()}
+    provider.held = {USERINFO}
+    world = bus(access_token=True)
+    sent = world.send(ask())
+    call = await provider.asked(USERINFO)
+    world.clock.advance(5)  # it began to age when it arrived
+    call.answer(200, provider.user)
+    reply = await sent.reply()
+    assert reply["payload"]["credentials"] == {
+        "idToken": provider.tokens["id_token"],
+        "refreshToken": REFRESH_TOKEN,
+        "accessToken": ACCESS_TOKEN,
+        "accessTokenExpiresAt": round((NOW + min(seconds, 1e11)) * 1000),
+    }
+    assert "MARK" not in str(world.lines)
+    assert "expires_in" not in str(world.lines)
+
+
+@pytest.mark.parametrize(
+    "expires_in", [None, ..., 0, -1, True, "", "-1", "1.5", "soon", "\u0661", [3600], {}], ids=str
+)
+async def test_an_access_token_whose_life_is_not_said(
+    bus: Callable[..., Any], provider: FakeProvider, expires_in: Any
+) -> None:
+    if expires_in is not ...:
+        provider.tokens["expires_in"] = expires_in
+    world = bus(access_token=True)
+    reply = await world.ask(ask())
+    assert set(reply["payload"]["credentials"]) == {"idToken", "refreshToken", "accessToken"}
+    assert "does not say how long its access token lives (expires_in)" in str(world.lines)
+
+
+async def test_an_access_token_that_no_host_can_use(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
+    provider.tokens["token_type"] = "DPoP"
+    reply = await bus(access_token=True).ask(ask())
+    misconfigured(reply, "Bearer", "bus.sso.access_token = false")
+    assert reply["meta"]["status"] == 200
+
+
+async def test_what_access_is_asked_for(bus: Callable[..., Any], provider: FakeProvider) -> None:
+    """RFC 8707, 2: one parameter for each resource."""
+    resources = ["https://api.example.com/", "urn:example:b?c"]
+    await bus(access_token=True, resource=resources, audience="a b").ask(ask())
+    [form] = [parse_qsl(call.body) for call in provider.calls if call.url == TOKEN]
+    assert sorted(form) == sorted(
+        [*FORM.items(), *(("resource", each) for each in resources), ("audience", "a b")]
+    )
 
 
 async def test_no_id_token(bus: Callable[..., Any], provider: FakeProvider) -> None:

@@ -13,6 +13,7 @@ from bus.session.backend import Failed, Fresh
 from bus.session.record import Maker
 from bus.settings import Settings
 from tests.unit.fake_provider import (
+    ACCESS_TOKEN,
     CLIENT,
     DISCOVERY,
     FAILED,
@@ -135,6 +136,40 @@ async def test_more_parameters_and_headers(place: Place) -> None:
     await place.refresh(extra_params={"resource": "a b"}, extra_headers={"X-Tenant": "acme"})
     assert place.provider.forms() == [GRANT | {"resource": "a b"}]
     assert place.provider.calls[-1].headers["X-Tenant"] == "acme"
+
+
+async def test_the_access_token_and_when_it_expires(place: Place) -> None:
+    place.later()
+    place.provider.tokens["expires_in"] = 3600
+    got = await place.refresh(access_token=True, resource="https://api.example.com/", audience="a")
+    assert isinstance(got, Fresh)
+    assert got.access_token == ACCESS_TOKEN
+    assert got.access_token_expires_at == (NOW + 800 + 3600) * 1000
+    assert got.error is None
+    assert place.provider.forms() == [
+        GRANT | {"resource": "https://api.example.com/", "audience": "a"}
+    ]
+    assert "MARK" not in repr(got)
+    assert place.made(access_token=True).access_tokens
+    assert not place.made().access_tokens
+
+
+async def test_an_access_token_whose_life_is_not_said(place: Place) -> None:
+    got = await place.refresh(access_token=True)
+    assert isinstance(got, Fresh)
+    assert (got.access_token, got.access_token_expires_at) == (ACCESS_TOKEN, 0)
+
+
+async def test_an_access_token_that_no_host_can_use(place: Place) -> None:
+    place.provider.tokens["token_type"] = "mac"
+    got = await place.refresh(access_token=True)
+    assert isinstance(got, Fresh)
+    assert (got.refresh_token, got.id_token) == (REFRESH_TOKEN, "")
+    invalid(got.error, "PROVIDER_MISCONFIGURED", "Bearer")
+    got = await place.refresh()
+    assert isinstance(got, Fresh)
+    assert got.id_token
+    assert got.access_token == ""
 
 
 async def test_discovery_and_keys_are_fetched_once(place: Place) -> None:
@@ -301,6 +336,25 @@ async def test_keys_that_were_rotated(place: Place) -> None:
     assert place.provider.urls() == [DISCOVERY, JWKS, TOKEN, TOKEN, JWKS]
 
 
+async def test_a_session_of_days(place: Place) -> None:
+    """Keys that were rotated are found at once; one that is withdrawn is refused a day later."""
+    backend = place.made()
+    for day in range(5):
+        place.provider.use("ES256", f"{day // 2}")
+        for _ in range(3):
+            got = await backend.refresh(USED, id_token=place.before)
+            assert isinstance(got, Fresh)
+            assert got.error is None
+            place.later(86_400 / 3)
+    # Five days: a look on each, and one more where a new key was used first.
+    assert place.provider.urls().count(JWKS) == 5
+    place.provider.published = []
+    place.later(86_400)
+    got = await backend.refresh(USED, id_token=place.before)
+    assert isinstance(got, Fresh)
+    invalid(got.error, "ID_TOKEN_INVALID", "does not publish")
+
+
 # -- the new ID token (OpenID Connect Core 1.0, 12.2) ---------------------------------------------
 
 
@@ -354,6 +408,16 @@ async def test_id_tokens_that_go_on_with_it(place: Place, claims: dict[str, Any]
     got = await place.refresh()
     assert isinstance(got, Fresh)
     assert got.error is None
+    assert got.id_token
+
+
+async def test_when_and_how_the_user_authenticated_is_checked_at_the_sign_in_alone(
+    place: Place,
+) -> None:
+    """A refreshed token names the time of the sign-in, and need not say how it was."""
+    place.later(86_400)
+    got = await place.refresh(max_age_seconds=60, acr_values=["urn:example:mfa"])
+    assert isinstance(got, Fresh)
     assert got.id_token
 
 

@@ -69,7 +69,12 @@ def test_a_provider_without_a_fault() -> None:
 def test_it_is_asked_as_the_bus_asks_and_gets_nothing_secret() -> None:
     with site() as server:
         server.pages |= PAGES
-        check(server, extra_params={"tenant": "acme"})
+        access: dict[str, Any] = {
+            "access_token": True,
+            "resource": ["urn:a", "urn:b"],
+            "audience": "c",
+        }
+        check(server, extra_params={"tenant": "acme"}, **access)
     assert [f"{seen.method} {seen.path}" for seen in server.seen] == list(PAGES)
     for seen in server.seen:
         assert seen.headers["origin"] == BUS
@@ -80,7 +85,17 @@ def test_it_is_asked_as_the_bus_asks_and_gets_nothing_secret() -> None:
         )
     assert parse_qs(server.seen[1].body) == {
         "client_id": ["crm"], "grant_type": ["authorization_code"], "tenant": ["acme"],
+        "resource": ["urn:a", "urn:b"], "audience": ["c"],
     }  # fmt: skip
+
+
+def test_a_provider_without_refresh_tokens() -> None:
+    without = document(grant_types_supported=["authorization_code"])
+    parts = checked(without, refresh_token="optional")
+    assert levels(parts) == []
+    assert "sessions end with their tokens" in row(parts, "grants").found
+    assert 'refresh_token = "optional"' in row(checked(without), "grants").change
+    assert "are offered" in row(checked({}, refresh_token="optional"), "grants").found
 
 
 def test_without_the_bus_nothing_is_said_of_cors() -> None:
@@ -102,6 +117,56 @@ def test_headers_of_ones_own_need_a_preflight() -> None:
     assert "preflight: warning" in levels(checked(good | {"OPTIONS /revoke": Page(204)}, **headers))
     assert levels(wrong) == ["preflight: error"]
     assert "x-tenant" in rows(wrong, "preflight")[0].change
+
+
+DPOP_ALLOWED = {
+    f"OPTIONS {path}": Page(204, headers={"Access-Control-Allow-Headers": "DPoP, Authorization"})
+    for path in ("/token", "/me")
+}
+
+
+@pytest.mark.parametrize("dpop", ["refresh-token", "all"])
+def test_proofs_need_a_preflight(dpop: str) -> None:
+    parts = checked(DPOP_ALLOWED, dpop=dpop)
+    assert levels(parts) == []
+    assert "must be bound" in row(parts, "DPoP").found
+    [token, userinfo] = [each.found for each in rows(parts, "preflight")]
+    assert token == "POST is allowed, with dpop"
+    assert userinfo == "GET is allowed, with authorization, dpop"
+    for path, level in (("/token", "error"), ("/me", "warning")):
+        refused = Page(204, headers={"Access-Control-Allow-Headers": "Authorization"})
+        parts = checked(DPOP_ALLOWED | {f"OPTIONS {path}": refused}, dpop=dpop)
+        assert levels(parts) == [f"preflight: {level}"]
+
+
+@pytest.mark.parametrize("announced", [None, [], ["RS256"]])
+def test_a_provider_that_takes_no_proofs(announced: object) -> None:
+    without = document(dpop_signing_alg_values_supported=announced)
+    parts = checked(DPOP_ALLOWED | without, dpop="all")
+    assert levels(parts) == ["DPoP: error"]
+    assert "dpop_signing_alg_values_supported" in row(parts, "DPoP").found
+    parts = checked(DPOP_ALLOWED | without)
+    assert levels(parts) == []
+
+
+@pytest.mark.parametrize(
+    ("exposed", "problems"),
+    [
+        (None, ["nonce: error"]),
+        ("ETag, WWW-Authenticate", ["nonce: error"]),
+        ("ETag, dpop-nonce", []),
+        ("*", []),
+    ],
+)
+def test_nonces_must_be_readable(exposed: str | None, problems: list[str]) -> None:
+    headers = {"DPoP-Nonce": "1", "Access-Control-Expose-Headers": exposed}
+    shown = {name: value for name, value in headers.items() if value}
+    page = {"POST /token": Page(400, {"error": "use_dpop_nonce"}, headers=shown)}
+    parts = checked(DPOP_ALLOWED | page, dpop="all")
+    assert levels(parts) == problems
+    with site() as server:
+        server.pages |= PAGES | page
+        assert not rows(check(server, None), "nonce")
 
 
 @pytest.mark.parametrize(

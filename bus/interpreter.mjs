@@ -39,7 +39,9 @@ async function restore() {
   // These are on their way already. That the library is the right one to the byte is checked by the browser; the wasm of
   // Pyodide by what it leaves in memory, below.
   const { core, library, snapshot } = parts;
-  const image = load(snapshot);
+  /** @type {any} */
+  let image = load(snapshot);
+  delete parts.snapshot; // else its bytes would stay for as long as the page
   const modules = Promise.all([import(`${folder}pyodide.mjs`), import(`${folder}pyodide.asm.mjs`)]);
   for (const part of [image, modules]) part.catch(() => {}); // awaited below, the first to fail counts
 
@@ -57,6 +59,7 @@ async function restore() {
       throw new Error("memory is not as it was when the snapshot was made");
     mark("fingerprint");
     const { bytes, intact } = await image;
+    image = undefined; // Pyodide keeps this function
     mark("image");
     header.set(bytes.subarray(0, header.length));
     copy(bytes, module);

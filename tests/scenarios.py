@@ -739,7 +739,7 @@ OF_PROVIDERS: dict[str, dict[str, list[Step]]] = {
             enters("ann", with_access(1)),
             holds("ann", with_access(1), 15, minValiditySeconds=600),  # half of each life
             move(3 * 60),
-            holds("ann", with_access(1, 2), 12, minValiditySeconds=100),
+            holds("ann", with_access(1, 2), 12, minValiditySeconds=60),
             backend("exchange"),
             holds("ann", with_access(2), 15, minValiditySeconds=140),
             backend("refresh"),

@@ -18,6 +18,7 @@ class KeyRing:
         self._shelf = shelf
         self._log = log
         self._held: dict[str, Key] = {}  # by generation
+        self._unstored: set[str] = set()  # generations whose key is nowhere else
 
     async def keep(self, origin: str, generation: str, key: Key) -> None:
         """Keep the key of a session that is about to be written.
@@ -28,12 +29,14 @@ class KeyRing:
         self._held[generation] = key
         await self._shelf.open()
         if self._store is None or not self._shelf.lasting:
+            self._unstored.add(generation)
             return
         try:
             kept = await limited(self._store.keep(origin, generation, key))
         except StoreFailed:
             kept = False
         if not kept:
+            self._unstored.add(generation)
             self._shelf.fall("the browser's storage does not keep keys")
 
     async def find(self, origin: str, generation: str) -> Key | None:
@@ -51,7 +54,8 @@ class KeyRing:
         A failure is only logged: what the key was for is erased, so nothing can be done with it.
         """
         self._held.pop(generation, None)
-        if self._store is None:
+        if self._store is None or generation in self._unstored:
+            self._unstored.discard(generation)
             return
         try:
             await limited(self._store.erase(origin, generation))

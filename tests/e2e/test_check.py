@@ -50,6 +50,18 @@ def test_a_provider_that_a_bus_can_use(provider: str, tmp_path: Path) -> None:
     assert "Revocation endpoint: " in done.stdout
 
 
+def test_a_provider_that_is_to_bind_tokens(provider: str, tmp_path: Path) -> None:
+    done = check(
+        tmp_path, provider.replace("[bus.session]", 'dpop = "all"\n[bus.session]'), "--bus", BUS
+    )
+    if 'client_id = "crm"' in provider:
+        assert (done.returncode, found(done)) == (0, ON_THIS_MACHINE), done.stdout
+        assert "POST is allowed, with dpop" in done.stdout
+    else:  # Authlib's server does not take proofs
+        assert done.returncode == 1
+        assert "error DPoP" in found(done), done.stdout
+
+
 def test_a_provider_that_does_not_know_this_bus(provider: str, tmp_path: Path) -> None:
     done = check(tmp_path, provider, "--bus", "http://127.0.0.1:8009")
     assert done.returncode == 1

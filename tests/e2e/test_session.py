@@ -8,6 +8,7 @@ cached, or offline.
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Playwright
@@ -79,6 +80,14 @@ def test_a_session_outlives_its_page(
     [(key, record)] = place.stored(tab).items()
     assert key == f"sso-bus/sessions/{world.host}"
     assert json.loads(record)["credentials"] == signed_in["credentials"]
+    # Its tokens are bound to no key (`dpop`), so nothing for keys was loaded.
+    loaded = {
+        path.rpartition("/")[2]
+        for path in world.buses.asked
+        if path.startswith(urlsplit(place.bus()).path)
+    }
+    assert "session.mjs" in loaded
+    assert "keys.mjs" not in loaded
 
 
 def test_three_tabs_refresh_once(three: Tabs, sessions: Sessions) -> None:

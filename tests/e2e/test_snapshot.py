@@ -146,3 +146,37 @@ def test_nothing_is_compiled_at_a_start(open_tab: Opener, world: World) -> None:
     assert late == [source[:80]]  # and that is this test
     assert different == []
     assert imported
+
+
+def test_what_the_snapshot_leaves_out_says_so(open_tab: Opener, world: World) -> None:
+    """Its functions raise, its modules cannot be imported; the garbage collector has only new objects to look at."""
+    tab = open_tab().goto(world.page)
+    tab.run("(src) => embed({ src }).ready", world.bus())
+    source = """
+        import gc, json
+        from importlib import import_module
+        from pydantic import BaseModel
+
+        def fails(call, *args):
+            try:
+                call(*args)
+            except Exception as error:
+                return f"{type(error).__name__}: {error}"
+
+        before = len(gc.get_objects())
+        for _ in range(1000):
+            circle = []
+            circle.append(circle)
+        json.dumps([
+            fails(BaseModel.model_json_schema),
+            fails(import_module, "zipfile"),
+            before < 5000,
+            gc.collect() >= 999,
+        ])"""
+    builds, imports, few, collected = json.loads(in_python(tab, world, source))
+    assert builds.startswith("RuntimeError: pydantic.json_schema is not in the snapshot")
+    assert imports == "ModuleNotFoundError: No module named 'zipfile'"
+    assert few
+    assert collected
+    kept = tab.run_in(world.bus(), "() => Object.keys(globalThis.ssoBoot.parts)")
+    assert kept == ["core", "library"], "the snapshot's bytes would stay as long as the page"

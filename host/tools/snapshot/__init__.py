@@ -35,14 +35,7 @@ def make_snapshot(runtime: Path, modules: list[Path], say: Callable[[str], None]
     say("making the memory snapshot of Python and the bus")
     part = made.with_suffix(".part")
     part.mkdir(parents=True, exist_ok=True)
-    run_node(
-        str(_HERE / "make.mjs"),
-        *("--pyodide", str(runtime / "pyodide"), "--pyscript", str(runtime / "pyscript")),
-        *("--wheels", str(runtime / "pyodide"), "--bus", str(BUS)),
-        *("--out", str(part / "snapshot.bin"), "--so-out", str(part / "library.wasm")),
-        *("--meta", str(part / "meta.json")),
-        cwd=ROOT,
-    )
+    run_make(runtime, part)
     if made.exists():  # it was incomplete, or another build was faster
         for name in _FILES:
             (part / name).replace(made / name)
@@ -50,6 +43,23 @@ def make_snapshot(runtime: Path, modules: list[Path], say: Callable[[str], None]
     else:
         part.rename(made)
     return made
+
+
+def run_make(runtime: Path, out: Path, *, count: Path | None = None) -> None:
+    """Write snapshot.bin, library.wasm and meta.json into a folder.
+
+    `count`: where to write what the objects in memory are, for host/tools/weigh.py.
+    Raises subprocess.CalledProcessError if they cannot be made.
+    """
+    run_node(
+        str(_HERE / "make.mjs"),
+        *("--pyodide", str(runtime / "pyodide"), "--pyscript", str(runtime / "pyscript")),
+        *("--wheels", str(runtime / "pyodide"), "--bus", str(BUS)),
+        *("--out", str(out / "snapshot.bin"), "--so-out", str(out / "library.wasm")),
+        *("--meta", str(out / "meta.json")),
+        *(("--count", str(count)) if count else ()),
+        cwd=ROOT,
+    )
 
 
 def snapshot_meta(made: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Runs inside the two interpreters of snapshot.mjs: first compile_all(), then import_all()."""
+"""Runs inside the two interpreters of make.mjs, with slim.py: first compile_all(), then import_all()."""
 
 import ast
 import importlib
@@ -74,12 +74,14 @@ def without_docstrings(tree):
     return tree
 
 
-def bytecode(source, filename):
+def bytecode(name, source, filename):
     """A .pyc that is never compared with its source."""
     import marshal
     from importlib.util import MAGIC_NUMBER
 
-    code = compile(without_docstrings(ast.parse(source)), filename, "exec", dont_inherit=True)
+    own = name.split(".")[0] in OWN
+    tree = without_docstrings(Unused(annotations=not own).visit(ast.parse(source)))
+    code = without_positions(compile(tree, filename, "exec", dont_inherit=True), keep_lines=own)
     return MAGIC_NUMBER + b"\1\0\0\0" + b"\0" * 8 + marshal.dumps(code)
 
 
@@ -121,7 +123,7 @@ def compile_all():
                 source = stdlib.read(path[len(STDLIB) + 1 :])
             else:
                 source = pathlib.Path(path).read_bytes()
-            code[target + "c"] = bytecode(source, target)
+            code[target + "c"] = bytecode(name, source, target)
     packages = []
     with zipfile.ZipFile("/out/lib.zip", "w", zipfile.ZIP_STORED) as out:
         for path, data in sorted(code.items()):
@@ -148,7 +150,7 @@ def prepare(sources, package):
 
     def remember(source, **options):
         code = yield from parse_and_compile(source, **options)
-        _snapshot.PREPARED[source, *sorted(options.items())] = code
+        _snapshot.PREPARED[_snapshot.key(source, options)] = code
         return code
 
     _base._parse_and_compile_gen = remember
@@ -171,7 +173,10 @@ def prepare(sources, package):
 
 
 def import_all(text):
-    """Imports the modules again, this time into the memory that is kept, and cleans it up."""
+    """Imports the modules again, this time into the memory that is kept, and cleans it up.
+
+    Returns JSON: the addresses of two objects in that memory.
+    """
     import gc
 
     plan = json.loads(text)
@@ -193,5 +198,9 @@ def import_all(text):
     while "" in sys.path:
         sys.path.remove("")
     sys.path_importer_cache.clear()
+    unreachable()
+    addresses = json.dumps({"member": id(sys.modules), "stdin": id(sys.stdin.buffer)})
+    forget()
     gc.collect()
     gc.freeze()
+    return addresses

@@ -1,6 +1,7 @@
 // Makes the memory snapshot that the built page starts from, with an unmodified Pyodide, in Node >= 20.
 //
 //   node snapshot.mjs --pyodide DIR --pyscript DIR --wheels DIR --bus DIR --out FILE.bin --meta FILE.json --so-out FILE.wasm
+//     [--count FILE.json]
 //
 // In: Pyodide's five files, PyScript's dist, wheels (one of them with one native extension), the bus package.
 // Out: the heap with interpreter, imported modules and built models; the extension as a file of its own, so that browsers
@@ -12,14 +13,15 @@ import crypto, { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, relative, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { fingerprint, withLibrary } from "../../../bus/library.mjs";
+import { emptyBuffer, forgetNames, inUse, untrack } from "./image.mjs";
 
 const options = Object.fromEntries(
   ["pyodide", "pyscript", "wheels", "bus", "out", "meta", "so-out"].map((name) => [name, { type: "string" }]),
 );
-const { values: args } = parseArgs({ options });
+const { values: args } = parseArgs({ options: { ...options, count: { type: "string" } } });
 for (const name of Object.keys(options)) if (!args[name]) throw new Error(`--${name} is missing`);
 
 // Same inputs, same bytes: nothing of this machine or this moment may reach the heap.
@@ -33,7 +35,8 @@ Math.random = () => chance / 256;
 crypto.randomFillSync = crypto.webcrypto.getRandomValues = (bytes) => bytes.fill(chance);
 const env = { HOME: "/home/pyodide", LANG: "C.UTF-8", PYTHONHASHSEED: HASH_SEED };
 
-const python = fileURLToPath(new URL("inside.py", import.meta.url));
+// What runs in the interpreters.
+const inside = ["inside.py", "slim.py"].map((name) => readFileSync(new URL(name, import.meta.url), "utf8")).join("\n");
 const folder = resolve(args.pyodide);
 const { loadPyodide, version } = await import(pathToFileURL(join(folder, "pyodide.mjs")));
 const { default: createPyodideModule } = await import(pathToFileURL(join(folder, "pyodide.asm.mjs")));
@@ -77,7 +80,7 @@ async function compile() {
     FS.writeFile(target, readFileSync(join(args.bus, path)));
   }
   FS.writeFile("/in/_snapshot.py", readFileSync(new URL("wake.py", import.meta.url)));
-  pyodide.runPython(readFileSync(python, "utf8"));
+  pyodide.runPython(inside);
   const report = JSON.parse(pyodide.runPython("compile_all()"));
   const packages = report.packages.map((path) => [path, FS.readFile(`/out${path}`)]);
   return { ...report, packages, stdlib: FS.readFile("/out/lib.zip"), so: FS.readFile(report.library) };
@@ -104,12 +107,27 @@ async function freeze({ library, modules, bus, stdlib, packages, so }) {
     },
   });
   rmSync(scratch, { recursive: true });
-  pyodide.runPython(readFileSync(python, "utf8"));
+  pyodide.runPython(inside);
   const { program, package: pyscript } = inPyscript();
   const sources = [program, readFileSync(join(args.bus, "main.py"), "utf8")];
-  pyodide.runPython(`import_all(${JSON.stringify(JSON.stringify({ modules, bus, sources, pyscript }))})`);
+  const plan = JSON.stringify(JSON.stringify({ modules, bus, sources, pyscript }));
+  const { member, stdin } = JSON.parse(pyodide.runPython(`import_all(${plan})`));
   wipe(module);
-  return { snapshot: pyodide.makeMemorySnapshot(), tableLength: module.tableLength };
+  const snapshot = pyodide.makeMemorySnapshot();
+  const memory = snapshot.subarray(headerBytes(snapshot));
+  const words = new Uint32Array(memory.buffer, memory.byteOffset, memory.length >> 2);
+  const end = module.HEAPU32[module._emscripten_get_sbrk_ptr() >> 2];
+  emptyBuffer(words, stdin, module.heapStart, end);
+  const untracked = untrack(words, member, module.heapStart);
+  const forgotten = forgetNames(words, module.heapStart, end);
+  console.log(`${untracked} objects are not tracked by the garbage collector, ${forgotten} names are forgotten`);
+  if (args.count) {
+    pyodide.runPython(readFileSync(new URL("census.py", import.meta.url), "utf8"));
+    const objects = JSON.parse(pyodide.runPython("census()"));
+    const chunks = [...inUse(words, module.heapStart, end)];
+    writeFileSync(args.count, JSON.stringify({ objects, chunks }));
+  }
+  return { snapshot, tableLength: module.tableLength };
 }
 
 // What PyScript carries in its core and has Python do at each start: compiled beforehand, it need not be compiled then. The
@@ -144,7 +162,8 @@ function inPyscript() {
   return { program: "", package: {} };
 }
 
-// Zeroes free memory: garbage compresses badly and is useless.
+// Zeroes free memory: garbage compresses badly and is useless. Holes of less than 256 bytes are never used again, so that
+// they hold no pointers either.
 function wipe(module) {
   const end = module.HEAPU32[module._emscripten_get_sbrk_ptr() >> 2];
   const blocks = [];
@@ -156,10 +175,10 @@ function wipe(module) {
         break;
       }
       module.HEAPU8.fill(0, block, block + size);
-      blocks.push(block);
+      blocks.push([block, size]);
     }
   }
-  for (const block of blocks) module._free(block);
+  for (const [block, size] of blocks) if (size >= 256) module._free(block);
   module.HEAPU8.fill(0, module._emscripten_stack_get_end(), module._emscripten_stack_get_current());
 }
 
@@ -199,7 +218,10 @@ function pack(snapshot, fresh, other) {
       : part.every((byte) => byte === 0);
     if (same) continue;
     const last = runs.at(-1);
-    if (last && last[0] + last[1] === offset) last[1] += part.length;
+    // Zeros between two runs compress to nothing; a run is two numbers for the page to load.
+    const gap = last && offset > fresh.heapStart ? 1024 : 0;
+    if (last && last[0] + last[1] + (last[0] > fresh.heapStart ? gap : 0) >= offset)
+      last[1] = offset + part.length - last[0];
     else runs.push([offset, part.length]);
   }
   const parts = runs.map(([offset, length]) => memory.subarray(offset, offset + length));

@@ -4,6 +4,7 @@ import logging
 import random
 import sys
 import time
+from hashlib import sha256
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import Annotated, Literal
@@ -15,7 +16,7 @@ MODELS: list[type[BaseModel]] = []
 ADAPTERS: list[TypeAdapter[object]] = []
 
 PREPARED: dict[tuple[object, ...], CodeType] = {}
-"""The compiled code that the page runs at each start, by source and options."""
+"""The compiled code that the page runs at each start, by `key`."""
 LATE: list[str] = []
 """The beginning of each source that was still compiled after the start."""
 PACKAGE: dict[str, ModuleSpec] = {}
@@ -50,9 +51,14 @@ REFUSED = [b'{"side":"left","text":"abcde"}', b'{"side":"right","number":"9"}', 
 _parse_and_compile = _base._parse_and_compile_gen
 
 
+def key(source: str, options: dict[str, object]) -> tuple[object, ...]:
+    """What a source is found by: its hash, because the sources themselves have 66 KB."""
+    return sha256(source.encode()).digest(), *sorted(options.items())
+
+
 def parse_and_compile(source: str, **options: object):  # type: ignore[no-untyped-def]
     """What Pyodide runs a source by: it yields the syntax tree and returns the code. Here, of what is prepared, no tree."""
-    code = PREPARED.get((source, *sorted(options.items())))
+    code = PREPARED.get(key(source, options))
     if code is None:
         LATE.append(source[:80])
         return (yield from _parse_and_compile(source, **options))

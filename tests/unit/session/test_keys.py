@@ -194,6 +194,23 @@ def test_a_store_that_keeps_no_keys(sim: Sim, how: str) -> None:
     assert sim.tab().register() == NOBODY
 
 
+def test_a_store_that_is_refused_is_not_asked_to_delete_a_key(sim: Sim) -> None:
+    tab = sim.tab()
+    tab.store.fails = tab.keys.store.fails = {
+        "keeps",
+        "origins",
+        "read",
+        "swap",
+        "erase",
+        "find",
+        "keep",
+    }
+    assert tab.sign_in()["type"] == "AUTH.SSO_FULFILLED"
+    assert tab.sign_out()["type"] == "AUTH.SIGN_OUT_FULFILLED"
+    sim.run(1)
+    assert tab.lines == ["session: kept in memory, the browser's storage fails"]
+
+
 def test_what_the_store_had_before_it_kept_no_keys_is_deleted(sim: Sim) -> None:
     tab = sim.tab()
     tab.sign_in("ann")

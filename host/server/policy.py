@@ -30,19 +30,35 @@ def content_security_policy(
 
     `inline` is the source that allows the page's import map, by its hash.
     """
-    directives = {
+    script = ["'self'", *([inline] if inline else []), "'wasm-unsafe-eval'"]
+    directives = _directives(script=script, connect=["'self'", *settings.origins])
+    if not in_page:
+        directives["frame-ancestors"] = list(settings.allowed_origins)
+    return _text(directives)
+
+
+def warm_up_policy() -> str:
+    """Return the policy of warm.html, for its meta element: no WebAssembly, and no other server.
+
+    It comes on top of the header's, which names who may embed the page.
+    """
+    return _text(_directives(script=["'self'"], connect=["'self'"]))
+
+
+def _directives(*, script: list[str], connect: list[str]) -> dict[str, list[str]]:
+    return {
         "default-src": ["'none'"],
-        "script-src": ["'self'", *([inline] if inline else []), "'wasm-unsafe-eval'"],
-        "connect-src": ["'self'", *settings.origins],
+        "script-src": script,
+        "connect-src": connect,
         "base-uri": ["'none'"],
         "form-action": ["'none'"],
-        # No script of this page turns text into script or markup, so the policy forbids it.
+        # No script of these pages turns text into script or markup, so the policy forbids it.
         "require-trusted-types-for": ["'script'"],
         "trusted-types": ["'none'"],
-        "frame-ancestors": list(settings.allowed_origins),
     }
-    if in_page:
-        del directives["frame-ancestors"]
+
+
+def _text(directives: dict[str, list[str]]) -> str:
     return "; ".join(" ".join([name, *sources]) for name, sources in directives.items())
 
 
@@ -68,6 +84,7 @@ def headers(
         "/": REVALIDATE,
         "/index.html": REVALIDATE,
         "/errors.html": REVALIDATE,
+        "/warm.html": REVALIDATE,
         "/sbom.cdx.json": REVALIDATE,
         **{f"/{name}/*": IMMUTABLE for name in hashed},
     }

@@ -40,8 +40,8 @@ gzip_vary on;
 # The .zst are unpacked four times as fast, at each start. They need zstd-nginx-module.
 #zstd_static on;
 
-# The page, the guide to its errors, and the list of parts: revalidated each time.
-location ~ "(?<!-[0-9a-f]{{16}})/(?:index\\.html|errors\\.html|sbom\\.cdx\\.json)?$" {{
+# The pages (the bus, the guide to its errors, the warm-up) and the list of parts: revalidated each time.
+location ~ "(?<!-[0-9a-f]{{16}})/(?:(?:index|errors|warm)\\.html|sbom\\.cdx\\.json)?$" {{
 {page}}}
 
 # Folders whose names hold their content's hash, older ones included: they never change. Without

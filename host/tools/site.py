@@ -13,7 +13,7 @@ from bus.settings import Settings
 from host.server.integrity import import_map, integrity_of, script_element, script_source
 from host.server.page import PARTS_MARK, PRELOAD_MARK, fill_page
 from host.server.policy import headers, headers_file
-from host.tools import guide
+from host.tools import guide, warmup
 from host.tools.compress import compress_folder
 from host.tools.discovery import with_discovery
 from host.tools.nginx import nginx_file
@@ -104,6 +104,15 @@ def write_parts(root: Path, say: Callable[[str], None]) -> Parts:
     integrity = integrity_of(root)
     (root / "sbom.cdx.json").write_text(sbom(runtime), encoding="utf-8")
     (root / guide.NAME).write_text(guide.guide_page(), encoding="utf-8")
+    small = [
+        *preloaded,
+        *(
+            f"{bus}/{name}"
+            for name in ("early.js", "boot.js", "session.mjs", "keys.mjs", "main.py")
+        ),
+    ]
+    warm = warmup.warm_up_page(f"./{bus}/warm.js", integrity, _relative(small), _relative(parts))
+    (root / warmup.NAME).write_text(warm, encoding="utf-8")
     replacements = {
         FIRST_SCRIPT: script_element(f"./{bus}/early.js", integrity),
         '<script src="./bus/boot.js"': script_element(f"./{bus}/boot.js", integrity),
@@ -117,7 +126,11 @@ def write_parts(root: Path, say: Callable[[str], None]) -> Parts:
 
 
 def _addresses(name: str, paths: list[str]) -> str:
-    return f'data-{name}="{" ".join(f"./{path}" for path in paths)}"'
+    return f'data-{name}="{" ".join(_relative(paths))}"'
+
+
+def _relative(paths: list[str]) -> list[str]:
+    return [f"./{path}" for path in paths]
 
 
 def _is_build(folder: Path) -> bool:
@@ -162,6 +175,7 @@ def _bus_parts(python: str, pyodide: Path, snapshot: Path) -> Files:
                 "keys.mjs",
                 "main.py",
                 "session.mjs",
+                "warm.js",
             )
         },
         "parts.mjs": f"export const PARTS = Object.freeze({json.dumps(parts)});\n".encode(),

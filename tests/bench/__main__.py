@@ -23,7 +23,16 @@ from playwright.sync_api import Page, Playwright, sync_playwright
 
 from host.tools.paths import ROOT
 from tests.bench.chart import draw
-from tests.bench.pages import make_floor, make_penpal, make_stock
+from tests.bench.far import far
+from tests.bench.network import Speed
+from tests.bench.pages import (
+    make_exchanger,
+    make_floor,
+    make_next_release,
+    make_penpal,
+    make_stock,
+)
+from tests.bench.processor import slowed
 from tests.bench.sessions import ISOLATED, ROUTES, Session, session
 from tests.e2e.support.browsers import launch
 from tests.e2e.support.engines import ENGINES
@@ -41,7 +50,7 @@ GOALS = {
 }
 """What READY may take, as a part of the stock page's time."""
 
-PARTS = ("boot", "transfer", "session", "requests", "memory")
+PARTS = ("boot", "sign-in", "slowed", "transfer", "release", "session", "requests", "memory")
 """What `--only` names."""
 
 ROUNDS = 7
@@ -132,6 +141,98 @@ class Bench:
         self, engine: str, headers: dict[str, str] | None = None
     ) -> AbstractContextManager[Session]:
         return session(self.playwright, engine, self.world.host, headers)
+
+    # -- sign-ins over a network ------------------------------------------------------------------
+
+    def signing_in(self) -> None:
+        """Sign in with a code, from the navigation of the callback page, side by side."""
+        with far(self.world, self.playwright, Speed()) as parties:
+            bus = parties.bus("far")
+            stock = parties.bus("far-stock", change=make_stock)
+            child = parties.bus(
+                "far-child", partial(make_exchanger, exchange_url=parties.exchange_url)
+            )
+            warm, cold = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+            with parties.session() as often:
+                for n in range(3 + self.runs):
+                    for module, src in (("bus", bus), ("penpal", child)):
+                        took = parties.sign_in(often, module, src)
+                        if n >= 3:  # browsers keep compiled code only of what they see again
+                            warm[module].append(took)
+            for _ in range(self.runs):
+                for name, src in (("bus", bus), ("stock", stock)):
+                    with parties.session() as once:
+                        cold[name].append(parties.sign_in(once, "bus", src))
+                with parties.session() as once:
+                    if not once.ask("warmUp", bus):
+                        raise RuntimeError("the warm-up has not read all files")
+                    cold["warmed"].append(parties.sign_in(once, "bus", bus))
+        found = {f"sign-in warm {name}": statistics.median(got) for name, got in warm.items()}
+        found |= {f"sign-in cold {name}": statistics.median(got) for name, got in cold.items()}
+        self.medians |= {name: round(ms) for name, ms in found.items()}
+        ours, ready = found["sign-in warm bus"], found["sign-in cold warmed"]
+        without = found["sign-in cold bus"]
+        for what, value, against, goal in (
+            (
+                "sign-in, warm cache, json",
+                ours / found["sign-in warm penpal"],
+                "of `fetch` in a Penpal child",
+                1.5,
+            ),
+            (
+                "sign-in, cold cache, json",
+                without / found["sign-in cold stock"],
+                "of stock PyScript's time",
+                0.5,
+            ),
+            ("sign-in after `warm()`, otherwise cold", ready / without, "of the same without", 0.4),
+            ("sign-in after `warm()`, otherwise cold", ready / ours, "of a warm cache", 1.1),
+        ):
+            self.row(what, value, against, goal)
+
+    def release(self) -> None:
+        """Count what a browser downloads that has an older release of the bus in its cache."""
+        src = self.world.bus("release")
+        folders = self.world.buses.folders
+        self.world.bus("release-next", change=make_next_release)
+        sent = []
+        with self.session("chromium") as own:
+            for _ in range(2):
+                before = sum(self.world.buses.sent.values())
+                own.boot(src)
+                sent.append(sum(self.world.buses.sent.values()) - before)
+                folders["release"] = folders["release-next"]
+        self.medians |= {"bytes first release": sent[0], "bytes next release": sent[1]}
+        self.row(
+            "bytes after a new release of the bus with the same Python",
+            sent[1] / sent[0],
+            "of a cold boot",
+            0.5,
+        )
+
+    def slowed(self, times: int = 4) -> None:
+        """Boot on a slow processor."""
+        ready: dict[str, list[float]] = defaultdict(list)
+        with self.session("chromium") as own:
+            for _ in range(3):
+                for variant in ("bus", "stock"):
+                    own.boot(self.sources[variant])
+            normal = own.ask("work")
+            with slowed(own.process, times):
+                slow = own.ask("work")
+                for _ in range(self.runs):
+                    for variant in ("bus", "stock"):
+                        ready[variant].append(own.boot(self.sources[variant])["ready"])
+        # On a quiet machine this is what was asked for.
+        self.row(f"work, the processor slowed {times} times", slow / normal, "of its time", None)
+        medians = {variant: statistics.median(got) for variant, got in ready.items()}
+        self.medians |= {f"chromium slowed {variant}": round(ms) for variant, ms in medians.items()}
+        self.row(
+            f"READY, warm, the processor slowed {times} times, chromium",
+            medians["bus"] / medians["stock"],
+            "of stock PyScript's time",
+            0.2,
+        )
 
     # -- transfer --------------------------------------------------------------------------------
 
@@ -300,7 +401,10 @@ def main() -> int:
         bench = Bench(world, playwright, args.runs)
         parts: dict[str, list[Callable[[], None]]] = {
             "boot": [partial(bench.boot, engine) for engine in engines],
+            "sign-in": [bench.signing_in],
+            "slowed": [bench.slowed],
             "transfer": [bench.transfer],
+            "release": [bench.release],
             "session": [bench.sessions],
             "requests": [bench.requests],
             "memory": [bench.memory],

@@ -105,7 +105,32 @@ const penpal = async (src, count) => {
   return percentiles(count, () => remote.ask({}).catch(() => {}));
 };
 
-const errands = { boot, idle, refusals, penpal, signIn, register };
+// Whether a warm-up has read all that the bus needs.
+const warmUp = async (src) => (await import("/warm.js")).warm({ src });
+
+// Leaves this page for one that a provider sends the user back to, which reports in its place.
+const comeBack = (module, query) => {
+  location.assign(`callback/${module}?${new URLSearchParams(query)}`);
+  return new Promise(() => {});
+};
+
+// Milliseconds for a request that is answered at once, on a connection that is there already.
+const roundTrip = async () => {
+  await fetch("between", { cache: "no-store" });
+  const start = performance.now();
+  await fetch("between", { cache: "no-store" });
+  return performance.now() - start;
+};
+
+// Milliseconds for work that needs nothing but the processor.
+const work = () => {
+  const start = performance.now();
+  let n = 0;
+  for (let i = 0; i < 3e8; i++) n = (n * 31 + i) | 0;
+  return Promise.resolve(n === 1 ? 0 : performance.now() - start);
+};
+
+const errands = { boot, idle, refusals, penpal, signIn, register, warmUp, comeBack, roundTrip, work };
 const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 await rest(500);
 const [errand, args] = await (await fetch("next")).json();

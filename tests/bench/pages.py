@@ -6,6 +6,8 @@ import re
 import shutil
 from pathlib import Path
 
+from host.server.integrity import script_source
+from host.server.policy import IMMUTABLE
 from host.tools.compress import compress_folder
 from host.tools.paths import ROOT
 from host.tools.site import PLUGINS_OFF
@@ -75,6 +77,65 @@ connect({
     _write(
         folder, '<!doctype html><title>penpal</title><script type="module" src="child.js"></script>'
     )
+
+
+def make_exchanger(folder: Path, exchange_url: str) -> None:
+    """A page in JavaScript that exchanges a code at a backend and answers through Penpal."""
+    parts = folder / "parts-1"  # as the bus's own folders, it never changes
+    parts.mkdir()
+    shutil.copyfile(ROOT / "node_modules/penpal/dist/penpal.mjs", parts / "penpal.mjs")
+    (parts / "child.js").write_text(
+        f"""import {{ connect, WindowMessenger }} from "./penpal.mjs";
+const exchange = async (asked) => {{
+  const response = await fetch({json.dumps(exchange_url)}, {{
+    method: "POST",
+    headers: {{ "Content-Type": "application/json" }},
+    body: JSON.stringify(asked),
+    credentials: "omit",
+    cache: "no-store",
+    referrerPolicy: "no-referrer",
+    redirect: "error",
+  }});
+  const answer = await response.json();
+  if (!response.ok) throw new Error(JSON.stringify(answer));
+  return answer;
+}};
+connect({{
+  messenger: new WindowMessenger({{ remoteWindow: parent, allowedOrigins: [new URL(location.hash.slice(1)).origin] }}),
+  methods: {{ exchange }},
+}});
+"""
+    )
+    _write(
+        folder,
+        '<!doctype html><title>exchanger</title><script type="module" src="parts-1/child.js"></script>',
+    )
+    headers = folder / "_headers"
+    headers.write_text(
+        f"{headers.read_text()}/parts-1/*\n  Cache-Control: {IMMUTABLE['Cache-Control']}\n"
+    )
+
+
+def make_next_release(folder: Path) -> None:
+    """Turn a built bus into one with another `bus-` folder, as each change of the bus's code makes it."""
+    (old,) = folder.glob("bus-*")
+    new = old.with_name(f"bus-{old.name[:3:-1]}")
+    old.rename(new)
+    page, headers = folder / "index.html", folder / "_headers"
+    before = _import_map(page)
+    for path in (*folder.glob("*.html"), headers):
+        path.write_text(path.read_text().replace(old.name, new.name))
+    after = _import_map(page)  # which the policy names by its hash
+    page.write_text(page.read_text().replace(html.escape(before), html.escape(after)))
+    headers.write_text(headers.read_text().replace(before, after))
+    for path in folder.glob("*.html.*"):
+        path.unlink()
+    compress_folder(folder, lambda _: None)
+
+
+def _import_map(page: Path) -> str:
+    (text,) = re.findall(r'<script type="importmap">(.*?)</script>', page.read_text())
+    return script_source(text)
 
 
 def _write(folder: Path, page: str) -> None:

@@ -9,7 +9,7 @@ import os
 import queue
 import subprocess
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -17,10 +17,11 @@ from typing import Any
 
 from playwright.sync_api import Playwright
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from host.tools.paths import ROOT
+from host.server.policy import IMMUTABLE
+from host.tools.paths import CLIENT, ROOT
 from tests.e2e.support.browsers import chromium_flags, executable
 from tests.e2e.support.webkit import display, mini_browser
 
@@ -50,6 +51,8 @@ class Session:
     """One profile of one browser, whose page does one errand after the other."""
 
     def __init__(self, headers: dict[str, str]) -> None:
+        self.process = 0
+        """The browser's process group."""
         self.headers = headers
         self.todo: queue.Queue[tuple[str, list[Any]]] = queue.Queue()
         self.done: queue.Queue[Any] = queue.Queue()
@@ -96,6 +99,12 @@ async def _page(request: Request) -> Response:
     return FileResponse(PAGE, headers={"Cache-Control": "no-store"} | session.headers)
 
 
+async def _callback(request: Request) -> Response:
+    text = PAGE.with_name("callback.html").read_text("utf-8")
+    page = text.replace("MODULE", request.path_params["module"])
+    return HTMLResponse(page, headers={"Cache-Control": "no-store"})
+
+
 async def _between(_: Request) -> Response:
     # This header gives the next page its own processes, as if it were in a new tab.
     headers = {"Cache-Control": "no-store", "Cross-Origin-Opener-Policy": "same-origin"}
@@ -118,18 +127,29 @@ async def _done(request: Request) -> Response:
     return Response(status_code=204)
 
 
-def _file(path: Path) -> Callable[[Request], Awaitable[Response]]:
+def _file(
+    path: Path, headers: Mapping[str, str] | None = None
+) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
-        return FileResponse(path, media_type="text/javascript")
+        return FileResponse(path, headers=headers, media_type="text/javascript")
 
     return answer
 
 
+_FAR = {
+    "client.js": CLIENT / "client.js",
+    "penpal.mjs": ROOT / "node_modules/penpal/dist/penpal.mjs",
+    **{path.name: path for path in PAGE.parent.glob("callback_*.js")},
+}
+"""What the host serves as a real one does: for the browser to keep."""
+
 ROUTES = [
     Route("/bench/{name}/", _page),
     Route("/bench/{name}/between", _between),
+    Route("/bench/{name}/callback/{module}", _callback),
     Route("/bench/{name}/next", _next),
     Route("/bench/{name}/done", _done, methods=["POST"]),
+    *(Route(f"/far/{name}", _file(path, IMMUTABLE)) for name, path in _FAR.items()),
     Route("/errands.js", _file(PAGE.with_name("errands.js"))),
     Route("/penpal.mjs", _file(ROOT / "node_modules/penpal/dist/penpal.mjs")),
 ]
@@ -138,11 +158,15 @@ ROUTES = [
 
 @contextmanager
 def session(
-    playwright: Playwright, engine: str, origin: str, headers: dict[str, str] | None = None
+    playwright: Playwright,
+    engine: str,
+    origin: str,
+    headers: dict[str, str] | None = None,
+    flags: Sequence[str] = (),
 ) -> Iterator[Session]:
     """Start a browser with a new profile. Raises LookupError if there is none.
 
-    `headers`: what its pages come with besides.
+    `headers`: what its pages come with besides. `flags`: more arguments for the browser.
     """
     name = str(next(_numbers))
     with ExitStack() as stack:
@@ -151,13 +175,14 @@ def session(
         SESSIONS[name] = Session(headers or {})
         stack.callback(SESSIONS.pop, name)
         browser = subprocess.Popen(
-            [*command, f"{origin}/bench/{name}/between"],
+            [*command, *flags, f"{origin}/bench/{name}/between"],
             env=os.environ | env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
         stack.callback(_end, browser)
+        SESSIONS[name].process = browser.pid
         yield SESSIONS[name]
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -42,7 +43,17 @@ class Example:
 def signs_in(tab: Tab, example: Example, world: World, code: str) -> None:
     """Click through the sign-in, and see who it is."""
     page = tab.page
-    page.goto(f"{example.origin}/")
+    if (example.folder / "welcome.html").exists():
+        # Its iframe was there with the page's load event, and goes when all is read.
+        page.goto(f"{example.origin}/welcome.html")
+        expect(page.locator("iframe")).not_to_be_attached(timeout=60_000)
+        path = urlsplit(example.bus).path
+        read = [asked for asked in world.buses.asked if asked.startswith(path)]
+        assert "snapshot.bin" in {asked.rsplit("/", 1)[1] for asked in read}
+        assert path not in read  # the bus itself has not begun
+        page.get_by_role("link").click()
+    else:
+        page.goto(f"{example.origin}/")
     expect(page.get_by_role("status")).to_have_text("Signed out", timeout=60_000)
     page.click("#sign-in")
     expect(page.get_by_role("status")).to_have_text("Signed in as Ada", timeout=60_000)

@@ -59,7 +59,7 @@ def test_the_npm_package_holds_the_modules_and_their_types(packages: Path) -> No
         assert json.load(packed) == manifest()
     modules = {
         f"{name}{ending}"
-        for name in ("client", "mock", "session", "signin")
+        for name in ("client", "mock", "session", "signin", "warm")
         for ending in (".js", ".d.ts")
     }
     assert names == modules | {"package.json", "README.md", "LICENSE", "docs/errors.md"}
@@ -367,7 +367,8 @@ for wrong in ({"client_id": 1}, {"extra_headers": {"Cookie": "x"}}, {"more": 1},
 
 
 @pytest.mark.parametrize(
-    ("module", "most"), [("client", 4096), ("signin", 4096), ("session", 2048)]
+    ("module", "most"),
+    [("client", 4096), ("signin", 4096), ("session", 2048), ("warm", 1024)],
 )
 def test_the_modules_are_small(module: str, most: int) -> None:
     """In bytes, minified and gzipped, each by itself."""

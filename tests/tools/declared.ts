@@ -8,6 +8,8 @@ import type * as session from "./modules/session.js";
 import type * as sessionModule from "./modules/session-module.js";
 import type * as signin from "./modules/signin.js";
 import type * as signinModule from "./modules/signin-module.js";
+import type * as warm from "./modules/warm.js";
+import type * as warmModule from "./modules/warm-module.js";
 
 type Same<A, B> = [A, B] extends [B, A] ? true : false;
 type Declared = typeof client;
@@ -18,11 +20,13 @@ type Names<T> = T extends unknown ? keyof T : never; // of all members of a unio
 true satisfies Same<keyof Declared, keyof Module>;
 true satisfies Same<keyof typeof signin, keyof typeof signinModule>;
 true satisfies Same<keyof typeof session, keyof typeof sessionModule>;
+true satisfies Same<keyof typeof warm, keyof typeof warmModule>;
 
 true satisfies Same<Declared["DEFAULT_TIMEOUT"], Module["DEFAULT_TIMEOUT"]>;
 true satisfies Same<Declared["embed"], Module["embed"]>;
 true satisfies Same<typeof session.openSession, typeof sessionModule.openSession>;
 true satisfies Same<typeof signin.finishSignIn, typeof signinModule.finishSignIn>;
+true satisfies Same<typeof warm.warm, typeof warmModule.warm>;
 true satisfies Same<keyof typeof mock, keyof typeof mockModule>;
 true satisfies Same<typeof mock.mockBus, typeof mockModule.mockBus>;
 true satisfies Same<typeof mock.mockClock, typeof mockModule.mockClock>;

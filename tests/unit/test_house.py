@@ -28,6 +28,7 @@ def test_a_host_app_imports_what_is_in_one_folder_and_nothing_else() -> None:
     assert sorted(path.name for path in (ROOT / "host/client").iterdir()) == [
         "client.d.ts", "client.js", "mock.d.ts", "mock.js",
         "session.d.ts", "session.js", "signin.d.ts", "signin.js",
+        "warm.d.ts", "warm.js",
     ]  # fmt: skip
 
 

@@ -18,15 +18,17 @@ const here = Object.keys(globalThis).filter((name) => /^(document|window|self)$/
 const { embed } = await import(process.argv[1]);
 const { finishSignIn } = await import(process.argv[2]);
 const { openSession } = await import(process.argv[3]);
-const embedded = (() => { try { embed({ src: "https://bus.example.com/" }); } catch (error) { return String(error); } })();
-console.log(JSON.stringify([here, [typeof finishSignIn, typeof openSession], embedded]));
+const { warm } = await import(process.argv[4]);
+const src = "https://bus.example.com/";
+const thrown = (call) => { try { call({ src }); } catch (error) { return String(error); } };
+console.log(JSON.stringify([here, [typeof finishSignIn, typeof openSession], thrown(embed), thrown(warm)]));
 """
 
 
 @pytest.mark.parametrize("navigator", NAVIGATORS.values(), ids=NAVIGATORS.keys())
 def test_importing_the_modules_in_node(tmp_path: Path, navigator: str) -> None:
     (tmp_path / "package.json").write_text('{"type": "module"}')
-    names = ("client.js", "signin.js", "session.js")
+    names = ("client.js", "signin.js", "session.js", "warm.js")
     for name in names:
         (tmp_path / name).write_bytes((ROOT / "host/client" / name).read_bytes())
     modules = [(tmp_path / name).as_uri() for name in names]
@@ -34,8 +36,9 @@ def test_importing_the_modules_in_node(tmp_path: Path, navigator: str) -> None:
     node = start_node("--input-type=module", "--eval", script, *modules, cwd=tmp_path)
     out, _ = node.communicate(timeout=60)  # it ends by itself: nothing is left running
     assert node.returncode == 0
-    here, functions, embedded = json.loads(out)
+    here, functions, *thrown = json.loads(out)
     assert here == []
     assert functions == ["function", "function"]
-    assert embedded.startswith("TypeError: ")
-    assert "in a browser" in embedded
+    for said in thrown:
+        assert said.startswith("TypeError: ")
+        assert "in a browser" in said

@@ -15,6 +15,7 @@ _ENTRIES: Final = {
     ".": "client",
     "./signin": "signin",
     "./session": "session",
+    "./warm": "warm",
     "./mock": "mock",
 }
 _README: Final = Path(__file__).parent / "npm.md"

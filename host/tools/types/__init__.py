@@ -17,7 +17,7 @@ def documents() -> dict[Path, str]:
     return {
         **{
             CLIENT / f"{name}.d.ts": declarations(name)
-            for name in ("client", "signin", "session", "mock")
+            for name in ("client", "signin", "session", "warm", "mock")
         },
         **{docs / f"schema/{type_}.json": json_text(schema) for type_, schema in schemas.items()},
         docs / "asyncapi.json": json_text(asyncapi()),

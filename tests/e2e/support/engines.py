@@ -28,6 +28,7 @@ CORE = (
     "test_session",
     "test_exchange",
     "test_snapshot",
+    "test_warm",
 )
 """What runs in Firefox and WebKit even where they are not named: most attacks, the boot and its ends,
 life cycles, and that it works. More of them would take `.ci/run` over its half hour."""

@@ -35,7 +35,7 @@ def copy_example(name: str, folder: Path, **settings: str) -> None:
     """Copy an example that needs no build, with the packed client's modules; set what it has to know."""
     shutil.copytree(ROOT / "host/examples" / name, folder, dirs_exist_ok=True)
     client = unpack_client(folder.parent)
-    for module in ("client.js", "session.js", "signin.js"):
+    for module in ("client.js", "session.js", "signin.js", "warm.js"):
         shutil.copyfile(client / module, folder / module)
     set_settings(folder / "settings.js", **settings)
 

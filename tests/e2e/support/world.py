@@ -125,6 +125,7 @@ def _host_routes() -> list[Route | Mount]:
         Route("/mock.js", module),
         Route("/signin.js", module),
         Route("/session.js", module),
+        Route("/warm.js", module),
         Mount("/pages", StaticFiles(directory=PAGES)),
         Route("/favicon.ico", lambda _: Response(status_code=204)),
         *EXTRA_ROUTES,

@@ -87,6 +87,7 @@ def test_what_never_changes_is_immutable_and_the_page_is_asked_for_anew() -> Non
         rules["/"]
         == rules["/index.html"]
         == rules["/errors.html"]
+        == rules["/warm.html"]
         == rules["/sbom.cdx.json"]
         == page
     )

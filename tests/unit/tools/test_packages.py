@@ -25,7 +25,7 @@ def test_the_manifest() -> None:
     entries = {
         name: entry for name, entry in manifest["exports"].items() if name != "./package.json"
     }
-    assert list(entries) == [".", "./signin", "./session", "./mock"]
+    assert list(entries) == [".", "./signin", "./session", "./warm", "./mock"]
     assert entries["."] == {"types": manifest["types"], "default": manifest["main"]}
     for entry in entries.values():
         assert next(iter(entry)) == "types"  # the order matters
@@ -58,6 +58,7 @@ def test_what_is_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert sorted(files) == [
         "LICENSE", "README.md", "client.d.ts", "client.js", "docs/errors.md", "mock.d.ts",
         "mock.js", "package.json", "session.d.ts", "session.js", "signin.d.ts", "signin.js",
+        "warm.d.ts", "warm.js",
     ]  # fmt: skip
     assert files["client.js"] == (CLIENT / "client.js").read_text("utf-8")
     assert json.loads(files["package.json"]) == npm.manifest()

@@ -18,7 +18,7 @@ import zstandard
 
 from bus.settings import Settings
 from host.tools import build as command
-from host.tools import compress, site
+from host.tools import compress, site, warmup
 from host.tools.paths import ROOT
 
 SETTINGS = Settings.model_validate(
@@ -100,6 +100,49 @@ def test_all_that_the_page_names_is_there(runtime: Path, out: Path) -> None:
     # core, interpreter, main.py, early.js, boot.js; the big parts; and what is preloaded
     assert len(named) == 5 + 3 + 7
     assert set(named) <= files.keys()
+
+
+def test_the_warm_up_names_what_a_boot_reads(runtime: Path, out: Path) -> None:
+    """The largest files last, in the order in which a boot needs them."""
+    files = build(out)
+    page = files["warm.html"].decode()
+    [small, large] = re.findall(r'data-(?:small|large)="([^"]*)"', page)
+    boot = re.findall(r'data-(?:parts|preload)="([^"]*)"', files["index.html"].decode())
+    assert {large} < set(boot)
+    [preloaded] = set(boot) - {large}
+    more = set(small.split()) - set(preloaded.split())
+    assert {name.rsplit("/", 1)[1] for name in more} == {
+        "early.js", "boot.js", "session.mjs", "keys.mjs", "main.py",
+    }  # fmt: skip
+    assert set(preloaded.split()) <= set(small.split())
+    assert {name.removeprefix("./") for name in (small + " " + large).split()} <= files.keys()
+
+
+def test_the_warm_up_has_a_policy_of_its_own_and_one_script_with_its_hash(
+    runtime: Path, out: Path
+) -> None:
+    files = build(out)
+    page = files["warm.html"].decode()
+    assert page.index("Content-Security-Policy") < page.index("<script")
+    assert "wasm-unsafe-eval" not in page
+    assert "example.com" not in page  # neither hosts nor backends: it is the same for all settings
+    [(address, hash_)] = re.findall(
+        r'<script src="\./([^"]+)" integrity="([^"]+)" crossorigin', page
+    )
+    assert address.endswith("/warm.js")
+    assert hash_ == f"sha256-{b64encode(sha256(files[address]).digest()).decode()}"
+
+
+@pytest.mark.parametrize(
+    "text", ["<p>", "<!-- policy: the build puts the content security policy here -->"]
+)
+def test_a_warm_up_page_that_the_build_does_not_know(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "warm.html").write_text(text)
+    monkeypatch.setattr(warmup, "ROOT", tmp_path)
+    with pytest.raises(ValueError, match="exactly once"):
+        warmup.warm_up_page("./x", {"./x": "sha256-x"}, [], [])
 
 
 def test_the_first_script_is_one_file(runtime: Path, out: Path) -> None:

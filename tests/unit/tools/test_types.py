@@ -281,7 +281,7 @@ def test_the_declarations_have_every_code_of_the_modules() -> None:
 
 
 def test_the_declarations_have_every_export_of_the_modules() -> None:
-    for name in ("client", "mock", "session", "signin"):
+    for name in ("client", "mock", "session", "signin", "warm"):
         exported = re.findall(
             r"^export (?:async )?(?:function|class|const) (\w+)",
             (ROOT / f"host/client/{name}.js").read_text("utf-8"),

@@ -6,10 +6,10 @@ from typing import Final
 from host.server.integrity import script_element
 from host.server.page import POLICY_MARK
 from host.server.policy import warm_up_policy
-from host.tools.paths import ROOT
+from host.tools.paths import BUS
 
 NAME: Final = "warm.html"
-_SCRIPT: Final = '<script src="./bus/warm.js" data-small="" data-large=""'
+_SCRIPT: Final = '<script src="./warm.js" data-small="" data-large=""'
 
 
 def warm_up_page(script: str, integrity: dict[str, str], small: list[str], large: list[str]) -> str:
@@ -24,7 +24,7 @@ def warm_up_page(script: str, integrity: dict[str, str], small: list[str], large
         f'content="{escape(warm_up_policy())}">',
         _SCRIPT: f"{script_element(script, integrity)} {lists}",
     }
-    page = (ROOT / NAME).read_text(encoding="utf-8")
+    page = (BUS / NAME).read_text(encoding="utf-8")
     for old, new in changes.items():
         if page.count(old) != 1:
             raise ValueError(f"{NAME} does not hold this exactly once: {old}")

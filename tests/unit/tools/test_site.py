@@ -140,7 +140,7 @@ def test_a_warm_up_page_that_the_build_does_not_know(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "warm.html").write_text(text)
-    monkeypatch.setattr(warmup, "ROOT", tmp_path)
+    monkeypatch.setattr(warmup, "BUS", tmp_path)
     with pytest.raises(ValueError, match="exactly once"):
         warmup.warm_up_page("./x", {"./x": "sha256-x"}, [], [])
 

@@ -25,6 +25,7 @@ def untraced() -> Iterator[None]:
     yield
     sys.settrace(tracer)
 
+
 SOURCE = """
 def outer(one):
     def inner():

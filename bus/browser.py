@@ -295,9 +295,9 @@ class BrowserKeys:
         pair = await self._do("findKey", origin, generation)
         return None if pair is None else await self._known(pair)
 
-    async def erase(self, origin: str, generation: str) -> None:
-        """Delete a stored key, and old ones."""
-        await self._do("eraseKey", origin, generation)
+    async def erase(self, origin: str, generation: str, *, left: bool) -> None:
+        """Delete a stored key, and old ones with `left`."""
+        await self._do("eraseKey", origin, generation, left)
 
     async def _known(self, pair: Any) -> BrowserKey:
         return BrowserKey(self._early, pair, str(await self._do("publicKey", pair)))

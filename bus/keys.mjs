@@ -28,13 +28,14 @@ export function open({ indexedDB }) {
       store.get(`${origin} ${generation}`).onsuccess = ({ target }) => is(target.result?.pair);
     });
 
-  const eraseKey = (origin, generation) =>
+  // `left`: and what sessions have left that are over.
+  const eraseKey = (origin, generation, left) =>
     transact("readwrite", (store) => {
       store.openCursor().onsuccess = ({ target: { result: cursor } }) => {
         if (!cursor) return;
         const [owner, name] = cursor.key.split(" ");
-        const left = Date.now() - cursor.value.at > LEFT_MS;
-        if (owner === origin && (name === generation || left)) cursor.delete();
+        const old = left && Date.now() - cursor.value.at > LEFT_MS;
+        if (owner === origin && (name === generation || old)) cursor.delete();
         cursor.continue();
       };
     });
@@ -59,7 +60,7 @@ export function open({ indexedDB }) {
         const signature = await sign(await findKey(origin, generation), generation);
         if (await crypto.subtle.verify(ES256, pair.publicKey, signature, bytesOf(generation))) return true;
       } catch {}
-      await eraseKey(origin, generation);
+      await eraseKey(origin, generation, false);
       return false;
     },
 

@@ -22,7 +22,7 @@ from ..messages import (
 from ..ports import Inbound
 from ..session.around import Around
 from ..session.host import HostSession
-from ..session.record import Record
+from ..session.record import Record, Unusable
 from ..session.refresh import Refresh
 from ..session.signing import Signing
 from ..session.words import read_word
@@ -61,7 +61,10 @@ class Session:
             session = HostSession(origin, self._around)
             async with session.order:
                 text, record = await session.read()
-                if record and origin not in self._allowed:
+                if session.parse(text) is Unusable.FOREIGN:
+                    await session.swap(text, None)
+                    self._around.log("session: a record that is none here is deleted")
+                elif record and origin not in self._allowed:
                     await session.swap(text, None)
                     session.erase_key(record)
 

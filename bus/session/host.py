@@ -61,8 +61,9 @@ class HostSession:
                 return record
 
     async def read(self) -> tuple[str | None, Record | None]:
-        """Return the stored text and its session. Delete it if it is not a session, or is over.
+        """Return the stored text and its session. Delete a session that is over.
 
+        A record that is none here stays: it may be the session of a tab whose bus has other settings.
         The caller must hold `order`.
         """
         while True:
@@ -72,16 +73,12 @@ class HostSession:
                 self._heard_out = True  # no word: a sign-out
                 continue
             found = self.parse(text)
-            if found is Unusable.FOREIGN:
-                await self.swap(text, None)
-                self.around.log("session: a record that is none here is deleted")
-            elif not isinstance(found, Record):
+            if not isinstance(found, Record):
                 return text, None
-            else:
-                self.age.see(found)
-                if not self.age.over(found):
-                    return text, found
-                await self.end(text, found)
+            self.age.see(found)
+            if not self.age.over(found):
+                return text, found
+            await self.end(text, found)
 
     def _may_hear_why(self) -> bool:
         """Return whether the session is gone, and another tab's word about that may be on its way."""
@@ -118,10 +115,10 @@ class HostSession:
         self.say(LOOK)
         return True
 
-    def erase_key(self, record: Record) -> None:
-        """Delete the key of a session that is over, if sessions have keys."""
-        if self.around.keys is not None:
-            self.around.spawn(self.around.keys.erase(self.origin, record.generation))
+    def erase_key(self, record: Record, *, left: bool = True) -> None:
+        """Delete the key of a session that is over, if sessions have keys (`KeyRing.erase`)."""
+        if (keys := self.around.keys) is not None:
+            self.around.spawn(keys.erase(self.origin, record.generation, left=left))
 
     # -- the host ----------------------------------------------------------------------------------
 

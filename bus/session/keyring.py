@@ -48,8 +48,8 @@ class KeyRing:
                 self._held[generation] = key
         return key
 
-    async def erase(self, origin: str, generation: str) -> None:
-        """Delete the key of a session that is over, and what is left of older ones.
+    async def erase(self, origin: str, generation: str, *, left: bool = True) -> None:
+        """Delete the key of a session that is over; with `left`, also what is left of older ones.
 
         A failure is only logged: what the key was for is erased, so nothing can be done with it.
         """
@@ -58,6 +58,6 @@ class KeyRing:
             self._unstored.discard(generation)
             return
         try:
-            await limited(self._store.erase(origin, generation))
+            await limited(self._store.erase(origin, generation, left=left))
         except StoreFailed:
             self._log("session: a key cannot be deleted")

@@ -63,8 +63,8 @@ class KeyStore(Protocol):
     async def find(self, origin: str, generation: str) -> Key | None:
         """Return a key, or None if there is none."""
 
-    async def erase(self, origin: str, generation: str) -> None:
-        """Delete that key, and each key of the origin that was made more than an hour ago.
+    async def erase(self, origin: str, generation: str, *, left: bool) -> None:
+        """Delete that key; with `left`, also each key of the origin that was made more than an hour ago.
 
         Those were left by sessions that another one has replaced. A younger one may belong to a
         sign-in that has not yet written its record.

@@ -113,8 +113,8 @@ class Signing:
             return
         host, (text, record) = self._host, filed
         async with host.order:
-            await self._around.shelf.swap(host.origin, record.text(), text)
-            host.erase_key(record)
+            if await self._around.shelf.swap(host.origin, record.text(), text):
+                host.erase_key(record, left=False)  # the session before may be an old one
             host.has(None if text is None else (await host.read())[1])
         host.say(LOOK)
         host.changed.set()

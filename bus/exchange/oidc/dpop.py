@@ -14,6 +14,7 @@ from ..reply import Reply, ask
 from .algorithms import PROOFS
 
 WANTS_NONCE: Final = "use_dpop_nonce"
+BAD_PROOF: Final = "invalid_dpop_proof"
 NONCE: Final = "DPoP-Nonce"
 _CHALLENGE: Final = "WWW-Authenticate"
 
@@ -31,6 +32,7 @@ class Proofs:
     """Returns a new unguessable string each time, of at least 96 bits (RFC 9449, 4.2)."""
     ahead_seconds: float = 0
     """By how much the provider's clock is ahead of this one, as far as that is known."""
+    _trusts: bool = True  # whether proofs go by that, and not by this machine's clock alone
     _nonces: dict[str, str] = field(default_factory=dict)
     """The last nonce of each origin (RFC 9449, 8.2)."""
 
@@ -46,7 +48,7 @@ class Proofs:
 
     def learn(self, issued: float) -> None:
         """Note the provider's clock: it has just issued something at this time (`iat`, seconds)."""
-        self.ahead_seconds = issued - self.now()
+        self.ahead_seconds, self._trusts = issued - self.now(), True
 
     async def ask(  # noqa: PLR0913 - what `ask` takes, a key, and a token
         self,
@@ -59,9 +61,11 @@ class Proofs:
         heads: list[Body],
         access_token: str = "",
     ) -> Reply:
-        """Send a request with a proof; once more if the server wants a nonce in it.
+        """Send a request with a proof; once more if the server wants a nonce in it, or refuses the proof.
 
-        That refusal has changed nothing (RFC 9449, 8 and 9), so even a code is sent again.
+        Such a refusal has changed nothing (RFC 9449, 5, 8 and 9), so even a code is sent again. A proof
+        is refused if this machine's clock was corrected after the provider's time was learnt: the second
+        one goes by this clock alone, or by the provider's time again.
         `access_token` is the one that the request carries, if it carries one.
         Raises FetchFailed, or BusError PROVIDER_MISCONFIGURED if the nonce cannot be read.
         """
@@ -77,9 +81,11 @@ class Proofs:
         sent = self._nonces.get(origin)
         reply = await send()
         nonce = heads[-1].header(NONCE)
-        if not _wants_nonce(reply, heads[-1], news=nonce not in (None, sent)):
+        if _error_in(reply) == BAD_PROOF and self.ahead_seconds:
+            self._trusts = not self._trusts
+        elif not _wants_nonce(reply, heads[-1], news=nonce not in (None, sent)):
             return reply
-        if not nonce:
+        elif not nonce:
             raise misconfigured(
                 f"The provider's {origin[:256]} wants a nonce in DPoP proofs, and does not let the "
                 "bus's origin read it (CORS): send Access-Control-Expose-Headers: DPoP-Nonce, "
@@ -96,7 +102,7 @@ class Proofs:
             "jti": self.new_id(),
             "htm": "GET" if body is None else "POST",
             "htu": url.partition("#")[0].partition("?")[0],
-            "iat": int(self.now() + self.ahead_seconds),
+            "iat": int(self.now() + (self.ahead_seconds if self._trusts else 0)),
         }
         if access_token:
             claims["ath"] = _base64url(sha256(access_token.encode()).digest())
@@ -114,13 +120,18 @@ def _wants_nonce(reply: Reply, head: Body, *, news: bool) -> bool:
     """
     if reply.good:
         return False
-    try:
-        if reply.json_object().get("error") == WANTS_NONCE:
-            return True
-    except ValueError:
-        pass  # a resource server says it in a header
+    if (error := _error_in(reply)) is not None:
+        return error == WANTS_NONCE
+    # A resource server says it in a header.
     challenge = head.header(_CHALLENGE)
     return reply.status == 401 and (WANTS_NONCE in challenge if challenge else news)
+
+
+def _error_in(reply: Reply) -> object:
+    try:
+        return reply.json_object().get("error")
+    except ValueError:
+        return None
 
 
 def _base64url(data: bytes) -> str:

@@ -1,6 +1,8 @@
 """Host pages with sessions: what they ask of their bus, what it pushes, and what it has stored."""
 
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,14 @@ from tests.e2e.support.world import World
 
 SOON_SECONDS = 12
 """The life of tokens that a test waits for: they are refreshed when half of it is over."""
+
+
+def until(what: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    end = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @dataclass

@@ -155,6 +155,29 @@ def test_a_sign_in_that_is_given_up_while_it_is_written(sim: Sim) -> None:
     assert left == {"ann", "eve"}
 
 
+def test_a_sign_in_that_is_given_up_takes_no_key_from_an_old_session(sim: Sim) -> None:
+    """Keys that are older than an hour are deleted with a session that is over, but this one is not."""
+    tab = sim.tab()
+    tab.sign_in("ann")
+    tab.init()
+    sim.run(2 * 3600)
+    tab.close()
+    for delay in range(95, 125):
+        tab = sim.tab()
+        payload = {"code": f"eve/{delay}", "redirectUrl": "https://app.example.com/cb"}
+        tab.send("AUTH.SSO", payload, id="1")
+        sim.run(delay / 1000)
+        tab.send("BUS.CANCEL", {"id": "1"})
+        sim.run(1)
+        assert (HOST, sim.record["generation"]) in sim.partitions["example.com"].keys
+        tab.close()
+        if sim.record["user"]["name"] == "eve":
+            break
+    else:
+        pytest.fail("it was never too late")
+    assert delay > 100
+
+
 def test_a_sign_out_while_the_key_is_written(sim: Sim) -> None:
     ends = set()
     for delay in range(95, 125):

@@ -279,7 +279,27 @@ def test_a_record_that_is_tampered_with_later_is_no_session_either(
     texts = stored(sim)
     texts[HOST] = change if isinstance(change, str) else json.dumps(sim.record | change)
     assert code_of(tab.credentials()) == "NO_SESSION"
+    sim.tab()
+    sim.run(1)
     assert texts == {}
+
+
+def test_a_tab_leaves_the_session_of_a_bus_with_other_settings_alone(sim: Sim) -> None:
+    """An old tab, open while the settings change: only a start deletes what is none there."""
+    tab = sim.tab()
+    tab.init()
+    texts = stored(sim)
+    texts[HOST] = json.dumps(sim.record | UNUSABLE["another refresh_url"])
+    assert code_of(tab.credentials()) == "NO_SESSION"
+    sim.run(HOURS)
+    assert len(texts) == 1
+
+
+def test_a_sign_in_replaces_a_record_that_is_none_here(sim: Sim) -> None:
+    tab = sim.tab()
+    stored(sim)[HOST] = "no record"
+    tab.sign_in("ann")
+    assert name_of(tab.credentials()) == "ann"
 
 
 def test_a_record_gone_without_word_is_a_sign_out(sim: Sim) -> None:

@@ -62,6 +62,7 @@ class Partition:
         self.texts: dict[str, str] = {}
         self.keys: dict[tuple[str, str], Key] = {}
         """By the host's origin and the session's generation."""
+        self.keys_made: dict[tuple[str, str], float] = {}
         self.holders: dict[str, Request] = {}
         self.queues: defaultdict[str, deque[Request]] = defaultdict(deque)
         self.tabs: list[Tab] = []
@@ -175,12 +176,15 @@ class TabKeys:
     def __init__(self, tab: "Tab") -> None:
         self.store = TabStore(tab)
         self.keys = tab.partition.keys
+        self.made = tab.partition.keys_made
+        self.clock = tab.world.clock
         self.forgets = False
 
     async def keep(self, origin: str, generation: str, key: Key) -> bool:
         def work(_: object) -> bool:
             if not self.forgets:
                 self.keys[origin, generation] = key
+                self.made[origin, generation] = self.clock.time
             return not self.forgets
 
         return await self.store._do("keep", work)
@@ -188,8 +192,15 @@ class TabKeys:
     async def find(self, origin: str, generation: str) -> Key | None:
         return await self.store._do("find", lambda _: self.keys.get((origin, generation)))
 
-    async def erase(self, origin: str, generation: str) -> None:
-        await self.store._do("erase", lambda _: self.keys.pop((origin, generation), None))
+    async def erase(self, origin: str, generation: str, *, left: bool) -> None:
+        # As keys.mjs does it.
+        def work(_: object) -> None:
+            for owner, name in [*self.keys]:
+                old = left and self.clock.time - self.made[owner, name] > 3600
+                if owner == origin and (name == generation or old):
+                    del self.keys[owner, name]
+
+        await self.store._do("erase", work)
 
 
 class Binding:

@@ -311,6 +311,15 @@ async def test_another_error_is_no_call_for_a_nonce(
     assert len(calls_to(provider, TOKEN)) == 1
 
 
+async def test_a_new_nonce_with_another_error_is_no_call_for_it(
+    bus: Callable[..., Any], provider: FakeProvider
+) -> None:
+    """A code is not sent twice for that, whatever the status."""
+    then(provider, TOKEN, (401, {"error": "invalid_grant"}), READABLE)
+    assert error_of(await bus().ask(ask())) == {"error": "invalid_grant"}
+    assert len(calls_to(provider, TOKEN)) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "shown"),
     [
@@ -481,6 +490,37 @@ async def test_a_refresh_that_a_proof_keeps_from_succeeding_ends_nothing(
     else:
         assert isinstance(got.error, Rejected)
         assert got.error.error == {"error": code}
+
+
+async def test_a_refresh_after_a_clock_was_corrected(provider: FakeProvider) -> None:
+    """The session still knows the difference from before: one proof goes by it, the other does not."""
+    place, ahead = Place(provider), 0
+
+    def page(call: Call) -> Any:
+        if abs(proof_in(call)[1]["iat"] - NOW - ahead) > 60:
+            return 400, {"error": "invalid_dpop_proof"}
+        return 200, {"id_token": provider.id_token()} | provider.tokens
+
+    provider.pages[TOKEN] = page
+
+    async def times() -> list[int]:
+        before = len(calls_to(provider, TOKEN))
+        assert isinstance(await place.refresh(ahead=-600), Fresh)
+        return [proof_in(call)[1]["iat"] - NOW for call in calls_to(provider, TOKEN)[before:]]
+
+    assert await times() == [-600, 0]
+    assert await times() == [0]
+    ahead = -600  # the other way round
+    assert await times() == [0, -600]
+    assert await times() == [-600]
+
+
+async def test_a_proof_that_is_refused_in_any_case_is_sent_twice_and_no_more(
+    provider: FakeProvider,
+) -> None:
+    provider.pages[TOKEN] = (400, {"error": "invalid_dpop_proof"})
+    assert isinstance(await Place(provider).refresh(ahead=-600), Failed)
+    assert len(calls_to(provider, TOKEN)) == 2
 
 
 async def test_a_refreshed_access_token_must_be_bound_too(provider: FakeProvider) -> None:

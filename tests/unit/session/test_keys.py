@@ -1,5 +1,7 @@
 """Sessions whose refresh tokens are bound to keys: one key for each, kept where its record is."""
 
+import json
+
 import pytest
 
 from tests.unit.fakes import FakeKey
@@ -176,6 +178,31 @@ def test_a_sign_in_that_is_given_up_takes_no_key_from_an_old_session(sim: Sim) -
     else:
         pytest.fail("it was never too late")
     assert delay > 100
+
+
+def test_a_sign_in_that_cannot_be_undone_keeps_its_key(sim: Sim) -> None:
+    """Another tab has changed the record of a sign-in that was given up: it stays, and so does its key."""
+    texts, changed = sim.partitions["example.com"].texts, 0
+    for delay in range(95, 125):
+        tab = sim.tab()
+        payload = {"code": f"eve/{delay}", "redirectUrl": "https://app.example.com/cb"}
+        signing = tab.send("AUTH.SSO", payload, id="1")
+        sim.run(delay / 1000)
+        was_in = HOST in texts
+        tab.send("BUS.CANCEL", {"id": "1"})
+        for _ in range(100):
+            sim.run(0.0001)
+            if HOST in texts and not was_in:
+                texts[HOST] = json.dumps(sim.record | {"active": sim.record["active"] + 1})
+                changed += 1
+                break
+        sim.run(1)
+        assert signing.value is not None
+        if HOST in texts:
+            assert sim.keys == [sim.record["generation"]]
+        tab.sign_out()
+        tab.close()
+    assert changed
 
 
 def test_a_sign_out_while_the_key_is_written(sim: Sim) -> None:

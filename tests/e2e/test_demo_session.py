@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, Playwright, expect
+from playwright.sync_api import Locator, Page, Playwright, Response, expect
 
 from tests.e2e.support.axe import violations
 from tests.e2e.support.browsers import tabs as opened
@@ -66,6 +66,16 @@ def with_password(page: Page, password: str = "demo") -> None:
     page.keyboard.press("Enter")
 
 
+def switch(page: Page, name: str, value: str) -> None:
+    """Set one of the backend's switches; it is set when this returns."""
+    with page.expect_response(is_set):
+        page.locator(f"#{name}").select_option(value)
+
+
+def is_set(response: Response) -> bool:
+    return response.url.endswith("/trouble") and response.request.method == "POST"
+
+
 def signed_in(page: Page) -> None:
     expect(page.locator("body")).to_have_attribute("data-state", "signed-in", timeout=SLACK)
 
@@ -123,7 +133,7 @@ def test_two_tabs_share_a_session_and_one_refreshes(tab: Tab) -> None:
 def test_what_breaks_and_what_the_user_sees(tab: Tab) -> None:
     page = tab.page
     sees(page, "A button to sign in")
-    page.locator("#clock-is").select_option("behind")
+    switch(page, "clock-is", "behind")
     with_password(page)
     signed_in(page)
     # A clock that is an hour wrong changes nothing.
@@ -131,23 +141,23 @@ def test_what_breaks_and_what_the_user_sees(tab: Tab) -> None:
     expect(page.locator("#countdown")).to_have_text(re.compile(r"00:(1\d|20)"))
     sees(page, "The app, as always.")
 
-    page.locator("#backend-is").select_option("down")
+    switch(page, "backend-is", "down")
     sees(page, "A refresh has failed")
     expect(page.locator("#next-refresh")).to_have_text("failed, and tried again")
-    page.locator("#clock-is").select_option("right")
+    switch(page, "clock-is", "right")
     sees(page, "We cannot reach our service right now. You are still signed in")
     expect(page.locator("#countdown")).to_have_text("expired")
     expect(row(page, "AUTH.CREDENTIALS_REJECTED", "BACKEND_UNREACHABLE")).to_be_visible()
     assert violations(page) == []
-    with page.expect_response("**/trouble"):
-        page.locator("#backend-is").select_option("answers")
+    switch(page, "backend-is", "answers")
     # The pause may be long by now. A browser that is online again ends it.
     page.context.set_offline(offline=True)
     page.context.set_offline(offline=False)
     sees(page, "The app, as always.")
     expect(page.locator("#clocks")).to_be_hidden()
 
-    page.locator("#refuse-next").check()
+    with page.expect_response(is_set):
+        page.locator("#refuse-next").check()
     page.locator("#sign-out").focus()
     signed_out(page)
     sees(page, "Your session has ended")
@@ -190,11 +200,11 @@ def test_nobody_is_shut_out_in_any_state(tab: Tab) -> None:
     page.locator("#message").fill("{")
     page.locator("#send").click()
     look("a password to type, and a message that is no JSON")
-    page.locator("#backend-is").select_option("overloaded")
+    switch(page, "backend-is", "overloaded")
     page.locator("#password").fill("demo")
     page.locator("#password-sign-in").click()
     expect(page.locator("#error-json")).to_contain_text("overloaded", timeout=SLACK)
-    page.locator("#backend-is").select_option("answers")
+    switch(page, "backend-is", "answers")
     page.reload()
     with_password(page)
     signed_in(page)

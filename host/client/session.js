@@ -56,7 +56,7 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
   const set = (reason, state, { currentUser: user = null, company = null } = {}, error = null) => {
     const before = now;
     const after = { state, user, company, error };
-    if (closed || JSON.stringify(before) === JSON.stringify(after)) return;
+    if (closed || same(before, after)) return;
     now = Object.freeze(after);
     tell(reason, before);
   };
@@ -167,7 +167,8 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
     try {
       const got = await answer;
       if (mine === turn) {
-        learn(got.credentials);
+        // Of another user, the push comes that says so.
+        if (same(got.currentUser, now.user)) learn(got.credentials);
         if (now.state === "signed-out") set("signed-in", "signed-in", got);
         if (now.state === "signed-in" && !now.company) set("restored", "signed-in", got);
       }
@@ -248,6 +249,8 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
     },
   };
 }
+
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 // What APIs take: at an OpenID Connect provider the access token, where the bus gives one.
 /** @type {(credentials: any) => string} */

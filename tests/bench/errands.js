@@ -114,6 +114,15 @@ const comeBack = (module, query) => {
   return new Promise(() => {});
 };
 
+// Leaves this page for a provider, as what the page uses begins a sign-in. The page that the provider sends the user back to
+// reports in its place, and finds there what it needs.
+const begin = async (module, settings) => {
+  const redirectUrl = new URL(`callback/${module}`, location.href).href;
+  sessionStorage.setItem("bench", JSON.stringify({ ...settings, redirectUrl }));
+  await (await import(`/far/${module}`)).begin();
+  return new Promise(() => {});
+};
+
 // Milliseconds for a request that is answered at once, on a connection that is there already.
 const roundTrip = async () => {
   await fetch("between", { cache: "no-store" });
@@ -130,7 +139,7 @@ const work = () => {
   return Promise.resolve(n === 1 ? 0 : performance.now() - start);
 };
 
-const errands = { boot, idle, refusals, penpal, signIn, register, warmUp, comeBack, roundTrip, work };
+const errands = { boot, idle, refusals, penpal, signIn, register, warmUp, comeBack, begin, roundTrip, work };
 const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 await rest(500);
 const [errand, args] = await (await fetch("next")).json();

@@ -108,18 +108,14 @@ const penpal = async (src, count) => {
 // Whether a warm-up has read all that the bus needs.
 const warmUp = async (src) => (await import("/warm.js")).warm({ src });
 
-// Leaves this page for one that a provider sends the user back to, which reports in its place.
-const comeBack = (module, query) => {
-  location.assign(`callback/${module}?${new URLSearchParams(query)}`);
-  return new Promise(() => {});
-};
-
-// Leaves this page for a provider, as what the page uses begins a sign-in. The page that the provider sends the user back to
-// reports in its place, and finds there what it needs.
-const begin = async (module, settings) => {
+// Leaves this page for one that a provider sends the user back to, which reports in its place. With an `issuer`, by way of that
+// provider: the page's module begins the sign-in, and finds in the session storage what it needs then and afterwards.
+const comeBack = async (module, query) => {
   const redirectUrl = new URL(`callback/${module}`, location.href).href;
-  sessionStorage.setItem("bench", JSON.stringify({ ...settings, redirectUrl }));
-  await (await import(`/far/${module}`)).begin();
+  if (query.issuer) {
+    sessionStorage.setItem("bench", JSON.stringify({ ...query, redirectUrl }));
+    await (await import(`/far/${module}`)).begin();
+  } else location.assign(`${redirectUrl}?${new URLSearchParams(query)}`);
   return new Promise(() => {});
 };
 
@@ -139,7 +135,7 @@ const work = () => {
   return Promise.resolve(n === 1 ? 0 : performance.now() - start);
 };
 
-const errands = { boot, idle, refusals, penpal, signIn, register, warmUp, comeBack, begin, roundTrip, work };
+const errands = { boot, idle, refusals, penpal, signIn, register, warmUp, comeBack, roundTrip, work };
 const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 await rest(500);
 const [errand, args] = await (await fetch("next")).json();

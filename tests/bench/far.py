@@ -76,7 +76,7 @@ class Far:
         page until the host has its user."""
         before = self.provider.signed_in
         settings = {"issuer": self.provider.issuer, "clientId": CLIENT, "scope": SCOPE, "src": src}
-        took: float = session.ask("begin", f"callback_{module}.js", settings)
+        took: float = session.ask("comeBack", f"callback_{module}.js", settings)
         assert self.provider.signed_in == before + 1
         return took
 

@@ -23,7 +23,7 @@ from playwright.sync_api import Page, Playwright, sync_playwright
 
 from host.tools.paths import ROOT
 from tests.bench.chart import draw
-from tests.bench.far import far
+from tests.bench.far import Far, far
 from tests.bench.network import Speed
 from tests.bench.pages import (
     make_exchanger,
@@ -38,6 +38,7 @@ from tests.e2e.support.browsers import launch
 from tests.e2e.support.engines import ENGINES
 from tests.e2e.support.install import works
 from tests.e2e.support.interpreter import STATE, core_of, with_interpreter
+from tests.e2e.support.node_tools import node_tools
 from tests.e2e.support.world import EXTRA_ROUTES, World
 
 VARIANTS = ("bus", "stock", "floor")
@@ -52,6 +53,9 @@ GOALS = {
 
 PARTS = ("boot", "sign-in", "slowed", "transfer", "release", "session", "requests", "memory")
 """What `--only` names."""
+
+SDKS = {"oidc_client_ts": "oidc-client-ts", "oidc_auth0": "auth0-spa-js"}
+"""What signs in at an OpenID Connect provider without the bus, by the name of its page."""
 
 ROUNDS = 7
 """Of requests: the slowest percent differs by a fifth from one round to the next."""
@@ -167,6 +171,7 @@ class Bench:
                     if not once.ask("warmUp", bus):
                         raise RuntimeError("the warm-up has not read all files")
                     cold["warmed"].append(parties.sign_in(once, "bus", bus))
+            warm.update(self.signing_in_at_provider(parties))
         found = {f"sign-in warm {name}": statistics.median(got) for name, got in warm.items()}
         found |= {f"sign-in cold {name}": statistics.median(got) for name, got in cold.items()}
         self.medians |= {name: round(ms) for name, ms in found.items()}
@@ -179,6 +184,15 @@ class Bench:
                 "of `fetch` in a Penpal child",
                 1.5,
             ),
+            *(
+                (
+                    "sign-in, warm cache, oidc",
+                    found["sign-in warm oidc_bus"] / found[f"sign-in warm {module}"],
+                    f"of {sdk}",
+                    1.5,
+                )
+                for module, sdk in SDKS.items()
+            ),
             (
                 "sign-in, cold cache, json",
                 without / found["sign-in cold stock"],
@@ -189,6 +203,21 @@ class Bench:
             ("sign-in after `warm()`, otherwise cold", ready / ours, "of a warm cache", 1.1),
         ):
             self.row(what, value, against, goal)
+
+    def signing_in_at_provider(self, parties: Far) -> dict[str, list[float]]:
+        """Sign in at the OpenID Connect provider with a warm cache; returns all times in milliseconds."""
+        node_tools()
+        src = parties.oidc_bus("far-oidc")
+        took = defaultdict[str, list[float]](list)
+        with parties.session() as often:
+            for n in range(3 + self.runs):
+                for module in ("oidc_bus", *SDKS):
+                    ms = parties.sign_in_at_provider(often, module, src)
+                    if n >= 3:  # as above
+                        took[module].append(ms)
+                    asked = len(parties.provider.asked) - 1
+                    self.medians[f"sign-in requests {module}"] = asked
+        return took
 
     def release(self) -> None:
         """Count what a browser downloads that has an older release of the bus in its cache."""

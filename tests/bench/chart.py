@@ -9,12 +9,15 @@ LEFT, WIDTH, BAR, GAP = 210, 720, 16, 26
 
 
 def draw(medians: dict[str, float]) -> str:
-    """Return a bar chart of the medians named "engine temper variant", in milliseconds."""
+    """Return a bar chart of the medians named "engine temper variant", in milliseconds.
+
+    Other medians, as of a sign-in, are left out.
+    """
     groups: dict[str, dict[str, float]] = {}
     for name, value in medians.items():
         engine, _, rest = name.partition(" ")
         temper, _, variant = rest.partition(" ")
-        if variant in COLOURS:
+        if engine in ENGINES and variant in COLOURS:
             groups.setdefault(f"{ENGINES[engine]}, {temper}", {})[variant] = value
     most = max(value for group in groups.values() for value in group.values())
     scale = (WIDTH - LEFT - 80) / most

@@ -108,9 +108,14 @@ const penpal = async (src, count) => {
 // Whether a warm-up has read all that the bus needs.
 const warmUp = async (src) => (await import("/warm.js")).warm({ src });
 
-// Leaves this page for one that a provider sends the user back to, which reports in its place.
-const comeBack = (module, query) => {
-  location.assign(`callback/${module}?${new URLSearchParams(query)}`);
+// Leaves this page for one that a provider sends the user back to, which reports in its place. With an `issuer`, by way of that
+// provider: the page's module begins the sign-in, and finds in the session storage what it needs then and afterwards.
+const comeBack = async (module, query) => {
+  const redirectUrl = new URL(`callback/${module}`, location.href).href;
+  if (query.issuer) {
+    sessionStorage.setItem("bench", JSON.stringify({ ...query, redirectUrl }));
+    await (await import(`/far/${module}`)).begin();
+  } else location.assign(`${redirectUrl}?${new URLSearchParams(query)}`);
   return new Promise(() => {});
 };
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Playwright
 
 from tests.bench.network import Network, Speed
+from tests.bench.provider import CLIENT, KEEP_ALIVE, SCOPE, Provider
 from tests.bench.sessions import Session, session
 from tests.e2e.support.certificate import self_signed
 from tests.e2e.support.world import Server, World
@@ -20,7 +21,7 @@ REDIRECT = "https://app.example.com/"
 
 
 class Far:
-    """A world's host, buses and backend at new addresses."""
+    """A world's host, buses and backend at new addresses, and an OpenID Connect provider."""
 
     def __init__(self, world: World, playwright: Playwright, network: Network) -> None:
         self._playwright = playwright
@@ -34,10 +35,15 @@ class Far:
         self._servers = [
             Server(app, "localhost", **tls) for app in (world.pages, world.buses, world.backend.app)
         ]
-        host, bus, backend = (network.relay(server.port) for server in self._servers)
+        self.provider = Provider()
+        self._servers.append(
+            Server(self.provider, "localhost", timeout_keep_alive=KEEP_ALIVE, **tls)
+        )
+        host, bus, backend, provider = (network.relay(server.port) for server in self._servers)
         self.host = f"https://localhost:{host}"
         self.bus_origin = f"https://127.0.0.1:{bus}"
         self.exchange_url = f"https://localhost:{backend}/sso/exchange"
+        self.provider.issuer = f"https://provider.localhost:{provider}"  # a site of its own
 
     def bus(self, name: str, change: Callable[[Path], None] | None = None, **more: Any) -> str:
         """Return the address of a built bus for this host and backend."""
@@ -45,6 +51,13 @@ class Far:
         settings = {"allowed_origins": [self.host], "sso": sso} | more
         self._world.bus(name, change=change, **settings)
         return f"{self.bus_origin}/{name}/"
+
+    def oidc_bus(self, name: str) -> str:
+        """Return the address of a built bus for this host and the provider, which takes the user from
+        the ID token, as JavaScript SDKs do."""
+        issuer = self.provider.issuer
+        sso = {"provider": "oidc", "issuer": issuer, "client_id": CLIENT, "userinfo": False}
+        return self.bus(name, sso=sso | {"connect_origins": [issuer]})
 
     def session(self) -> AbstractContextManager[Session]:
         """Start a Chromium with a new profile."""
@@ -56,6 +69,15 @@ class Far:
         query = {"src": src, "code": code, "redirectUrl": REDIRECT}
         took: float = session.ask("comeBack", f"callback_{module}.js", query)
         assert len(self._world.backend.of(code)) == 1
+        return took
+
+    def sign_in_at_provider(self, session: Session, module: str, src: str) -> float:
+        """Begin a sign-in at the provider; returns the milliseconds from the navigation to the callback
+        page until the host has its user."""
+        before = self.provider.signed_in
+        settings = {"issuer": self.provider.issuer, "clientId": CLIENT, "scope": SCOPE, "src": src}
+        took: float = session.ask("comeBack", f"callback_{module}.js", settings)
+        assert self.provider.signed_in == before + 1
         return took
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 
 from host.server.policy import IMMUTABLE
-from host.tools.paths import CLIENT, ROOT
+from host.tools.paths import CLIENT, ROOT, RUNTIME
 from tests.e2e.support.browsers import chromium_flags, executable
 from tests.e2e.support.webkit import display, mini_browser
 
@@ -136,8 +136,21 @@ def _file(
     return answer
 
 
+TOOLS = RUNTIME / "tools/node_modules"
+"""Where `node_tools()` puts packages from npm."""
+
+
+async def _oidc_client_ts(_: Request) -> Response:
+    # For browsers it is published as a script. This makes a module of it.
+    path = TOOLS / "oidc-client-ts/dist/browser/oidc-client-ts.min.js"
+    text = f"{path.read_text('utf-8')}\nexport const {{ UserManager }} = oidc;\n"
+    return Response(text, headers=IMMUTABLE, media_type="text/javascript")
+
+
 _FAR = {
     "client.js": CLIENT / "client.js",
+    "signin.js": CLIENT / "signin.js",
+    "auth0-spa-js.js": TOOLS / "@auth0/auth0-spa-js/dist/auth0-spa-js.production.esm.js",
     "penpal.mjs": ROOT / "node_modules/penpal/dist/penpal.mjs",
     **{path.name: path for path in PAGE.parent.glob("callback_*.js")},
 }
@@ -150,6 +163,7 @@ ROUTES = [
     Route("/bench/{name}/next", _next),
     Route("/bench/{name}/done", _done, methods=["POST"]),
     *(Route(f"/far/{name}", _file(path, IMMUTABLE)) for name, path in _FAR.items()),
+    Route("/far/oidc-client-ts.js", _oidc_client_ts),
     Route("/errands.js", _file(PAGE.with_name("errands.js"))),
     Route("/penpal.mjs", _file(ROOT / "node_modules/penpal/dist/penpal.mjs")),
 ]

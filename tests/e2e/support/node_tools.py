@@ -32,7 +32,7 @@ def node_tools(say: Callable[[str], None] = print) -> Path:
     marker = folder / "stamp"
     if not marker.exists() or marker.read_text() != stamp:
         marker.unlink(missing_ok=True)
-        say("downloading the tools for Node (TypeScript, Biome, Vite and others: 65 MB) with npm")
+        say("downloading the tools for Node (TypeScript, Biome, Vite and others: 67 MB) with npm")
         run_npm("ci", "--no-fund", "--no-audit", cwd=folder)
         marker.write_text(stamp)
     return folder

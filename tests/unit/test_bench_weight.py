@@ -50,8 +50,8 @@ class Machine:
 
     def usage(self, group: int) -> Usage:
         assert group in self.running
-        at = sum(self.slept)
-        return Usage(at=at, ticks=0, switches={group: round(group * at)})
+        at = sum(self.slept)  # it is more from minute to minute
+        return Usage(at=at, ticks=0, switches={group: round(group * at**2)})
 
 
 @pytest.fixture
@@ -66,17 +66,15 @@ def test_pages_are_weighed_in_turns_and_alone(machine: Machine) -> None:
     assert machine.slept == 6 * [60]
 
 
-@pytest.mark.parametrize(
-    ("minutes", "sleeps"), [(2, [5, 60, 60]), (0.5, [5, 30]), (1.5, [5, 45, 45])]
-)
-def test_pages_idle_together_and_each_minute_counts(
-    machine: Machine, minutes: float, sleeps: list[float]
-) -> None:
+@pytest.mark.parametrize("minutes", [2, 0.5, 1.5])
+def test_pages_idle_together_and_each_minute_counts(machine: Machine, minutes: float) -> None:
     got = idle(machine.start, PAGES, seconds=5, minutes=minutes)
-    steps = len(sleeps) - 1
-    assert [round(each.wakes) for each in got["nothing"]] == steps * [60]
-    assert [round(each.wakes) for each in got["bus"]] == steps * [120]
-    assert machine.slept == sleeps
+    first, *steps = machine.slept
+    assert (first, sum(steps), len(steps)) == (5, 60 * minutes, max(1, round(minutes)))
+    began = [first + sum(steps[:n]) for n in range(len(steps))]
+    rates = [60 * (2 * at + step) for at, step in zip(began, steps, strict=True)]
+    assert [each.wakes for each in got["nothing"]] == pytest.approx(rates)
+    assert [each.wakes for each in got["bus"]] == pytest.approx([2 * rate for rate in rates])
     assert not machine.running
 
 

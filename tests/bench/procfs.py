@@ -72,6 +72,19 @@ def memory(root: int, proc: Path = PROC) -> int:
     return sum(map(pss, _read(processes(root, proc), "smaps_rollup", proc).values()))
 
 
+def strangers(root: int, proc: Path = PROC) -> int:
+    """Return how many processes run the same program and do not belong to this browser.
+
+    They share its code, so that its own part of that memory seems smaller.
+    """
+    own, program = processes(root, proc), proc / str(root) / "exe"
+    count = 0
+    for path in proc.glob("[0-9]*/exe"):
+        with suppress(OSError):  # it has ended, or is somebody else's
+            count += int(path.parent.name) not in own and path.readlink() == program.readlink()
+    return count
+
+
 @dataclass(frozen=True)
 class Usage:
     """What a browser has used so far."""

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 
-from tests.bench.procfs import Spent, memory, spent, usage
+from tests.bench.procfs import Spent, memory, spent, strangers, usage
 from tests.bench.sessions import Session
 
 Open = Callable[[], AbstractContextManager[Session]]
@@ -31,6 +31,10 @@ def weigh(start: Open, pages: Mapping[str, Page], runs: int, seconds: float) -> 
                 own.ask("stay", *page)
                 time.sleep(seconds)
                 got[name].append(memory(own.process))
+                if count := strangers(own.process):
+                    print(
+                        f"weight: {count} processes of another such browser make this one lighter"
+                    )
     return {name: statistics.median(sizes) for name, sizes in got.items()}
 
 

@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.bench import procfs
-from tests.bench.procfs import Spent, Stat, Usage, memory, missing, processes, pss, spent, usage
+from tests.bench.procfs import (
+    Spent,
+    Stat,
+    Usage,
+    memory,
+    missing,
+    processes,
+    pss,
+    spent,
+    strangers,
+    usage,
+)
 
 ROLLUP = """5596ff5d5000-7fff7784a000 ---p 00000000 00:00 0                          [rollup]
 Rss:                1740 kB
@@ -41,6 +52,9 @@ class Proc:
             "status": "Name:\tchromium\nvoluntary_ctxt_switches:\t100\nnonvoluntary_ctxt_switches:\t7\n",
         }
         (self.folder / str(pid)).mkdir()
+        (self.folder / str(pid) / "exe").symlink_to(
+            "/usr/bin/init" if pid == 1 else "/usr/lib/chromium"
+        )
         for name, text in files.items():
             (self.folder / str(pid) / name).write_text(text)
 
@@ -98,6 +112,12 @@ def test_memory_that_is_secret_is_an_error(proc: Proc, monkeypatch: pytest.Monke
     monkeypatch.setattr(Path, "read_text", refuses)
     with pytest.raises(PermissionError):
         memory(10, proc.folder)
+
+
+def test_processes_of_another_such_browser_are_strangers(proc: Proc) -> None:
+    assert strangers(10, proc.folder) == 1
+    (proc.folder / "20/exe").unlink()
+    assert strangers(10, proc.folder) == 0
 
 
 def test_what_was_used_is_all_processes_time_and_the_renderers_switches(proc: Proc) -> None:

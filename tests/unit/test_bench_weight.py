@@ -25,6 +25,7 @@ class Machine:
         self.sizes = iter([10, 100, 30, 500, 20, 300])
         self.count = 0
         monkeypatch.setattr(weight, "memory", self.memory)
+        monkeypatch.setattr(weight, "strangers", self.strangers)
         monkeypatch.setattr(weight, "usage", self.usage)
         monkeypatch.setattr("time.sleep", self.slept.append)
 
@@ -48,6 +49,9 @@ class Machine:
         self.weighed.append([*self.running])
         return next(self.sizes)
 
+    def strangers(self, group: int) -> int:
+        return 7 if group == 2 else 0
+
     def usage(self, group: int) -> Usage:
         assert group in self.running
         at = sum(self.slept)  # it is more from minute to minute
@@ -59,11 +63,15 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(monkeypatch)
 
 
-def test_pages_are_weighed_in_turns_and_alone(machine: Machine) -> None:
+def test_pages_are_weighed_in_turns_and_alone(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert weigh(machine.start, PAGES, runs=3, seconds=60) == {"nothing": 20, "bus": 300}
     assert machine.asked == 3 * [("stay", *page) for page in PAGES.values()]
     assert machine.weighed == [[number] for number in range(1, 7)]
     assert machine.slept == 6 * [60]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "7 processes of another such browser" in line
 
 
 @pytest.mark.parametrize("minutes", [2, 0.5, 1.5])

@@ -117,6 +117,7 @@ def test_memory_that_is_secret_is_an_error(proc: Proc, monkeypatch: pytest.Monke
 def test_processes_of_another_such_browser_are_strangers(proc: Proc) -> None:
     assert strangers(10, proc.folder) == 1
     (proc.folder / "20/exe").unlink()
+    (proc.folder / "20/exe").touch()  # what cannot be read as a link
     assert strangers(10, proc.folder) == 0
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ from tests.bench.pages import (
     make_stock,
 )
 from tests.bench.processor import slowed
+from tests.bench.procfs import TICK, missing
 from tests.bench.sessions import ISOLATED, ROUTES, Session, session
+from tests.bench.weight import NOTHING, apart, idle, weigh
 from tests.e2e.support.browsers import launch
 from tests.e2e.support.engines import ENGINES
 from tests.e2e.support.install import works
@@ -51,7 +54,17 @@ GOALS = {
 }
 """What READY may take, as a part of the stock page's time."""
 
-PARTS = ("boot", "sign-in", "slowed", "transfer", "release", "session", "requests", "memory")
+PARTS = (
+    "boot",
+    "sign-in",
+    "slowed",
+    "transfer",
+    "release",
+    "session",
+    "requests",
+    "memory",
+    "weight",
+)
 """What `--only` names."""
 
 SDKS = {"oidc_client_ts": "oidc-client-ts", "oidc_auth0": "auth0-spa-js"}
@@ -59,6 +72,12 @@ SDKS = {"oidc_client_ts": "oidc-client-ts", "oidc_auth0": "auth0-spa-js"}
 
 ROUNDS = 7
 """Of requests: the slowest percent differs by a fifth from one round to the next."""
+
+WEIGHINGS = 3
+"""At most so many runs, of a minute for each page: memory differs little from one to the next."""
+
+FRESH = 780
+"""Seconds before a session is refreshed: 15 minutes without the margin of 90 s, and 30 s for the pages to start."""
 
 GAPS = ("chromium", "firefox")
 """Engines that give a frame of another site its own process, so that the host page stays responsive."""
@@ -357,6 +376,70 @@ class Bench:
         growth = after["heap"] / before["heap"] - 1
         self.row(f"JavaScript heap after {many}", 100 * growth, f"more than after {few}", 5, "%")
 
+    # -- weight ----------------------------------------------------------------------------------
+
+    def weight(self, seconds: float, minutes: float) -> None:
+        """Weigh a tab with the bus, and see what an idle bus does. Leaves it out where /proc does not tell."""
+        why = missing()
+        try:
+            if not why:
+                self.weighed(seconds)
+                self.idled(seconds, minutes)
+        except PermissionError as error:  # a browser may keep what its processes use to itself
+            why = f"{error.filename} cannot be read"
+        if why:
+            print(f"weight: left out: {why}", flush=True)
+
+    def weighed(self, seconds: float) -> None:
+        """Compare the memory of all processes of a browser, with and without a bus in its tab."""
+        pages = {
+            "nothing": NOTHING,
+            "bus": ("bus", self.sources["bus"]),
+            "stock": ("bus", self.sources["stock"]),
+            "penpal": ("penpal", self.sources["penpal"]),
+        }
+        runs = min(self.runs, WEIGHINGS)
+        sizes = weigh(partial(self.session, "chromium"), pages, runs, seconds)
+        self.medians |= {f"memory {name}, MB": round(size / 1e6, 1) for name, size in sizes.items()}
+        ours, stock, frame = (sizes[name] - sizes["nothing"] for name in ("bus", "stock", "penpal"))
+        what, without = "memory of a tab with the bus, chromium", "more than the tab without it"
+        self.row(what, ours / stock, "of what stock PyScript adds", 0.6)
+        self.row(what, ours / 1e6, without, 70, "MB")
+        self.row("memory of a tab with a Penpal child, chromium", frame / 1e6, without, None, "MB")
+
+    def idled(self, seconds: float, minutes: float) -> None:
+        """Compare the processor time and the wakes of an idle bus, whose session runs, to a page without."""
+        at = f"{self.world.backend_origin}/session"
+        src = self.world.bus("session", session={"refresh_url": f"{at}/refresh"})
+        pages = {
+            "nothing": NOTHING,
+            "again": NOTHING,
+            "penpal": ("penpal", self.sources["penpal"]),
+            "bus": ("session", src, self.world.backend.answers()),
+        }
+        used = idle(partial(self.session, "chromium"), pages, seconds, minutes)
+        time, wakes = attrgetter("milliseconds"), attrgetter("wakes")
+        for name, got in used.items():
+            for what, of in (("ms", time), ("wakes", wakes)):
+                median = statistics.median(map(of, got))
+                self.medians[f"idle {name}, {what} a minute"] = round(median, 1)
+        # By how much two pages differ that are the same: less than that, this machine cannot show.
+        alike = statistics.median(map(abs, apart(used["again"], used["nothing"], time)))
+        self.row(
+            "processor time of an idle bus in a minute, session running, chromium",
+            statistics.median(apart(used["bus"], used["nothing"], time)),
+            "more than a page that does nothing; two of those differ by the goal",
+            round(max(alike, TICK), 1),
+            "ms",
+        )
+        self.row(
+            "wakes of an idle bus in a minute, session running, chromium",
+            statistics.median(apart(used["bus"], used["penpal"], wakes)),
+            "more than an idle Penpal child",
+            2,
+            "",
+        )
+
     def exchanges(self, page: Page, count: int) -> None:
         codes = [self.world.backend.answers() for _ in range(count)]
         ends = page.evaluate(
@@ -422,7 +505,17 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=7, help="runs of each boot (default: 7)")
     parser.add_argument("--engine", action="append", choices=ENGINES, help="default: all here")
     parser.add_argument("--only", choices=PARTS, help="measure one part, and write no file")
+    parser.add_argument(
+        "--seconds", type=float, default=60, help="weight: until a page is weighed (default: 60)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=10, help="weight: how long pages idle (default: 10)"
+    )
     args = parser.parse_args()
+    if args.seconds < 0 or args.minutes <= 0:
+        parser.error("--seconds must be 0 or more, and --minutes more than 0")
+    if args.seconds + 60 * args.minutes > FRESH:
+        parser.error(f"idle pages have {FRESH} seconds at most: then the session is refreshed")
     engines = args.engine or [engine for engine in ENGINES if works(engine)]
     EXTRA_ROUTES.extend(ROUTES)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -437,6 +530,7 @@ def main() -> int:
             "session": [bench.sessions],
             "requests": [bench.requests],
             "memory": [bench.memory],
+            "weight": [partial(bench.weight, args.seconds, args.minutes)],
         }
         try:
             for name, part in parts.items():

@@ -94,14 +94,17 @@ const refusals = async (src, count) => {
   await embed({ src }).ready;
   return percentiles(count, () => bus.request("AUTH.SSO", {}).catch(() => {}));
 };
-const penpal = async (src, count) => {
+const child = async (src) => {
   const { connect, WindowMessenger } = await import("/penpal.mjs");
   const frame = document.createElement("iframe");
   frame.hidden = true;
   frame.src = `${src}#${location.origin}`;
   document.body.append(frame);
   const messenger = new WindowMessenger({ remoteWindow: frame.contentWindow, allowedOrigins: [new URL(src).origin] });
-  const remote = await connect({ messenger }).promise;
+  return connect({ messenger }).promise;
+};
+const penpal = async (src, count) => {
+  const remote = await child(src);
   return percentiles(count, () => remote.ask({}).catch(() => {}));
 };
 
@@ -116,6 +119,25 @@ const comeBack = async (module, query) => {
     sessionStorage.setItem("bench", JSON.stringify({ ...query, redirectUrl }));
     await (await import(`/far/${module}`)).begin();
   } else location.assign(`${redirectUrl}?${new URLSearchParams(query)}`);
+  return new Promise(() => {});
+};
+
+// Opens what a page may have in it, says that it is there, and does nothing more until the browser ends: what that costs is
+// measured from outside.
+const CONTENTS = {
+  nothing: async () => {},
+  bus: (src) => embed({ src }).ready,
+  penpal: child,
+  async session(src, code) {
+    await embed({ src }).ready;
+    await bus.request("AUTH.SSO", { code, redirectUrl: "https://app.example.com/" });
+    await bus.request("BUS.REGISTER", { origin: location.origin, appName: "bench", release: "1" });
+    await bus.request("BUS.INIT", { services: ["AUTH"] });
+  },
+};
+const stay = async (contents, ...args) => {
+  await CONTENTS[contents](...args);
+  await report({ value: true });
   return new Promise(() => {});
 };
 
@@ -135,7 +157,8 @@ const work = () => {
   return Promise.resolve(n === 1 ? 0 : performance.now() - start);
 };
 
-const errands = { boot, idle, refusals, penpal, signIn, register, warmUp, comeBack, roundTrip, work };
+const errands = { boot, idle, refusals, penpal, signIn, register, warmUp, comeBack, stay, roundTrip, work };
+const report = (result) => fetch("done", { method: "POST", body: JSON.stringify(result) });
 const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 await rest(500);
 const [errand, args] = await (await fetch("next")).json();
@@ -144,5 +167,5 @@ const result = await errands[errand](...args).then(
   (error) => ({ error: String(error) }),
 );
 await rest(1000); // browsers keep compiled code only of what stays open for a while
-await fetch("done", { method: "POST", body: JSON.stringify(result) });
+await report(result);
 location.replace("between");

@@ -80,10 +80,12 @@ class Proofs:
 
         sent = self._nonces.get(origin)
         reply = await send()
-        nonce = heads[-1].header(NONCE)
-        if _error_in(reply) == BAD_PROOF and self.ahead_seconds:
+        if reply.good:
+            return reply
+        error, nonce = _error_in(reply), heads[-1].header(NONCE)
+        if error == BAD_PROOF and self.ahead_seconds:
             self._trusts = not self._trusts
-        elif not _wants_nonce(reply, heads[-1], news=nonce not in (None, sent)):
+        elif not _wants_nonce(error, reply, heads[-1], news=nonce not in (None, sent)):
             return reply
         elif not nonce:
             raise misconfigured(
@@ -113,14 +115,13 @@ class Proofs:
         return f"{signed}.{await key.sign(signed)}"
 
 
-def _wants_nonce(reply: Reply, head: Body, *, news: bool) -> bool:
+def _wants_nonce(error: object, reply: Reply, head: Body, *, news: bool) -> bool:
     """Whether a server refuses a proof for want of a nonce (RFC 9449, 8 and 9).
 
-    `news`: it has named a nonce that the proof did not have.
+    `error` is what its body names, if it names one. `news`: it has named a nonce that the proof did
+    not have.
     """
-    if reply.good:
-        return False
-    if (error := _error_in(reply)) is not None:
+    if error is not None:
         return error == WANTS_NONCE
     # A resource server says it in a header.
     challenge = head.header(_CHALLENGE)

@@ -303,20 +303,13 @@ async def test_a_nonce_that_cannot_be_read(bus: Callable[..., Any], provider: Fa
     assert len(calls_to(provider, TOKEN)) == 1
 
 
+@pytest.mark.parametrize(("status", "error"), [(400, "invalid_dpop_proof"), (401, "invalid_grant")])
 async def test_another_error_is_no_call_for_a_nonce(
-    bus: Callable[..., Any], provider: FakeProvider
+    bus: Callable[..., Any], provider: FakeProvider, status: int, error: str
 ) -> None:
-    then(provider, TOKEN, (400, {"error": "invalid_dpop_proof"}), READABLE)
-    assert error_of(await bus().ask(ask())) == {"error": "invalid_dpop_proof"}
-    assert len(calls_to(provider, TOKEN)) == 1
-
-
-async def test_a_new_nonce_with_another_error_is_no_call_for_it(
-    bus: Callable[..., Any], provider: FakeProvider
-) -> None:
-    """A code is not sent twice for that, whatever the status."""
-    then(provider, TOKEN, (401, {"error": "invalid_grant"}), READABLE)
-    assert error_of(await bus().ask(ask())) == {"error": "invalid_grant"}
+    """A code is not sent twice for that, though a new nonce comes with it."""
+    then(provider, TOKEN, (status, {"error": error}), READABLE)
+    assert error_of(await bus().ask(ask())) == {"error": error}
     assert len(calls_to(provider, TOKEN)) == 1
 
 

@@ -33,6 +33,8 @@ export async function loadPyodide(options = {}) {
   }
 }
 
+const importPyodide = () => Promise.all([import(`${folder}pyodide.mjs`), import(`${folder}pyodide.asm.mjs`)]);
+
 const firstLine = (error) => String(error?.message ?? error).split("\n")[0];
 
 async function restore() {
@@ -42,7 +44,7 @@ async function restore() {
   /** @type {any} */
   let image = load(snapshot);
   delete parts.snapshot; // else its bytes would stay for as long as the page
-  const modules = Promise.all([import(`${folder}pyodide.mjs`), import(`${folder}pyodide.asm.mjs`)]);
+  const modules = importPyodide();
   for (const part of [image, modules]) part.catch(() => {}); // awaited below, the first to fail counts
 
   const [{ loadPyodide }, { default: create }] = await modules;
@@ -135,7 +137,10 @@ function withoutFetching(urls) {
 async function stock(options) {
   const archives = [...PARTS.wheels.map((url) => [url, "wheel"]), ...PARTS.archives.map((url) => [url, "zip"])];
   const buffers = archives.map(async ([url]) => (await fetch(at(url))).arrayBuffer());
-  const { loadPyodide } = await import(`${folder}pyodide.mjs`);
+  const [{ loadPyodide }] = await importPyodide().catch((error) => {
+    fail("file", "pyodide.mjs or pyodide.asm.mjs could not be loaded."); // nobody waits for their preloads to say so
+    throw error;
+  });
   const pyodide = await loadPyodide({
     ...options,
     indexURL: folder,

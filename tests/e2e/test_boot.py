@@ -31,6 +31,20 @@ def ends_in(name: str, line: str) -> Callable[[Path], None]:
     return change
 
 
+def not_preloaded(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        page = folder / "index.html"
+        text = page.read_text(encoding="utf-8")
+        (preloaded,) = re.findall(r'data-preload="([^"]*)"', text)
+        fewer = " ".join(path for path in preloaded.split() if not path.endswith(f"/{name}"))
+        page.write_text(text.replace(preloaded, fewer), encoding="utf-8")
+        for compressed in folder.glob("index.html.*"):
+            compressed.unlink()
+        without(name)(folder)
+
+    return change
+
+
 FAILURES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     # What a missing module is called differs from engine to engine.
     "no boot.js": (without("boot.js"), FILE, "boot.js could not be loaded"),
@@ -47,6 +61,15 @@ FAILURES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     ),
     "no interpreter": (without("interpreter.mjs"), FILE, "interpreter.mjs"),
     "no pyodide": (without("pyodide.mjs"), FILE, "pyodide.mjs"),
+    # A preload's failure may come after that of the import, and must not be needed.
+    "no pyodide that was preloaded": (
+        not_preloaded("pyodide.mjs"),
+        *(FILE, "pyodide.mjs or pyodide.asm.mjs could not be loaded"),
+    ),
+    "no pyodide.asm that was preloaded": (
+        not_preloaded("pyodide.asm.mjs"),
+        *(FILE, "pyodide.mjs or pyodide.asm.mjs could not be loaded"),
+    ),
     "a file that is not wasm": (
         damaged("pyodide.asm.wasm", b"<!doctype html>"),
         *(WEB_ASSEMBLY, "WebAssembly"),

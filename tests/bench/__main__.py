@@ -293,7 +293,7 @@ class Bench:
                 after = self.world.buses.sent
                 sent[variant] = sum(after.values()) - sum(before.values())
         self.medians |= {f"bytes {variant}": size for variant, size in sent.items()}
-        self.row("bytes over the wire", sent["bus"] / sent["stock"], "of stock PyScript's", 1.1)
+        self.row("bytes over the wire", sent["bus"] / sent["stock"], "of stock PyScript's", 0.75)
 
     # -- sessions --------------------------------------------------------------------------------
 

@@ -231,6 +231,16 @@ def test_a_record_of_a_newer_version_is_left_alone_and_no_session(sim: Sim) -> N
     assert texts == {}
 
 
+def test_a_record_of_a_newer_version_that_has_gone_is_no_obstacle(sim: Sim) -> None:
+    texts = stored(sim, version=VERSION + 1)
+    tab = sim.tab()
+    assert tab.register() == NOBODY
+    del texts[HOST]
+    assert name_of(tab.sign_in("bob")) == "bob"
+    assert tab.kept == [""]
+    assert sim.record["user"]["name"] == "bob"
+
+
 UNUSABLE = {
     "not JSON": "{",
     "no object": "[]",
@@ -851,7 +861,8 @@ def test_sign_out_where_nothing_can_be_erased_is_rejected(sim: Sim) -> None:
     tab.reports.clear()
 
 
-def test_sign_out_calls_off_the_sign_ins_in_flight(sim: Sim) -> None:
+@pytest.mark.parametrize("outs", [1, 2])
+def test_sign_out_calls_off_the_sign_ins_in_flight(sim: Sim, outs: int) -> None:
     tab = sim.tab()
     tab.sign_in("ann")
     sim.net.delay = 5
@@ -860,7 +871,8 @@ def test_sign_out_calls_off_the_sign_ins_in_flight(sim: Sim) -> None:
         tab.send("AUTH.EMAIL_AND_PASSWORD", {"email": "eve@example.com", "password": "p"}),
     ]
     sim.run(1)
-    tab.send("AUTH.SIGN_OUT")
+    for _ in range(outs):
+        tab.send("AUTH.SIGN_OUT")
     sim.run(30)
     assert [code_of(reply.value) for reply in replies] == ["CANCELLED"] * 2
     assert sim.record is None

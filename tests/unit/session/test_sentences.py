@@ -162,6 +162,7 @@ def test_no_test_of_what_the_protocol_says_stands_for_nothing() -> None:
         "test_two_that_share_an_exchange_make_one_session",
         "test_the_same_host_on_another_site_has_a_session_of_its_own",
         "test_a_sign_in_that_is_cancelled_makes_no_session",
+        "test_a_sign_in_that_is_given_up_is_nobodys_defect",
         "test_at_whatever_step_a_sign_out_comes",
         "test_of_two_sign_ins_at_once_one_makes_the_session",
     }

@@ -434,6 +434,9 @@ class Tab:
         self.kept: list[str] = []
         """What a debug build says of where sessions are kept: "" in the partition, else why not."""
         self.reports: list[Exception] = []
+        self.unheard: list[object] = []
+        """Errors that only the event loop saw; a browser's console shows them."""
+        self.loop.set_exception_handler(lambda _, context: self.unheard.append(context))
         self._numbers = count(1)
         self._ids = count(1)
         self.rng = random.Random(world.rng.random())
@@ -708,6 +711,7 @@ class Sim:
     def close(self) -> None:
         for tab in self.tabs:
             assert tab.reports == [], tab.reports
+            assert tab.unheard == [], tab.unheard
             for line in tab.lines:
                 assert "MARK" not in line
             if not tab.gone:

@@ -99,13 +99,15 @@ def start() -> None:
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             report(error)
 
-    _follow_the_page(bus, session)
-    if session and around:
+    if session:
         # Before any other call to session.mjs, which answers in order.
         early.session("listen", create_proxy(session.heard))
-        around.spawn(session.start())
     says = ready(served(settings), authorization_by(settings))
     early.serve(create_proxy(receive), create_proxy(lambda: True), says)
+    # The host has READY by now, and answers it meanwhile. No event of the page comes before the end of this.
+    _follow_the_page(bus, session)
+    if session and around:
+        around.spawn(session.start())
 
 
 def _around(  # noqa: PLR0913 - what `start` has made

@@ -127,7 +127,7 @@ def test_nothing_else_is_stored(sim: Sim) -> None:
     [
         ({"store_fails": {"origins", "read", "swap", "erase"}}, "fails"),
         ({"store_fails": {"swap"}}, "fails"),
-        ({"store_fails": {"read"}}, "fails"),
+        ({"store_fails": {"read", "swap"}}, "fails"),
         ({"store_hangs": True}, "does not answer"),
         ({"store_forgets": True}, "does not keep what is written"),
     ],

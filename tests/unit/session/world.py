@@ -140,10 +140,7 @@ class TabStore:
     async def keeps(self) -> bool:
         # As session.mjs does it.
         text = str(self.tab.world.rng.random())
-        wrote = await self.swap("try", None, text)
-        kept = not wrote or await self.read("try") == text
-        await self.swap("try", text, None)
-        return kept
+        return not await self.swap("try", None, text) or await self.swap("try", text, None)
 
     async def origins(self) -> list[str]:
         return await self._do("origins", lambda texts: [key for key in texts if key != "try"])

@@ -40,7 +40,8 @@ class Signing:
         finally:
             self._sign_ins.discard(task)
         # It always runs to its end. If it is cancelled meanwhile, it is undone afterwards.
-        ended = asyncio.Future[None]()  # it wakes this task two steps sooner than `asyncio.wait`
+        # It wakes this task two steps sooner than `asyncio.wait` does.
+        ended: asyncio.Future[None] = asyncio.Future()
         filing = self._around.start(self._file(answer, began, ended))
         try:
             await ended

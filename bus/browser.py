@@ -39,6 +39,8 @@ def start() -> None:
     from pyodide.ffi import create_proxy
 
     early = js.ssoBus
+    loop = asyncio.get_event_loop()
+    eager: Any = vars(asyncio)["eager_task_factory"]  # Python 3.12 has it; the browser has 3.14
     # Pyodide calls this once, after a fatal error. It must be a JavaScript function: Python is not
     # reliable any more, though its proxies can still be called.
     pyodide_js._api.on_fatal = early.died  # noqa: SLF001 - there is no public way
@@ -53,6 +55,8 @@ def start() -> None:
     make_key = BrowserKeys(early).make
     proofs = proofs_for(settings, make=make_key, now=time.time, new_id=_new_id)
     around = _around(settings, early, window, refreshes, debug=debug, proofs=proofs)
+    if around:
+        around.start = partial(eager, loop)
     services = services_for(
         settings,
         exchange=exchange_for(
@@ -70,9 +74,7 @@ def start() -> None:
         report=report,
         served=served(settings),
     )
-    loop = asyncio.get_event_loop()
     tasks: set[asyncio.Task[None]] = set()
-    eager: Any = vars(asyncio)["eager_task_factory"]  # Python 3.12 has it; the browser has 3.14
 
     def receive(*facts: Any) -> None:
         inbound = Inbound(*facts)  # in the early listener's order
@@ -97,13 +99,15 @@ def start() -> None:
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             report(error)
 
-    _follow_the_page(bus, session)
-    if session and around:
+    if session:
         # Before any other call to session.mjs, which answers in order.
         early.session("listen", create_proxy(session.heard))
-        around.spawn(session.start())
     says = ready(served(settings), authorization_by(settings))
     early.serve(create_proxy(receive), create_proxy(lambda: True), says)
+    # The host has READY by now, and answers it meanwhile. No event of the page comes before the end of this.
+    _follow_the_page(bus, session)
+    if session and around:
+        around.spawn(session.start())
 
 
 def _around(  # noqa: PLR0913 - what `start` has made

@@ -106,11 +106,9 @@ export function open({ indexedDB, BroadcastChannel }, early = false) {
 
   const tryIt = async () => {
     const text = String(Math.random()); // no secret
-    const wrote = await swap(TRY, undefined, text);
     // If another tab tries the storage at this moment, that tab's text proves the same.
-    const kept = !wrote || (await read(TRY)) === text;
-    swap(TRY, text, undefined).catch(() => {}); // nobody waits for it: later calls take effect after it
-    return kept;
+    if (!(await swap(TRY, undefined, text))) return true;
+    return swap(TRY, text, undefined); // it reads the text back before it deletes it
   };
   const tried = early ? tryIt() : null;
   tried?.catch(() => {}); // that is told to whoever asks

@@ -61,12 +61,13 @@ class Session:
             session = HostSession(origin, self._around)
             async with session.order:
                 text, record = await session.read()
-                if session.parse(text) is Unusable.FOREIGN:
+                if record is not None:
+                    if origin not in self._allowed:
+                        await session.swap(text, None)
+                        session.erase_key(record)
+                elif session.parse(text) is Unusable.FOREIGN:
                     await session.swap(text, None)
                     self._around.log("session: a record that is none here is deleted")
-                elif record and origin not in self._allowed:
-                    await session.swap(text, None)
-                    session.erase_key(record)
 
     # -- requests ----------------------------------------------------------------------------------
 

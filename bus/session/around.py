@@ -15,6 +15,9 @@ from .shelf import Shelf
 
 T = TypeVar("T")
 
+StartTask = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
+"""Starts a task."""
+
 
 @dataclass
 class Around:
@@ -39,6 +42,8 @@ class Around:
     """Gets a defect of the bus (`bus.app.Bus.report`)."""
     keys: KeyRing | None = None
     """The keys of the sessions, if the settings have `dpop`: then each session has one."""
+    start: StartTask = asyncio.ensure_future
+    """Starts a task. In a browser, its first step comes at once (`asyncio.eager_task_factory`)."""
     _tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":

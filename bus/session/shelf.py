@@ -134,6 +134,10 @@ class Shelf:
             if self.lasting or self._hung:
                 raise
 
+    def last(self, origin: str) -> str | None:
+        """Return the text that this page last read or wrote; another tab may have changed it since."""
+        return self._memory.texts.get(origin)
+
     def leave(self) -> None:
         """Switch to memory, and leave alone what a newer bus has stored."""
         self._memory = MemoryStore()
@@ -172,13 +176,36 @@ class Shelf:
 
 
 async def limited(work: Coroutine[Any, Any, T]) -> T:
-    """Return what a call to the store returns. Raises `StoreFailed`, also if it takes too long."""
-    task = asyncio.ensure_future(work)
+    """Return what a call to the store returns. Raises `StoreFailed`, also if it takes too long.
+
+    The call gets no task of its own: in a browser, each step of the event loop takes long.
+    """
     try:
-        for _ in range(SLICES):
-            done, _ = await asyncio.wait({task}, timeout=LIMIT_SECONDS / SLICES)
-            if done:
-                return task.result()
-        raise StoreHangs
-    finally:
-        task.cancel()
+        async with asyncio.timeout(None) as limit:
+            steps = _Steps(limit)
+            try:
+                return await work
+            finally:
+                steps.timer.cancel()
+    except TimeoutError:
+        raise StoreHangs from None
+
+
+class _Steps:
+    """Lets a time limit be over after `SLICES` steps."""
+
+    def __init__(self, limit: asyncio.Timeout) -> None:
+        self._limit = limit
+        self._left = SLICES
+        self._loop = asyncio.get_running_loop()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.timer = self._loop.call_later(LIMIT_SECONDS / SLICES, self._end)
+
+    def _end(self) -> None:
+        self._left -= 1
+        if self._left:
+            self._begin()
+        else:
+            self._limit.reschedule(self._loop.time())

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
 from ..errors import BusError
 from ..messages import Answer, SignedIn
@@ -21,7 +21,7 @@ class Signing:
         self._host = host
         self._around = host.around
         self._outs = 0  # a sign-in that began before the last sign-out makes no session
-        self._sign_ins: set[asyncio.Task[Answer]] = set()
+        self._sign_ins: set[asyncio.Task[Any]] = set()  # those in flight, until they are called off
 
     async def sign_in(self, signing: Coroutine[Any, Any, Answer]) -> Answer:
         """Return the answer to a sign-in, once it has made a session.
@@ -29,45 +29,56 @@ class Signing:
         Raises what the sign-in raises, or BusError CANCELLED if a sign-out came in between.
         """
         began = self._outs
-        task = asyncio.ensure_future(signing)
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._sign_ins.add(task)
         try:
-            await asyncio.wait({task})
-            if began != self._outs:
-                if not task.cancelled() and task.exception() is None:
-                    self._revoke(task.result())
-                raise _called_off()
-            answer = task.result()
-            # It always runs to its end. If it is cancelled meanwhile, it is undone afterwards.
-            filing = self._around.spawn(self._file(answer, began))
-            try:
-                await asyncio.wait({filing})
-            except asyncio.CancelledError:
-                self._around.spawn(self._unfile(filing))
-                raise
-            if (filed := filing.result()) is None:
-                self._revoke(answer)
-                raise _called_off()
-            self._erase_key_before(filed)
-            return answer
+            answer = await signing
+        except asyncio.CancelledError:
+            if began == self._outs or task.uncancel():
+                raise  # given up, by the host or the page
+            raise _called_off() from None
         finally:
             self._sign_ins.discard(task)
-            task.cancel()
+        # It always runs to its end. If it is cancelled meanwhile, it is undone afterwards.
+        # It wakes this task two steps sooner than `asyncio.wait` does.
+        ended: asyncio.Future[None] = asyncio.Future()
+        filing = self._around.start(self._file(answer, began, ended))
+        try:
+            await ended
+        except asyncio.CancelledError:
+            self._around.spawn(self._unfile(filing))
+            raise
+        if (filed := filing.result()) is None:
+            self._revoke(answer)
+            raise _called_off()
+        self._erase_key_before(filed)
+        return answer
 
-    async def _file(self, answer: Answer, began: int) -> _Filed | None:
+    async def _file(
+        self, answer: Answer, began: int, ended: "asyncio.Future[None]"
+    ) -> _Filed | None:
         """Make the session; return what it replaced, and the session. None: a sign-out came in between."""
+        try:
+            return await self._written(answer, began)
+        finally:
+            if not ended.done():
+                ended.set_result(None)
+
+    async def _written(self, answer: Answer, began: int) -> _Filed | None:
         host, record = self._host, self._record(answer)
         if self._around.keys is not None and answer.key is not None:
             # Before the record: a tab that finds the record must find its key.
             await self._around.keys.keep(host.origin, record.generation, answer.key)
-        text: str | None = None  # mostly, there is no session to replace: it is not read first
+        shelf, just_read = self._around.shelf, False
+        text = shelf.last(host.origin)  # mostly, that is still stored: it is not read again first
         async with host.order:
             while began == self._outs:
-                if host.parse(text) is Unusable.NEWER:
-                    self._around.shelf.leave()  # a newer bus continues with it
-                elif await host.swap(text, record):
-                    break
-                text = await self._around.shelf.read(host.origin)
+                if host.parse(text) is not Unusable.NEWER:
+                    if await host.swap(text, record):
+                        break
+                elif just_read:
+                    shelf.leave()  # a newer bus continues with it
+                text, just_read = await shelf.read(host.origin), True
             # A sign-out that came in between waits for `order`, and then erases this record.
             if began != self._outs:
                 host.erase_key(record)
@@ -102,7 +113,7 @@ class Signing:
 
     def _erase_key_before(self, filed: _Filed) -> None:
         """Delete the key of the session that a sign-in has replaced."""
-        before = self._host.parse(filed[0])
+        before = self._host.parse(filed[0]) if self._around.keys else None
         if isinstance(before, Record):
             self._host.erase_key(before)
 
@@ -126,8 +137,8 @@ class Signing:
         """
         host = self._host
         self._outs += 1
-        for task in self._sign_ins:
-            task.cancel()
+        while self._sign_ins:
+            self._sign_ins.pop().cancel()  # once: `sign_in` takes back one cancellation
         async with host.order:
             found = host.parse(await self._around.shelf.read(host.origin))
             await self._around.shelf.erase(host.origin)

@@ -42,7 +42,7 @@ SENTENCES = {
         ("each tab then has a session of its own, which ends with its page", "in_memory_each_tab_has_a_session_that_ends_with_its_page"),
         ("Nothing else is ever stored: no code, no password, no verifier", "nothing_else_is_stored"),
         ("The record carries its version, its expiry, a generation, and what made it", "nothing_else_is_stored"),
-        ("One of a newer version is left alone and is no session here", "a_record_of_a_newer_version_is_left_alone_and_no_session a_newer_record_is_known_by_its_version_alone"),
+        ("One of a newer version is left alone and is no session here", "a_record_of_a_newer_version_is_left_alone_and_no_session a_record_of_a_newer_version_that_has_gone_is_no_obstacle a_newer_record_is_known_by_its_version_alone"),
         ("Unreadable, expired, made under another provider...: deleted at start", "a_record_that_is_none_here_is_deleted_at_start a_record_that_is_tampered_with_later_is_no_session_either a_tab_leaves_the_session_of_a_bus_with_other_settings_alone a_sign_in_replaces_a_record_that_is_none_here what_is_no_record"),
         ("or for an origin that is no longer allowed", "a_record_for_an_origin_that_is_no_longer_allowed_is_deleted_at_start"),
         ("A record gone without word is a sign-out in another tab", "a_record_gone_without_word_is_a_sign_out other_tabs_hear_of_a_sign_out"),
@@ -162,6 +162,7 @@ def test_no_test_of_what_the_protocol_says_stands_for_nothing() -> None:
         "test_two_that_share_an_exchange_make_one_session",
         "test_the_same_host_on_another_site_has_a_session_of_its_own",
         "test_a_sign_in_that_is_cancelled_makes_no_session",
+        "test_a_sign_in_that_is_given_up_is_nobodys_defect",
         "test_at_whatever_step_a_sign_out_comes",
         "test_of_two_sign_ins_at_once_one_makes_the_session",
     }

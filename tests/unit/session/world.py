@@ -140,10 +140,7 @@ class TabStore:
     async def keeps(self) -> bool:
         # As session.mjs does it.
         text = str(self.tab.world.rng.random())
-        wrote = await self.swap("try", None, text)
-        kept = not wrote or await self.read("try") == text
-        await self.swap("try", text, None)
-        return kept
+        return not await self.swap("try", None, text) or await self.swap("try", text, None)
 
     async def origins(self) -> list[str]:
         return await self._do("origins", lambda texts: [key for key in texts if key != "try"])
@@ -434,6 +431,9 @@ class Tab:
         self.kept: list[str] = []
         """What a debug build says of where sessions are kept: "" in the partition, else why not."""
         self.reports: list[Exception] = []
+        self.unheard: list[object] = []
+        """Errors that only the event loop saw; a browser's console shows them."""
+        self.loop.set_exception_handler(lambda _, context: self.unheard.append(context))
         self._numbers = count(1)
         self._ids = count(1)
         self.rng = random.Random(world.rng.random())
@@ -708,6 +708,7 @@ class Sim:
     def close(self) -> None:
         for tab in self.tabs:
             assert tab.reports == [], tab.reports
+            assert tab.unheard == [], tab.unheard
             for line in tab.lines:
                 assert "MARK" not in line
             if not tab.gone:

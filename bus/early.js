@@ -72,6 +72,7 @@
   const ignored = (reason, origin) => {
     log(`ignored: ${reason}`);
     if (!debug) return;
+    if (told === 0) setTimeout(tellRest, 1000);
     if (++told <= MAX_TOLD) tell({ event: "dropped", reason, origin });
     else untold.set(reason, (untold.get(reason) ?? 0) + 1);
   };
@@ -84,7 +85,6 @@
     untold.clear();
     told = 0;
   };
-  if (debug) setInterval(tellRest, 1000);
 
   // ---- messages and their one reply --------------------------------------------------------
 
@@ -200,6 +200,7 @@
       const { type, id, bytes, problem } = message;
       const signsOut = type === "AUTH.SIGN_OUT" && types.includes(type) && !problem;
       open.set(number, { source: event.source, origin: event.origin, port, type, id, signsOut });
+      watch();
       tell({ event: "accepted", number, type, id, origin: event.origin, port: Boolean(port), bytes, state });
       if (state === "serving") deliver(number, event, message.text);
       else if (state === "booting") waiting.add(number, message, event).forEach(settle);
@@ -237,9 +238,13 @@
     if (state === "serving") goDown("RUNTIME_DIED", "The Python runtime died.", error?.name ?? "");
   };
 
-  // Once a second: has Python started in time, and is it still alive while a request waits?
-  // By the wall clock, because timers stop while a machine sleeps.
+  // Once a second, while Python boots or a request waits: has Python started in time, and is it still
+  // alive? By the wall clock, because timers stop while a machine sleeps. An idle bus needs no timer.
   let deadline = Date.now() + settings.boot_timeout_seconds * 1000;
+  let timer = 0;
+  const watch = () => {
+    timer ||= setInterval(look, 1000);
+  };
   const look = () => {
     if (state === "booting" && Date.now() > deadline) {
       fail("slow", `That is ${settings.boot_timeout_seconds} seconds.`);
@@ -250,9 +255,12 @@
         died(error);
       }
     }
+    if (state === "booting" || (state === "serving" && open.size)) return;
+    clearInterval(timer);
+    timer = 0;
   };
   session?.catch(() => fail("file", "session.mjs or keys.mjs could not be loaded."));
-  setInterval(look, 1000);
+  watch();
   addEventListener("pageshow", ({ persisted }) => {
     // Back from the back-forward cache: the time limit of a frozen boot starts again.
     if (persisted) deadline = Date.now() + settings.boot_timeout_seconds * 1000;

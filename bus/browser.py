@@ -21,7 +21,16 @@ from .exchange.json_backend import JsonPost
 from .exchange.oidc.dpop import Proofs
 from .gate import Gate
 from .messages import ready
-from .ports import Fetch, FetchFailed, Inbound, Key, NoSuchAlgorithm, UnusableKey
+from .ports import (
+    ASKS_FOR_JSON,
+    FETCH_OPTIONS,
+    Fetch,
+    FetchFailed,
+    Inbound,
+    Key,
+    NoSuchAlgorithm,
+    UnusableKey,
+)
 from .served import served
 from .services.choice import services_for
 from .services.session import Session
@@ -360,13 +369,18 @@ async def fetch(
 ) -> "BrowserBody":
     """POST or GET with the browser's fetch; see `bus.ports.Fetch`.
 
-    If it `outlives_page`, it is not aborted when the page is hidden.
+    If it `outlives_page`, it is not aborted when the page is hidden. An answer that bus/early.js has
+    asked for is taken, if it is good: once, and only for just this request.
     """
     import js
 
+    if body is None and headers == ASKS_FOR_JSON and not outlives_page:
+        begun = js.ssoBus.begun(url)
+        if begun is not None and (found := await _begun(begun)) is not None:
+            return found
     controller = js.AbortController.new()
     asked = {"method": "GET"} if body is None else {"method": "POST", "body": body}
-    options = js.JSON.parse(to_json(_OPTIONS | asked | {"headers": headers}).decode())
+    options = js.JSON.parse(to_json({**FETCH_OPTIONS, **asked, "headers": headers}).decode())
     options.signal = controller.signal
     if not outlives_page:
         _under_way[id(controller)] = controller
@@ -378,19 +392,25 @@ async def fetch(
     return BrowserBody(response, controller)
 
 
+async def _begun(begun: Any) -> "BrowserBody | None":
+    """Return the answer to a request that bus/early.js has begun; None if it is of no use."""
+    controller = begun.controller
+    _under_way[id(controller)] = controller
+    try:
+        end = await begun.answer
+    except BaseException:
+        _end(controller)
+        raise
+    if end.failed:
+        _end(controller)
+        return None
+    return BrowserBody(end.value, controller)
+
+
 def _end(controller: Any) -> None:
     """Abort a fetch. This does nothing if it is complete or has failed."""
     controller.abort()
     _under_way.pop(id(controller), None)
-
-
-_OPTIONS = {
-    "mode": "cors",
-    "credentials": "omit",
-    "cache": "no-store",
-    "redirect": "error",
-    "referrerPolicy": "no-referrer",
-}
 
 
 async def _settled(target: Any, method: str, *args: Any) -> Any:

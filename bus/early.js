@@ -8,7 +8,7 @@
 "use strict";
 
 (() => {
-  const { read, queue } = globalThis.ssoRequests;
+  const { read, queue, ahead } = globalThis.ssoRequests;
   const { src: address } = /** @type {any} */ (document.currentScript);
   const block = JSON.parse(/** @type {any} */ (document.getElementById("bus-settings")).textContent);
   const { settings, types, fromBus, debug = false } = block;
@@ -169,6 +169,29 @@
     else reject(number, ...down);
   };
 
+  // While Python boots, the network is idle. Once a sign-in waits, the browser connects to the backend,
+  // and asks for what a provider publishes: nothing of the message goes there. The connections are those
+  // without credentials, as all requests of the bus; browsers keep others for those with.
+  const published = ahead(block.ahead, window.fetch);
+  let connected = false;
+  const prepare = (type) => {
+    if (connected || !/^AUTH\.(SSO|EMAIL_AND_PASSWORD)$/.test(type)) return;
+    connected = true;
+    for (const href of block.ahead.origins) {
+      const link = document.createElement("link");
+      document.head.append(Object.assign(link, { rel: "preconnect", crossOrigin: "anonymous", href }));
+    }
+    published.begin();
+  };
+  addEventListener("pagehide", published.end);
+
+  const wait = (number, event, message) => {
+    const { type, problem } = message;
+    const due = waiting.add(number, message, event);
+    due.forEach(settle);
+    if (due.length === 0 && types.includes(type) && !problem) prepare(type);
+  };
+
   // What the queue decides about a message that does not wait.
   const settle = ({ number, error, reason }) => (error ? reject(number, ...error) : drop(number, reason));
 
@@ -203,7 +226,7 @@
       watch();
       tell({ event: "accepted", number, type, id, origin: event.origin, port: Boolean(port), bytes, state });
       if (state === "serving") deliver(number, event, message.text);
-      else if (state === "booting") waiting.add(number, message, event).forEach(settle);
+      else if (state === "booting") wait(number, event, message);
       else if (message.type === "BUS.CANCEL") drop(number);
       else rejectDown(number);
     },
@@ -216,6 +239,7 @@
     state = "down";
     down = [code, message];
     console.error(`sso-bus: ${message} ${reason}`);
+    published.end();
     for (const number of [...kept.keys()]) drop(number);
     for (const number of [...open.keys()]) rejectDown(number);
   };
@@ -258,6 +282,7 @@
     if (state === "booting" || (state === "serving" && open.size)) return;
     clearInterval(timer);
     timer = 0;
+    published.end(); // who waited for it is answered
   };
   session?.catch(() => fail("file", "session.mjs or keys.mjs could not be loaded."));
   watch();
@@ -292,6 +317,7 @@
   //     keep(number, text)    as reply, but where it went is kept for push(number, text), until drop(number)
   //     session(method, ...args)  a method of session.mjs or keys.mjs, where the settings have [bus.session]
   //     tell(text)            a report for the host, as JSON, if this is a debug build
+  //     begun(url)            what was begun for an address before Python was there; see requests.js, `take`
   //     died(error)           the runtime has suffered a fatal error
   //     settled(object, method, ...args)  see there
   globalThis.ssoBus = Object.freeze({
@@ -326,6 +352,7 @@
         return { failed: true };
       }
     },
+    begun: published.take,
     drop,
     fail,
     died,

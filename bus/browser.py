@@ -80,6 +80,7 @@ def start() -> None:
         served=served(settings),
     )
     loop = asyncio.get_event_loop()
+    _let_go_of_timers(loop)
     tasks: set[asyncio.Task[None]] = set()
     eager: Any = vars(asyncio)["eager_task_factory"]  # Python 3.12 has it; the browser has 3.14
 
@@ -194,6 +195,55 @@ def _follow_the_page(bus: Bus, session: Session | None) -> None:
     listen(js.document, "resume", lambda _: session.show())
     listen(js.window, "focus", lambda _: session.wake())
     listen(js.window, "online", lambda _: session.wake(online=True))
+
+
+def _let_go_of_timers(loop: Any) -> None:
+    """Make a timer that is cancelled wake nobody. In Pyodide's loop it fires, and then does nothing."""
+    plain = loop.call_later
+
+    def call_later(seconds: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        if not SHORT_SECONDS <= seconds < LONG_SECONDS:  # `call_soon` comes this way too
+            return plain(seconds, callback, *args, context=context)
+        return _Timer(loop, seconds, callback, args, context)
+
+    loop.call_later = call_later
+
+
+SHORT_SECONDS = 0.05
+"""A timer that is shorter may fire in vain."""
+LONG_SECONDS = 2_000_000
+"""A browser's timers wait for at most 2^31 ms; Pyodide knows what to do with more."""
+
+
+class _Timer(asyncio.Handle):
+    """A call that is due after some seconds (HTML Standard, "Timers")."""
+
+    def __init__(self, loop: Any, seconds: float, callback: Any, args: Any, context: Any) -> None:
+        import js
+        from pyodide.ffi import create_once_callable
+
+        super().__init__(callback, args, loop, context)
+        self._soon = loop.call_soon
+        self._due: Any = create_once_callable(self._fire)
+        self._timer: int = js.setTimeout(self._due, seconds * 1000)
+
+    def _fire(self) -> None:
+        self._due = None
+        self._soon(self._call)  # where the loop is the running one
+
+    def _call(self) -> None:
+        if not self.cancelled():
+            self._run()  # as the loop does
+
+    def cancel(self) -> None:
+        """Call nothing, and end the timer."""
+        import js
+
+        if self._due is not None:
+            js.clearTimeout(self._timer)
+            self._due.destroy()
+            self._due = None
+        super().cancel()
 
 
 # Not Python's `random`: its state is in the memory snapshot, the same for everybody.

@@ -104,13 +104,8 @@ def test_an_idle_bus_wakes_for_its_session_alone(
     assert window.register() == {"user": {"name": "ann"}}
     passes(10)  # what the boot and the requests have begun ends
     fired = passes(120)
-    looks = [ms for ms in fired if ms >= 1000]
-    assert 3 <= len(looks) <= 4
-    assert min(looks) > 29_000
-    # Pyodide lets timers fire that were cancelled: the limit of each look's read, half a second.
-    rest = [ms for ms in fired if ms < 1000]
-    assert rest == [500] * len(rest)
-    assert len(rest) <= len(looks)
+    assert 3 <= len(fired) <= 4
+    assert min(fired) > 29_000
 
     # Whoever asks now is watched over, until the answer.
     while max(passes(1), default=0) < 29_000:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.support.asking import REDIRECT
-from tests.e2e.support.attackers import attacker
+from tests.e2e.support.attackers import attacker, fulfilled
 from tests.e2e.support.hostile_provider import CLIENT, HostileProvider
 from tests.e2e.support.tab import Opener, Tab
 from tests.e2e.support.world import Server, World, without_frame_ancestors
@@ -117,9 +117,12 @@ def test_a_stranger_has_nobody_asked(
         allowed = embedded(world.host)
         provider.wait_for(DISCOVERY, KEYS)
         assert connections(allowed, src) == [f"{provider.origin} anonymous"]
-        assert connections(stranger, src) == []
     finally:
         world.buses.release()
+    assert fulfilled(allowed, "embedded") == "AUTH.SSO_REJECTED"  # it names no verifier
+    stranger.wait_for_line("PyScript Ready")
+    assert connections(stranger, src) == []
+    provider.wait_for(DISCOVERY, KEYS)  # for one of them only
 
 
 @pytest.mark.engines("chromium")

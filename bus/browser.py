@@ -21,7 +21,16 @@ from .exchange.json_backend import JsonPost
 from .exchange.oidc.dpop import Proofs
 from .gate import Gate
 from .messages import ready
-from .ports import Fetch, FetchFailed, Inbound, Key, NoSuchAlgorithm, UnusableKey
+from .ports import (
+    ASKS_FOR_JSON,
+    FETCH_OPTIONS,
+    Fetch,
+    FetchFailed,
+    Inbound,
+    Key,
+    NoSuchAlgorithm,
+    UnusableKey,
+)
 from .served import served
 from .services.choice import services_for
 from .services.session import Session
@@ -40,6 +49,7 @@ def start() -> None:
 
     early = js.ssoBus
     loop = asyncio.get_event_loop()
+    _let_go_of_timers(loop)
     eager: Any = vars(asyncio)["eager_task_factory"]  # Python 3.12 has it; the browser has 3.14
     # Pyodide calls this once, after a fatal error. It must be a JavaScript function: Python is not
     # reliable any more, though its proxies can still be called.
@@ -189,6 +199,55 @@ def _follow_the_page(bus: Bus, session: Session | None) -> None:
     listen(js.document, "resume", lambda _: session.show())
     listen(js.window, "focus", lambda _: session.wake())
     listen(js.window, "online", lambda _: session.wake(online=True))
+
+
+def _let_go_of_timers(loop: Any) -> None:
+    """Make a timer that is cancelled wake nobody. In Pyodide's loop it fires, and then does nothing."""
+    plain = loop.call_later
+
+    def call_later(seconds: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        if not SHORT_SECONDS <= seconds < LONG_SECONDS:  # `call_soon` comes this way too
+            return plain(seconds, callback, *args, context=context)
+        return _Timer(loop, seconds, callback, args, context)
+
+    loop.call_later = call_later
+
+
+SHORT_SECONDS = 0.05
+"""A timer that is shorter may fire in vain."""
+LONG_SECONDS = 2_000_000
+"""A browser's timers wait for at most 2^31 ms; Pyodide knows what to do with more."""
+
+
+class _Timer(asyncio.Handle):
+    """A call that is due after some seconds (HTML Standard, "Timers")."""
+
+    def __init__(self, loop: Any, seconds: float, callback: Any, args: Any, context: Any) -> None:
+        import js
+        from pyodide.ffi import create_once_callable
+
+        super().__init__(callback, args, loop, context)
+        self._soon = loop.call_soon
+        self._due: Any = create_once_callable(self._fire)
+        self._timer: int = js.setTimeout(self._due, seconds * 1000)
+
+    def _fire(self) -> None:
+        self._due = None
+        self._soon(self._call)  # where the loop is the running one
+
+    def _call(self) -> None:
+        if not self.cancelled():
+            self._run()  # as the loop does
+
+    def cancel(self) -> None:
+        """Call nothing, and end the timer."""
+        import js
+
+        if self._due is not None:
+            js.clearTimeout(self._timer)
+            self._due.destroy()
+            self._due = None
+        super().cancel()
 
 
 # Not Python's `random`: its state is in the memory snapshot, the same for everybody.
@@ -364,13 +423,18 @@ async def fetch(
 ) -> "BrowserBody":
     """POST or GET with the browser's fetch; see `bus.ports.Fetch`.
 
-    If it `outlives_page`, it is not aborted when the page is hidden.
+    If it `outlives_page`, it is not aborted when the page is hidden. An answer that bus/early.js has
+    asked for is taken, if it is good: once, and only for just this request.
     """
     import js
 
+    if body is None and headers == ASKS_FOR_JSON and not outlives_page:
+        begun = js.ssoBus.begun(url)
+        if begun is not None and (found := await _begun(begun)) is not None:
+            return found
     controller = js.AbortController.new()
     asked = {"method": "GET"} if body is None else {"method": "POST", "body": body}
-    options = js.JSON.parse(to_json(_OPTIONS | asked | {"headers": headers}).decode())
+    options = js.JSON.parse(to_json({**FETCH_OPTIONS, **asked, "headers": headers}).decode())
     options.signal = controller.signal
     if not outlives_page:
         _under_way[id(controller)] = controller
@@ -382,19 +446,25 @@ async def fetch(
     return BrowserBody(response, controller)
 
 
+async def _begun(begun: Any) -> "BrowserBody | None":
+    """Return the answer to a request that bus/early.js has begun; None if it is of no use."""
+    controller = begun.controller
+    _under_way[id(controller)] = controller
+    try:
+        end = await begun.answer
+    except BaseException:
+        _end(controller)
+        raise
+    if end.failed:
+        _end(controller)
+        return None
+    return BrowserBody(end.value, controller)
+
+
 def _end(controller: Any) -> None:
     """Abort a fetch. This does nothing if it is complete or has failed."""
     controller.abort()
     _under_way.pop(id(controller), None)
-
-
-_OPTIONS = {
-    "mode": "cors",
-    "credentials": "omit",
-    "cache": "no-store",
-    "redirect": "error",
-    "referrerPolicy": "no-referrer",
-}
 
 
 async def _settled(target: Any, method: str, *args: Any) -> Any:

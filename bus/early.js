@@ -8,7 +8,7 @@
 "use strict";
 
 (() => {
-  const { read, queue } = globalThis.ssoRequests;
+  const { read, queue, ahead } = globalThis.ssoRequests;
   const { src: address } = /** @type {any} */ (document.currentScript);
   const block = JSON.parse(/** @type {any} */ (document.getElementById("bus-settings")).textContent);
   const { settings, types, fromBus, debug = false } = block;
@@ -72,6 +72,7 @@
   const ignored = (reason, origin) => {
     log(`ignored: ${reason}`);
     if (!debug) return;
+    if (told === 0) setTimeout(tellRest, 1000);
     if (++told <= MAX_TOLD) tell({ event: "dropped", reason, origin });
     else untold.set(reason, (untold.get(reason) ?? 0) + 1);
   };
@@ -84,7 +85,6 @@
     untold.clear();
     told = 0;
   };
-  if (debug) setInterval(tellRest, 1000);
 
   // ---- messages and their one reply --------------------------------------------------------
 
@@ -169,6 +169,29 @@
     else reject(number, ...down);
   };
 
+  // While Python boots, the network is idle. Once a sign-in waits, the browser connects to the backend,
+  // and asks for what a provider publishes: nothing of the message goes there. The connections are those
+  // without credentials, as all requests of the bus; browsers keep others for those with.
+  const published = ahead(block.ahead, window.fetch);
+  let connected = false;
+  const prepare = (type) => {
+    if (connected || !/^AUTH\.(SSO|EMAIL_AND_PASSWORD)$/.test(type)) return;
+    connected = true;
+    for (const href of block.ahead.origins) {
+      const link = document.createElement("link");
+      document.head.append(Object.assign(link, { rel: "preconnect", crossOrigin: "anonymous", href }));
+    }
+    published.begin();
+  };
+  addEventListener("pagehide", published.end);
+
+  const wait = (number, event, message) => {
+    const { type, problem } = message;
+    const due = waiting.add(number, message, event);
+    due.forEach(settle);
+    if (due.length === 0 && types.includes(type) && !problem) prepare(type);
+  };
+
   // What the queue decides about a message that does not wait.
   const settle = ({ number, error, reason }) => (error ? reject(number, ...error) : drop(number, reason));
 
@@ -200,9 +223,10 @@
       const { type, id, bytes, problem } = message;
       const signsOut = type === "AUTH.SIGN_OUT" && types.includes(type) && !problem;
       open.set(number, { source: event.source, origin: event.origin, port, type, id, signsOut });
+      watch();
       tell({ event: "accepted", number, type, id, origin: event.origin, port: Boolean(port), bytes, state });
       if (state === "serving") deliver(number, event, message.text);
-      else if (state === "booting") waiting.add(number, message, event).forEach(settle);
+      else if (state === "booting") wait(number, event, message);
       else if (message.type === "BUS.CANCEL") drop(number);
       else rejectDown(number);
     },
@@ -215,6 +239,7 @@
     state = "down";
     down = [code, message];
     console.error(`sso-bus: ${message} ${reason}`);
+    published.end();
     for (const number of [...kept.keys()]) drop(number);
     for (const number of [...open.keys()]) rejectDown(number);
   };
@@ -237,9 +262,13 @@
     if (state === "serving") goDown("RUNTIME_DIED", "The Python runtime died.", error?.name ?? "");
   };
 
-  // Once a second: has Python started in time, and is it still alive while a request waits?
-  // By the wall clock, because timers stop while a machine sleeps.
+  // Once a second, while Python boots or a request waits: has Python started in time, and is it still
+  // alive? By the wall clock, because timers stop while a machine sleeps. An idle bus needs no timer.
   let deadline = Date.now() + settings.boot_timeout_seconds * 1000;
+  let timer = 0;
+  const watch = () => {
+    timer ||= setInterval(look, 1000);
+  };
   const look = () => {
     if (state === "booting" && Date.now() > deadline) {
       fail("slow", `That is ${settings.boot_timeout_seconds} seconds.`);
@@ -250,9 +279,13 @@
         died(error);
       }
     }
+    if (state === "booting" || (state === "serving" && open.size)) return;
+    clearInterval(timer);
+    timer = 0;
+    published.end(); // who waited for it is answered
   };
   session?.catch(() => fail("file", "session.mjs or keys.mjs could not be loaded."));
-  setInterval(look, 1000);
+  watch();
   addEventListener("pageshow", ({ persisted }) => {
     // Back from the back-forward cache: the time limit of a frozen boot starts again.
     if (persisted) deadline = Date.now() + settings.boot_timeout_seconds * 1000;
@@ -284,6 +317,7 @@
   //     keep(number, text)    as reply, but where it went is kept for push(number, text), until drop(number)
   //     session(method, ...args)  a method of session.mjs or keys.mjs, where the settings have [bus.session]
   //     tell(text)            a report for the host, as JSON, if this is a debug build
+  //     begun(url)            what was begun for an address before Python was there; see requests.js, `take`
   //     died(error)           the runtime has suffered a fatal error
   //     settled(object, method, ...args)  see there
   globalThis.ssoBus = Object.freeze({
@@ -318,6 +352,7 @@
         return { failed: true };
       }
     },
+    begun: published.take,
     drop,
     fail,
     died,

@@ -1,8 +1,8 @@
 """What the bus needs from a browser, as protocols: the bus gets them as arguments."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,19 @@ class Body(Protocol):
 
         Raises `FetchFailed` if it breaks off.
         """
+
+
+FETCH_OPTIONS: Final[Mapping[str, str]] = {
+    "mode": "cors",
+    "credentials": "omit",
+    "cache": "no-store",
+    "redirect": "error",
+    "referrerPolicy": "no-referrer",
+}
+"""Of each request of the bus (Fetch, "RequestInit"), whoever begins it: bus/browser.py or bus/early.js."""
+
+ASKS_FOR_JSON: Final[Mapping[str, str]] = {"Accept": "application/json"}
+"""The headers of a request for what a provider publishes; bus/early.js may begin it before Python is there."""
 
 
 class Fetch(Protocol):

@@ -1,4 +1,5 @@
-// What needs no browser: whether a message is a request, its text, and which requests wait for Python.
+// What needs no page: whether a message is a request, its text, which requests wait for Python, and what
+// is asked for them meanwhile.
 //
 // The first half of the page's first script; the build puts it before early.js, in the same file. It
 // uses no window and no event, so that Node can test it alone (tests/unit/test_requests_js.py).
@@ -141,5 +142,62 @@
     });
   };
 
-  globalThis.ssoRequests = Object.freeze({ MAX_WAITING, MAX_BYTES, MAX_DEPTH, isRequestType, read, queue });
+  // ---- what is asked before Python is there --------------------------------------------------
+
+  const MAX_ANSWER = 1024 * 1024; // as in Python, which asks again for what is larger, and says so
+
+  const bodyOf = async ({ body }) => {
+    const reader = body.getReader();
+    const chunks = [];
+    for (let left = MAX_ANSWER; ; ) {
+      const { done, value } = await reader.read();
+      if (done) return new Blob(chunks);
+      left -= value.length;
+      if (left < 0) throw new Error("larger than 1 MiB");
+      chunks.push(value);
+    }
+  };
+
+  // Asks for what Python would ask for first: `urls`, with `options`, as `fetch` takes them. The answers
+  // are whole and good, or of no use: Python then asks for itself, and says what is wrong.
+  const ahead = ({ urls, options }, fetch) => {
+    const begun = new Map(); // address -> {controller, answer}
+    let tried = false;
+    const ask = async (url, controller) => {
+      try {
+        const response = await fetch(url, { ...options, signal: controller.signal });
+        if (!response.ok) throw new Error(`status ${response.status}`);
+        return { failed: false, value: new Response(await bodyOf(response), response) };
+      } catch {
+        controller.abort();
+        return { failed: true };
+      }
+    };
+    return Object.freeze({
+      // Once, however often it is called.
+      begin() {
+        if (tried) return;
+        tried = true;
+        for (const url of urls) {
+          const controller = new AbortController();
+          begun.set(url, { controller, answer: ask(url, controller) });
+        }
+      },
+      // Gives away what was begun for an address, once: its AbortController, and a promise of {failed,
+      // value}, where `value` is a Response.
+      take(url) {
+        const found = begun.get(url);
+        begun.delete(url);
+        return found;
+      },
+      // Aborts and forgets what nobody has taken.
+      end() {
+        for (const { controller } of begun.values()) controller.abort();
+        begun.clear();
+      },
+    });
+  };
+
+  const rules = { MAX_WAITING, MAX_BYTES, MAX_DEPTH, MAX_ANSWER, isRequestType, read, queue, ahead };
+  globalThis.ssoRequests = Object.freeze(rules);
 })();

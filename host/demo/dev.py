@@ -53,9 +53,13 @@ def _say(line: str) -> None:
 
 def _page() -> Response:
     try:
-        settings = with_discovery(load_settings(ROOT / "pyscript.toml"), say=_say)
+        settings, jwks_uri = with_discovery(load_settings(ROOT / "pyscript.toml"), say=_say)
         page = fill_page(
-            (ROOT / "index.html").read_text(encoding="utf-8"), settings, {}, debug=True
+            (ROOT / "index.html").read_text(encoding="utf-8"),
+            settings,
+            {},
+            jwks_uri=jwks_uri,
+            debug=True,
         )
     except (ConfigError, ValueError) as error:
         return PlainTextResponse(str(error), 500)

@@ -6,7 +6,7 @@ from typing import Final
 
 from .integrity import import_map, script_source
 from .policy import content_security_policy
-from .shared import FROM_BUS, Settings, served
+from .shared import ASKS_FOR_JSON, FETCH_OPTIONS, FROM_BUS, OidcSso, Settings, served
 
 SETTINGS_BLOCK: Final = '<script type="application/json" id="bus-settings">{}</script>'
 PARTS_MARK: Final = 'data-parts=""'
@@ -15,15 +15,17 @@ POLICY_MARK: Final = "<!-- policy: the build puts the content security policy he
 INTEGRITY_MARK: Final = "<!-- integrity: the build puts the hashes of all files here -->"
 
 
-def settings_block(settings: Settings, *, debug: bool = False) -> str:
+def settings_block(settings: Settings, *, jwks_uri: str | None = None, debug: bool = False) -> str:
     """Return the JSON data block that the early listener and Python read.
 
-    `debug`: the bus tells its host what it decides (protocol.md, "Debug builds").
+    `jwks_uri`: where the provider's keys are likely to be, if the settings do not say it. `debug`: the
+    bus tells its host what it decides (protocol.md, "Debug builds").
     """
     data: dict[str, object] = {
         "settings": settings.model_dump(mode="json"),
         "types": served(settings),
         "fromBus": sorted(FROM_BUS),
+        "ahead": _ahead(settings, jwks_uri),
     }
     if debug:
         data["debug"] = True
@@ -32,28 +34,45 @@ def settings_block(settings: Settings, *, debug: bool = False) -> str:
     return SETTINGS_BLOCK.replace("{}", text)
 
 
+def _ahead(settings: Settings, jwks_uri: str | None) -> dict[str, object]:
+    """Return what the early listener connects to and asks for, once a sign-in waits for Python.
+
+    Python takes an answer only if it would ask for that very address, so a wrong one is only in vain.
+    """
+    sso = settings.sso
+    urls = (sso.discovery, sso.jwks_uri or jwks_uri) if isinstance(sso, OidcSso) else ()
+    options = {"method": "GET", **FETCH_OPTIONS, "headers": dict(ASKS_FOR_JSON)}
+    return {
+        "origins": list(settings.origins),
+        "urls": [url for url in urls if url],
+        "options": options,
+    }
+
+
 def policy_meta(settings: Settings, inline: str | None = None) -> str:
     """Return the policy as a meta element, for servers that do not send headers."""
     policy = escape(content_security_policy(settings, inline, in_page=True))
     return f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
 
 
-def fill_page(
+def fill_page(  # noqa: PLR0913 - what the page is made of
     page: str,
     settings: Settings,
     replacements: dict[str, str],
     integrity: dict[str, str] | None = None,
     *,
+    jwks_uri: str | None = None,
     debug: bool = False,
 ) -> str:
     """Return `index.html` with the settings in place and every string of `replacements` replaced.
 
-    `integrity` holds the hashes of what the page loads (host/server/integrity.py), if known.
+    `integrity` holds the hashes of what the page loads (host/server/integrity.py), if known; for
+    `jwks_uri` and `debug` see `settings_block`.
     Raises ValueError if a string is not there exactly once: the page and the build must agree.
     """
     hashes = import_map(integrity) if integrity else None
     changes = {
-        SETTINGS_BLOCK: settings_block(settings, debug=debug),
+        SETTINGS_BLOCK: settings_block(settings, jwks_uri=jwks_uri, debug=debug),
         POLICY_MARK: policy_meta(settings, script_source(hashes) if hashes else None),
         INTEGRITY_MARK: f'<script type="importmap">{hashes}</script>' if hashes else "",
         **replacements,

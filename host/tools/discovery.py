@@ -5,7 +5,7 @@ That is the origins to reach, the scope to request, and how a sign-in begins.
 
 from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 from pydantic import JsonValue
@@ -24,9 +24,17 @@ TIME_LIMIT = 20.0
 OFFLINE: Final = "offline_access"
 
 
+class Discovered(NamedTuple):
+    """Settings with what the provider has told."""
+
+    settings: Settings
+    jwks_uri: str | None
+    """Where the provider has its keys, if it was asked: a hint for the page. The bus asks it again."""
+
+
 def with_discovery(
     settings: Settings, *, say: Callable[[str], None], time_limit: float = TIME_LIMIT
-) -> Settings:
+) -> Discovered:
     """Return the settings with `connect_origins` filled in, by discovery if necessary.
 
     So are `authorization_endpoint` and `iss_required`, as far as the provider tells. The default
@@ -35,7 +43,7 @@ def with_discovery(
     """
     sso = settings.sso
     if not isinstance(sso, OidcSso) or sso.connect_origins is not None:
-        return settings
+        return Discovered(settings, None)
     url = sso.discovery
     document = _document(url, time_limit) if url else {}
     try:
@@ -59,7 +67,7 @@ def with_discovery(
         "iss_required": _iss_required(document) if sso.iss_required is None else sso.iss_required,
     }
     filled = sso.model_copy(update=found)
-    return settings.model_copy(update={"sso": filled})
+    return Discovered(settings.model_copy(update={"sso": filled}), endpoints.jwks)
 
 
 def scope_for(document: Mapping[str, object], sso: OidcSso, say: Callable[[str], None]) -> str:

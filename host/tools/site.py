@@ -45,7 +45,7 @@ def build(
     An older build in `out` is replaced at the end, in one step. Raises OSError if `out` exists and is
     not a build, and ConfigError if the settings' provider does not say which origins it needs.
     """
-    settings = with_discovery(settings, say=say)
+    settings, jwks_uri = with_discovery(settings, say=say)
     if out.exists() and not (out.is_dir() and (_is_build(out) or not any(out.iterdir()))):
         raise FileExistsError(f"{out} exists and is not a built bus; nothing was changed")
     part = out.with_name(out.name + ".part")
@@ -58,6 +58,7 @@ def build(
         settings,
         parts.replacements,
         parts.integrity,
+        jwks_uri=jwks_uri,
         debug=debug,
     )
     (part / "index.html").write_text(page, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The early listener's rules that need no browser (bus/requests.js), in Node."""
+"""What the early listener does that needs no page (bus/requests.js), in Node."""
 
 import json
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 
 from bus.app import MAX_IN_FLIGHT
 from bus.errors import CODES
+from bus.exchange import MAX_BODY_BYTES
 from bus.messages import FROM_BUS, MAX_LOC, SERVED, is_request_type
 from host.tools.node import start_node
 from host.tools.paths import ROOT
@@ -14,7 +15,7 @@ from tests.unit.type_names import TYPES
 
 PRELUDE = f"""
 require({json.dumps(str(ROOT / "bus/requests.js"))});
-const {{ MAX_WAITING, MAX_BYTES, MAX_DEPTH, isRequestType, read, queue }} = ssoRequests;
+const {{ MAX_WAITING, MAX_BYTES, MAX_DEPTH, MAX_ANSWER, isRequestType, read, queue, ahead }} = ssoRequests;
 const fromBus = {json.dumps(sorted(FROM_BUS))};
 const types = {json.dumps(SERVED)};
 const said = (value) => process.stdout.write(JSON.stringify(value));
@@ -30,10 +31,11 @@ def node(script: str, *, before: str = "") -> Any:
 
 
 def test_the_limits() -> None:
-    assert node("said({ MAX_WAITING, MAX_BYTES, MAX_DEPTH })") == {
+    assert node("said({ MAX_WAITING, MAX_BYTES, MAX_DEPTH, MAX_ANSWER })") == {
         "MAX_WAITING": MAX_IN_FLIGHT,
         "MAX_BYTES": 65_536,
         "MAX_DEPTH": 64,
+        "MAX_ANSWER": MAX_BODY_BYTES,
     }
 
 
@@ -223,3 +225,85 @@ def test_a_cancellation_is_obeyed_and_gets_silence() -> None:
         assert queued(f"add({{ id: '1' }}), {bad}") == [[[], [{"number": 2}]], [1]]
     # It takes no slot.
     assert queued(f"fill(), {cancel}")[0][1] == [{"number": 65}]
+
+
+# -- what is asked before Python is there -------------------------------------------------------------
+
+ASKING = """
+const fetched = [];
+const answers = {
+    good: () => new Response('{"a":1}', { status: 201, headers: { "Retry-After": "7" } }),
+    failing: () => new Response("{}", { status: 503 }),
+    moved: () => new Response(null, { status: 304 }),
+    empty: () => new Response(null, { status: 204 }),
+    broken: () => new Response(new ReadableStream({ start: (body) => body.error(new TypeError("gone")) })),
+    large: () => new Response(new Uint8Array(MAX_ANSWER + 1)),
+    largest: () => new Response(new Uint8Array(MAX_ANSWER)),
+};
+const fetch = async (url, { signal, ...options }) => {
+    fetched.push({ url, options, signal });
+    return answers[url](); // if it has none, this throws as fetch does if nobody answers
+};
+const asked = (...urls) => ahead({ urls, options: { method: "GET", headers: { Accept: "x" } } }, fetch);
+const aborted = () => fetched.map(({ url, signal }) => [url, signal.aborted]);
+"""
+
+
+def asking(script: str) -> Any:
+    return node(f"{ASKING}(async () => {{ {script} }})();")
+
+
+def test_each_address_is_asked_once_and_only_when_that_is_begun() -> None:
+    assert asking(
+        """const it = asked("good", "failing");
+        const before = [fetched.length, it.take("good") ?? null];
+        it.begin();
+        it.begin();
+        said([before, fetched.map(({ url, options }) => [url, options])]);"""
+    ) == [
+        [0, None],
+        [[url, {"method": "GET", "headers": {"Accept": "x"}}] for url in ("good", "failing")],
+    ]
+
+
+def test_a_good_answer_is_given_away_once_and_whole() -> None:
+    assert asking(
+        """const it = asked("good");
+        it.begin();
+        const { controller, answer } = it.take("good");
+        const again = [it.take("good") ?? null, it.take("other") ?? null];
+        const { failed, value } = await answer;
+        const { status, headers } = value;
+        it.end();
+        it.begin();
+        said([failed, status, headers.get("retry-after"), await value.text(), again, aborted()]);"""
+    ) == [False, 201, "7", '{"a":1}', [None, None], [["good", False]]]
+
+
+def test_an_answer_as_large_as_python_would_read_is_good() -> None:
+    assert asking(
+        """const it = asked("largest");
+        it.begin();
+        const { value } = await it.take("largest").answer;
+        said((await value.arrayBuffer()).byteLength);"""
+    ) == (1024 * 1024)
+
+
+@pytest.mark.parametrize("url", ["nobody", "failing", "moved", "empty", "broken", "large"])
+def test_a_bad_answer_is_of_no_use(url: str) -> None:
+    assert asking(
+        f"""const it = asked("{url}");
+        it.begin();
+        said([await it.take("{url}").answer, aborted()]);"""
+    ) == [{"failed": True}, [[url, True]]]
+
+
+def test_what_nobody_has_taken_is_aborted_and_forgotten() -> None:
+    assert asking(
+        """const it = asked("good", "largest");
+        it.begin();
+        it.take("good");
+        it.end();
+        it.end();
+        said([aborted(), it.take("largest") ?? null]);"""
+    ) == [[["good", False], ["largest", True]], None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import BusError, misconfigured
-from ...ports import Body, Fetch, FetchFailed
+from ...ports import ASKS_FOR_JSON, Body, Fetch, FetchFailed
 from ...settings.oidc import OidcSso
 from ...single_flight import SingleFlight
 from ...urls import origin_of, url_problem
@@ -57,9 +57,7 @@ async def get_json(fetch: Fetch, url: str, what: str, setting: str) -> dict[str,
     """
     heads: list[Body] = []
     try:
-        reply = await ask(
-            fetch, url, headers={"Accept": "application/json"}, body=None, heads=heads
-        )
+        reply = await ask(fetch, url, headers=dict(ASKS_FOR_JSON), body=None, heads=heads)
     except FetchFailed:
         raise BusError(
             "BACKEND_UNREACHABLE",

@@ -17,6 +17,7 @@ CORE = (
     "attacks.test_origins",
     "attacks.test_replay",
     "attacks.test_volume",
+    "test_ahead",
     "test_boot",
     "test_debug",
     "test_foreign",

@@ -1,6 +1,7 @@
 """A provider that does to each code what the test planned for it: wrong tokens, and wrong set-ups."""
 
 import json
+import threading
 import time
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
@@ -57,6 +58,11 @@ class HostileProvider:
     def __init__(self, bus_origin: str) -> None:
         self.origin = ""
         self.forms: list[dict[str, str]] = []
+        self.asked: list[str] = []
+        """The address of each request for what it publishes."""
+        self.fails: list[int] = []
+        """Statuses that the next of these requests are answered with."""
+        self._changed = threading.Condition()
         self._bus_origin = bus_origin
         self._keys = {kid: _key(kid) for kid in ("published", "other")}
         self._keys |= {alg: _key(alg, alg) for alg in KEYS}
@@ -113,6 +119,18 @@ class HostileProvider:
         self._plans[code] = lambda _: self._json(error, status)
         return code
 
+    def wait_for(self, *paths: str) -> None:
+        """Wait until just these have been asked for, in any order."""
+        urls = sorted(f"{self.origin}/{path}" for path in paths)
+        with self._changed:
+            assert self._changed.wait_for(lambda: sorted(self.asked) == urls, 30), self.asked
+
+    def _published(self, request: Request, value: object) -> Response:
+        with self._changed:
+            self.asked.append(str(request.url))
+            self._changed.notify_all()
+            return self._json(value, self.fails.pop(0) if self.fails else 200)
+
     def _json(self, value: object, status: int = 200) -> Response:
         return JSONResponse(
             value, status, headers={"Access-Control-Allow-Origin": self._bus_origin}
@@ -132,14 +150,14 @@ class HostileProvider:
             "hs256": {"id_token_signing_alg_values_supported": ["HS256"]},
             "no-pkce": {"code_challenge_methods_supported": ["plain"]},
         }
-        return self._json(document | changes.get(name, {}))
+        return self._published(request, document | changes.get(name, {}))
 
     async def _jwks(self, request: Request) -> Response:
         public = {name: key.as_dict(private=False) for name, key in self._keys.items()}
         del public["other"]
         off_curve = public["ES256"] | {"kid": "off the curve", "y": public["ES256"]["x"]}
         loose = [_loose(public[alg]) for alg in LOOSE]
-        return self._json({"keys": [*public.values(), *loose, off_curve]})
+        return self._published(request, {"keys": [*public.values(), *loose, off_curve]})
 
     async def _token(self, request: Request) -> Response:
         form = {k: v[0] for k, v in parse_qs((await request.body()).decode()).items()}

@@ -71,6 +71,42 @@ def test_a_debug_build_is_one_only_if_it_was_asked_for(page: Reader) -> None:
     assert json.loads(asked.scripts[0]) == json.loads(page.scripts[0]) | {"debug": True}
 
 
+def ahead(found: str | None = None, **sso: Any) -> Any:
+    table = {"allowed_origins": ["https://app.example.com"], "sso": sso}
+    block = settings_block(Settings.model_validate(table), jwks_uri=found)
+    return json.loads(block.partition(">")[2].removesuffix("</script>"))["ahead"]
+
+
+OIDC = {"provider": "oidc", "issuer": "https://id.example.com/acme", "client_id": "crm"}
+DISCOVERY = "https://id.example.com/acme/.well-known/openid-configuration"
+KEYS = "https://keys.example.com/"
+
+
+def test_what_may_be_asked_before_python_is_there() -> None:
+    assert ahead(exchange_url="https://api.example.com/sso") == {
+        "origins": ["https://api.example.com"],
+        "urls": [],
+        "options": {
+            "method": "GET",
+            "mode": "cors",
+            "credentials": "omit",
+            "cache": "no-store",
+            "redirect": "error",
+            "referrerPolicy": "no-referrer",
+            "headers": {"Accept": "application/json"},
+        },
+    }
+    assert ahead(**OIDC)["urls"] == [DISCOVERY]
+    origins = ["https://id.example.com", "https://keys.example.com"]
+    assert ahead(KEYS, **OIDC, connect_origins=origins)["origins"] == origins
+    assert ahead(KEYS, **OIDC)["urls"] == [DISCOVERY, KEYS]
+    # What is set counts, and where all is set, nothing is discovered.
+    own = "https://own.example.com/keys"
+    assert ahead(KEYS, **OIDC, jwks_uri=own)["urls"] == [DISCOVERY, own]
+    endpoints = {"token_endpoint": "https://id.example.com/token", "jwks_uri": own}
+    assert ahead(**OIDC, **endpoints, userinfo=False)["urls"] == [own]
+
+
 def test_no_setting_ends_the_script_element(page: Reader) -> None:
     assert [script.get("src") for script in page.all("script")] == [
         None,

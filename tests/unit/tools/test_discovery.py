@@ -72,7 +72,7 @@ def settings(issuer: str, session: Any = None, **sso: Any) -> Settings:
 
 
 def found_out(asked: Settings, **more: Any) -> Settings:
-    return with_discovery(asked, **{"say": [].append} | more)
+    return with_discovery(asked, **{"say": [].append} | more).settings
 
 
 def problem(issuer: str, **more: float) -> str:
@@ -141,6 +141,18 @@ def test_an_endpoint_that_no_policy_can_name() -> None:
     with provider(sends(200, document)) as issuer:
         said = problem(issuer)
     assert "https://keys_1.example has a host that no Content-Security-Policy can name" in said
+
+
+def test_where_the_keys_are_is_told_and_is_no_setting() -> None:
+    with provider(sends(200, DOCUMENT)) as issuer:
+        found = with_discovery(settings(issuer), say=lambda _: None)
+        other = with_discovery(settings(issuer, jwks_uri="https://k.example/"), say=lambda _: None)
+    assert found.jwks_uri == DOCUMENT["jwks_uri"]
+    assert isinstance(found.settings.sso, OidcSso)
+    assert found.settings.sso.jwks_uri is None
+    assert other.jwks_uri == "https://k.example/"
+    listed = settings("https://nowhere.example", connect_origins=["https://nowhere.example"])
+    assert with_discovery(listed, say=lambda _: None).jwks_uri is None
 
 
 def test_nobody_is_asked_where_nothing_is_to_be_found_out() -> None:

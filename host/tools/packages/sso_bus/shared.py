@@ -1,8 +1,17 @@
 """What servers and bus share, where the bus is a part of the package."""
 
 from .bus.messages import FROM_BUS
+from .bus.ports import ASKS_FOR_JSON, FETCH_OPTIONS
 from .bus.served import served
 from .bus.settings import Settings, settings_problems
 from .bus.settings.oidc import OidcSso
 
-__all__ = ["FROM_BUS", "OidcSso", "Settings", "served", "settings_problems"]
+__all__ = [
+    "ASKS_FOR_JSON",
+    "FETCH_OPTIONS",
+    "FROM_BUS",
+    "OidcSso",
+    "Settings",
+    "served",
+    "settings_problems",
+]

@@ -122,6 +122,13 @@ def test_destroyed_twice_and_embedded_again(open_tab: Opener, world: World) -> N
     works(tab, world)
 
 
+ONE_IS_LEFT = """() => new Promise((gone) => {
+    const look = () => (frames.length === 1 ? gone() : setTimeout(look, 20));
+    look();
+})"""
+"""Waits until a frame that was destroyed has gone; one whose bus is not up goes later, in WebKit."""
+
+
 @pytest.mark.parametrize("milliseconds", [0, 40, 80])
 def test_destroyed_while_it_boots(
     open_tab: Opener, world: World, engine: str, milliseconds: int
@@ -142,12 +149,7 @@ def test_destroyed_while_it_boots(
     )
     assert left == [engine == "webkit", True]
     works(tab, world)
-    tab.run(
-        """() => new Promise((gone) => {
-            const look = () => (frames.length === 1 ? gone() : setTimeout(look, 20));
-            look();
-        })"""
-    )
+    tab.run(ONE_IS_LEFT)
 
 
 def test_two_destroyed_while_they_boot_each_go_when_they_are_up(
@@ -206,6 +208,7 @@ def test_one_that_was_not_ready_in_time_is_destroyed(
     )
     assert left == ["TIMEOUT", engine == "webkit"]
     works(tab, world)
+    tab.run(ONE_IS_LEFT)
 
 
 # What frameworks do that swap the page's body: Turbo, htmx (hx-boost), Astro's view transitions.

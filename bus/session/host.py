@@ -30,6 +30,8 @@ class HostSession:
         """Held from reading the record until the change is written or the host is told."""
         self.changed = Signal()
         """Set when there may be something new in the record."""
+        self._why = Signal()
+        """Set when another tab has said why a session is over."""
         self.last_error: BusError | Rejected | None = None
         """The error of the last refresh in this frame, if it failed."""
         self._target: int | None = None  # the message whose port or window gets pushes
@@ -69,7 +71,7 @@ class HostSession:
         while True:
             text = await self.around.shelf.read(self.origin)
             if text is None and self._may_hear_why():
-                await self.changed.after(self.changed.count, WORD_SECONDS)
+                await self._why.after(self._why.count, WORD_SECONDS)
                 self._heard_out = True  # no word: a sign-out
                 continue
             found = self.parse(text)
@@ -188,8 +190,10 @@ class HostSession:
             self._note_end(said.generation)
         elif said.kind == OUT:
             self._heard_out = True
-        if said.kind != LOOK and not self.around.shelf.lasting:
-            self.around.spawn(self._forget(said))
+        if said.kind != LOOK:
+            self._why.set()
+            if not self.around.shelf.lasting:
+                self.around.spawn(self._forget(said))
         self.changed.set()
 
     async def _forget(self, said: Word) -> None:

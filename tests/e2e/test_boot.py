@@ -165,18 +165,25 @@ def test_requests_made_at_once_are_answered_in_order(open_tab: Opener, world: Wo
     assert order == [[n, "INVALID_PAYLOAD"] for n in range(10)]
 
 
-def raw_at_load(tab: Tab, src: str, script: str, *args: Any) -> Any:
-    """Run `script` the moment that the iframe has loaded, with Python still on its way."""
-    return tab.run(
-        f"""async (src, ...args) => {{
-            const {{ loaded, post, overPort }} = raw(src);
-            await loaded;
-            if (heard.some(({{ data }}) => data?.type === "BUS.READY")) throw new Error("too late");
-            return ({script})(...args);
-        }}""",
-        src,
-        *args,
-    )
+def raw_at_load(tab: Tab, world: World, script: str, *args: Any) -> Any:
+    """Run `script` the moment that the iframe has loaded, with Python still on its way.
+
+    What it posts before it first waits is there before Python is, however slow this page is.
+    """
+    world.buses.stuck.add("/bus/")
+    try:
+        tab.run(
+            f"""async (src, ...args) => {{
+                await raw(src).loaded;
+                window.posted = ({script})(...args);
+            }}""",
+            world.bus(),
+            *args,
+        )
+        assert not tab.run("() => heard.some(({ data }) => data?.type === 'BUS.READY')")
+    finally:
+        world.buses.release()
+    return tab.run("() => posted")
 
 
 def test_raw_messages_at_load_are_kept_and_answered_in_order(
@@ -185,7 +192,7 @@ def test_raw_messages_at_load_are_kept_and_answered_in_order(
     tab = open_tab().goto(world.page)
     got = raw_at_load(
         tab,
-        world.bus(),
+        world,
         """async (code, redirectUrl) => {
             rawBus.post({ type: "AUTH.SSO", payload: { code, redirectUrl, state: 1 } });
             rawBus.post({ type: "NO.SUCH", id: "2", payload: {} });
@@ -214,7 +221,7 @@ def test_what_is_cancelled_while_it_waits_never_reaches_the_backend(
     tab = open_tab().goto(world.page)
     got = raw_at_load(
         tab,
-        world.bus(),
+        world,
         """async (cancelled, kept, redirectUrl) => {
             rawBus.post({ type: "AUTH.SSO", id: "a", payload: { code: cancelled, redirectUrl } });
             rawBus.post({ type: "AUTH.SSO", id: "b", payload: { code: kept, redirectUrl } });
@@ -238,7 +245,7 @@ def test_only_what_takes_a_slot_is_a_first_delivery(open_tab: Opener, world: Wor
     tab = open_tab().goto(world.page)
     got = raw_at_load(
         tab,
-        world.bus(),
+        world,
         """async (one, two, three, never, redirectUrl) => {
             const sso = (id, payload) => rawBus.post({ type: "AUTH.SSO", id, payload });
             const good = (id, code) => sso(id, { code, redirectUrl });
@@ -294,7 +301,7 @@ def test_at_most_64_wait_for_python(open_tab: Opener, world: World) -> None:
     tab = open_tab().goto(world.page)
     got = raw_at_load(
         tab,
-        world.bus(),
+        world,
         """async () => {
             for (let n = 0; n < 64; n++) rawBus.post({ type: "AUTH.SSO", id: `${n}`, payload: {} });
             const over = (id, message) => rawBus.post({ type: "AUTH.SSO", id, payload: {}, ...message });

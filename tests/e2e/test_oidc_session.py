@@ -204,6 +204,7 @@ def test_a_revocation_endpoint_without_cors(party: Party) -> None:
         tokens.append(party.sign_in()["credentials"]["refreshToken"])
         assert isinstance(party.one.ask("AUTH.SIGN_OUT"), dict)
         party.two.pushes(1)
+    party.tab.wait_for_line("revocation endpoint", after)
     said = [line for line in party.tab.lines[after:] if "revocation endpoint" in line]
     assert len(said) == 1
     assert "CORS" in said[0]

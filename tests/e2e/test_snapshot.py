@@ -96,6 +96,7 @@ def test_the_stock_boot_steps_in(
     tab.expect("integrity attribute")  # Firefox calls it an error when the library is not the one
     tab.goto(world.page)
     tab.run("(src) => embed({ src }).ready", src)
+    tab.wait_for_line(STOCK)
     (line,) = [line for line in tab.lines if STOCK in line]
     assert reason in line
     assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}

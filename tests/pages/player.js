@@ -30,8 +30,9 @@ const revived = (value) => {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, revived(each)]));
 };
 
-// One tab of a host. `BusError` is the class that errors must be of; `patience(ms)` gives up waiting.
-export function seat(bus, BusError, patience) {
+// One tab of a host. `BusError` is the class that errors must be of; `patience()` waits a little, and what has
+// not come after so many `rounds` of it does not come.
+export function seat(bus, BusError, patience, rounds = 100) {
   const heard = [];
   const started = new Map();
   for (const type of PUSHES) bus.on(type, (payload) => heard.push(payload === undefined ? [type] : [type, payload]));
@@ -70,7 +71,7 @@ export function seat(bus, BusError, patience) {
       started.get(abort).control.abort();
     },
     async hears({ hears: { length } }) {
-      for (let left = 100; heard.length < length && left; left--) await patience();
+      for (let left = rounds; heard.length < length && left; left--) await patience();
       return heard.splice(0);
     },
     destroy: () => bus.destroy(),

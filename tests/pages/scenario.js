@@ -4,10 +4,11 @@ import { mockBus, mockClock } from "/mock.js";
 import { mockWorld, seat } from "/pages/player.js";
 
 const LOOK = 20; // milliseconds
+const LOOKS = 500; // ten seconds, as in tests/e2e/support/scenes.py
 
 window.take = async (src) => {
   const bus = (window.bus = embed({ src }));
-  window.seat = seat(bus, BusError, () => new Promise((done) => setTimeout(done, LOOK)));
+  window.seat = seat(bus, BusError, () => new Promise((done) => setTimeout(done, LOOK)), LOOKS);
   await bus.ready;
 };
 window.playMock = (options) => {

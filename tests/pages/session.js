@@ -11,6 +11,7 @@ let look = () => {};
 window.init = () =>
   new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
+    window.initPort?.close(); // what is still on its way over the one before goes nowhere
     window.initPort = port1;
     port1.onmessage = ({ data }) => {
       if (data.type.startsWith("BUS.INIT_")) resolve(data);

@@ -75,12 +75,10 @@ class Backend:
 
     def hangs(self, name: str = "hangs") -> str:
         """Plan to send no answer until `release(code)`, which sends a good one."""
-        gate: list[asyncio.Event] = []
+        gate = asyncio.Event()
 
         async def act(request: Request, cors: dict[str, str]) -> Response:
-            gate.append(asyncio.Event())
-            self._gates[code] = gate[0]
-            released = asyncio.ensure_future(gate[0].wait())
+            released = asyncio.ensure_future(gate.wait())
             left = asyncio.ensure_future(request.receive())  # nothing comes but the disconnect
             await asyncio.wait({released, left}, return_when=asyncio.FIRST_COMPLETED)
             if left.done():
@@ -90,6 +88,7 @@ class Backend:
             return JSONResponse(SIGNED_IN, headers=cors)
 
         code = self.plan(act, name)
+        self._gates[code] = gate  # before it arrives: who waits for that may release it at once
         return code
 
     def holds(self, count: int, name: str = "held") -> list[str]:

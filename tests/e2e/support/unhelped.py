@@ -137,15 +137,24 @@ class Unwatched:
             "Target.attachToTarget", {"targetId": target, "flatten": False}
         )
         self._id = attached["sessionId"]
-        while self.run("() => location.href") != url:
+        while self._address() != url:
             pass  # about:blank, until the page is there
         self.run(LOADED)
+
+    def _address(self) -> str:
+        try:
+            return str(self.run("() => location.href"))
+        except LookupError:  # between two pages
+            return ""
 
     def hide(self) -> None:
         self._session.send("Target.createTarget", {"url": "about:blank"})
 
     def run(self, script: str, *args: Any) -> Any:
-        """Call a JavaScript function in the page; returns what its promise resolves to."""
+        """Call a JavaScript function in the page; returns what its promise resolves to.
+
+        Raises LookupError if the page is left meanwhile.
+        """
         number = len(self._answers) + 1
         call = (
             f"(async () => JSON.stringify({{ value: await ({script})(...{json.dumps(args)}) }}))()"

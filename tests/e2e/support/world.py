@@ -75,6 +75,7 @@ class Buses:
         self._released = threading.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        released = self._released  # of now: that of a moment later would be another one
         self.asked.append(scope["path"])
         _, name, *_ = scope["path"].split("/")
 
@@ -84,9 +85,9 @@ class Buses:
             await send(message)
 
         if scope["path"].startswith(tuple(self.stuck)) and scope["path"].endswith(".wasm"):
-            await asyncio.to_thread(self._released.wait)
+            await asyncio.to_thread(released.wait)
         if scope["path"] in self.slow and _is_for_a_frame(scope):
-            await asyncio.to_thread(self._released.wait)
+            await asyncio.to_thread(released.wait)
         if name in self.folders:
             app = Mount(f"/{name}", bus_files(self.folders[name]))
             await Starlette(routes=[app])(scope, receive, counted)

@@ -906,6 +906,21 @@ def test_the_word_of_an_end_may_come_after_the_record_has_gone(sim: Sim) -> None
     assert other.pushed() == ["SESSION_CHANGED"]  # its word is not waited for
 
 
+def test_a_user_who_comes_back_to_a_tab_does_not_end_its_wait_for_that_word(sim: Sim) -> None:
+    tab, other = all_signed_in(sim, 2)
+    tab.channel.slow = other.channel.slow = 0.05
+    sim.server.families[0].over = "theft"
+    sim.run(800)
+    while sim.record:
+        sim.run(0.001)
+    for _ in range(20):  # the page is visible, it has the focus, the browser is online
+        for each in (tab, other):
+            each.session.wake()
+        sim.run(0.002)
+    sim.run(1)
+    assert tab.pushed()[-1:] == other.pushed()[-1:] == ["REFRESH_TOKEN_EXPIRED"]
+
+
 def test_an_end_and_a_new_session_while_this_tab_was_frozen(sim: Sim) -> None:
     tab, other = all_signed_in(sim, 2)
     sim.server.families[0].over = "theft"

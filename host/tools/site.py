@@ -74,7 +74,7 @@ def build(
     [snapshot] = _snapshots(part)
     # Where the folder's name is the same, the browser has the file.
     changed = [path for path in older if path.parent.name != snapshot.parent.name]
-    dictionaries = write_deltas(snapshot, changed, say)
+    dictionaries = write_deltas(snapshot, changed)
     rules = headers(settings, parts.folders, script_source(import_map(parts.integrity)))
     (part / "_headers").write_text(headers_file(rules), encoding="utf-8")
     (part / "nginx.conf").write_text(nginx_file(rules, dictionaries), encoding="utf-8")

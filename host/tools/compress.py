@@ -48,8 +48,8 @@ _DCZ_MAGIC = bytes.fromhex("5e2a4d1820000000")
 
 
 def _zstd_with(dictionary: bytes, data: bytes) -> bytes:
-    # The dictionary can be used as long as the window is not full. Browsers take a window of 8 MB, or of
-    # 1.25 times the dictionary, but of no more than 128 MB; one that holds all data is just as large.
+    # The dictionary is out of reach once the data exceeds the window. Browsers take a window of 8 MB, or
+    # of 1.25 times the dictionary, but of no more than 128 MB; one that holds all data is just as large.
     limit = min(max(2**23, len(dictionary) * 5 // 4), 2**27)
     window = len(data) - 1 if len(data) <= limit else limit // 2
     # Level 12 takes a third of a second. Level 19 takes 10, and saves 7 percent.

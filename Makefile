@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 CONFIG ?= pyscript.toml
 OUT ?= dist
 DEBUG ?=
+PREVIOUS ?=
 BUS ?=
 PAGES ?=
 PROVIDER ?= json
@@ -46,8 +47,8 @@ dev: $(READY) ## Run the demo with the unbuilt tree: edit a file in bus/, then r
 check: $(READY) ## Check provider or backend, and host pages, before you deploy (CONFIG=my.toml BUS=https://bus.example.com/)
 	@$(VENV)/python -m host.tools.check --config $(CONFIG)$(if $(BUS), --bus "$(BUS)")$(foreach page,$(PAGES), --page "$(page)")
 
-build: $(READY) ## Build the static folder (CONFIG=my.toml OUT=dist; DEBUG=1 for a debug build)
-	@$(VENV)/python -m host.tools.build --config $(CONFIG) --out $(OUT)$(if $(DEBUG), --debug)
+build: $(READY) ## Build the static folder (CONFIG=my.toml OUT=dist; PREVIOUS=folder of the last release; DEBUG=1 for a debug build)
+	@$(VENV)/python -m host.tools.build --config $(CONFIG) --out $(OUT)$(if $(DEBUG), --debug)$(foreach folder,$(PREVIOUS), --previous "$(folder)")
 
 package: $(READY) ## Make the wheel and the npm package (in dist-packages/)
 	@$(VENV)/python -m host.tools.packages

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from . import dictionary
 from .shared import Settings
 
 _FEATURES = (
@@ -87,6 +88,11 @@ def headers(
         "/warm.html": REVALIDATE,
         "/sbom.cdx.json": REVALIDATE,
         **{f"/{name}/*": IMMUTABLE for name in hashed},
+        **{
+            f"/{name}/{dictionary.NAME}": dictionary.USE
+            for name in hashed
+            if name.startswith("bus-")
+        },
     }
 
 

@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from .dictionary import delta_ending, has_deltas, held
+
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -75,10 +77,11 @@ class BusFiles:
             # A missing file is a 404, never a fallback page that would be taken for the file.
             return PlainTextResponse("Not Found", 404, headers | {"Cache-Control": "no-store"})
         type_ = _TYPES.get(file.suffix, "application/octet-stream")
+        headers["Vary"] = "Accept-Encoding" + ", Available-Dictionary" * has_deltas(file)
         file, encoding = _encoded(file, request.headers)
         if encoding:
             headers["Content-Encoding"] = encoding
-        return FileResponse(file, headers=headers | {"Vary": "Accept-Encoding"}, media_type=type_)
+        return FileResponse(file, headers=headers, media_type=type_)
 
     def _made(self, page: bytes, request: Request, headers: dict[str, str]) -> Response:
         headers = headers | {"Vary": "Accept-Encoding"}
@@ -109,7 +112,9 @@ def _accepted(asked: Headers) -> set[str]:
 
 def _encoded(file: Path, asked: Headers) -> tuple[Path, str | None]:
     accepted = _accepted(asked)
-    for encoding, ending in _ENCODINGS:
+    dictionary = held(asked.get("available-dictionary", ""))
+    delta = (("dcz", delta_ending(dictionary)),) if dictionary else ()
+    for encoding, ending in (*delta, *_ENCODINGS):
         packed = file.with_name(file.name + ending)
         if encoding in accepted and packed.is_file():
             return packed, encoding

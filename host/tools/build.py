@@ -25,6 +25,14 @@ def main() -> int:
         action="store_true",
         help="a bus that tells its host what it decides, for development: not for production",
     )
+    parser.add_argument(
+        "--previous",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="an earlier release, whose users download only what has changed (may be repeated)",
+    )
     args = parser.parse_args()
     started = monotonic()
     try:
@@ -34,11 +42,12 @@ def main() -> int:
             args.out,
             say=lambda line: print(f"build: {line}", flush=True),
             debug=args.debug,
+            previous=args.previous,
         )
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    except (FileExistsError, subprocess.CalledProcessError) as error:
+    except (FileExistsError, FileNotFoundError, subprocess.CalledProcessError) as error:
         print(f"build: {error}", file=sys.stderr)
         return 2
     size = sum(p.stat().st_size for p in args.out.rglob("*.br")) / 1e6

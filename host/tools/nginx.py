@@ -1,6 +1,9 @@
 """Writes the headers of `_headers`, and everything else that is needed, as an nginx configuration."""
 
+from collections.abc import Sequence
+
 from bus import VERSION
+from host.server import dictionary
 from host.server.policy import IMMUTABLE, REVALIDATE
 
 _TEXT = """\
@@ -44,7 +47,7 @@ gzip_vary on;
 location ~ "(?<!-[0-9a-f]{{16}})/(?:(?:index|errors|warm)\\.html|sbom\\.cdx\\.json)?$" {{
 {page}}}
 
-# Folders whose names hold their content's hash, older ones included: they never change. Without
+{snapshot}# Folders whose names hold their content's hash, older ones included: they never change. Without
 # "always", so that an error is not kept for a year.
 location ~ "/[a-z]+-[0-9a-f]{{16}}/[^/]+$" {{
 {hashed}}}
@@ -56,15 +59,54 @@ location ~ "" {{
 """
 
 
-def nginx_file(rules: dict[str, dict[str, str]]) -> str:
-    """Return the configuration for the rules that `headers` made. It works under any path."""
+_SNAPSHOT = """\
+# A browser may keep the snapshot as a dictionary for the next release's (RFC 9842).
+location ~ "{path}$" {{
+{hashed}{dictionary}{deltas}}}
+
+"""
+
+_DELTAS = """\
+    # Where it has the snapshot of an earlier release, it gets only the difference.
+    add_header Vary Available-Dictionary;
+    set $dictionary "";
+{choices}    if ($http_accept_encoding !~ "\\bdcz\\b") {{ set $dictionary ""; }}
+    if ($dictionary) {{ rewrite ^ $uri$dictionary last; }}
+}}
+location ~ "{path}\\.[0-9a-f]+\\.dcz$" {{
+    internal;
+{hashed}{dictionary}    add_header Content-Encoding dcz;
+    add_header Vary "Accept-Encoding, Available-Dictionary";
+"""
+
+
+def nginx_file(rules: dict[str, dict[str, str]], dictionaries: Sequence[bytes] = ()) -> str:
+    """Return the configuration for the rules that `headers` made. It works under any path.
+
+    `dictionaries`: the SHA-256 of each file from which the snapshot's difference is there.
+    """
     always = rules["/*"]
+    hashed = _lines(always, "always") + _lines(IMMUTABLE)
+    snapshots = [path for path in rules if path.endswith(f"/{dictionary.NAME}")]
     return _TEXT.format(
         version=VERSION,
         page=_lines(always, "always") + _lines(REVALIDATE),
-        hashed=_lines(always, "always") + _lines(IMMUTABLE),
+        snapshot="".join(_snapshot(path, hashed, dictionaries) for path in snapshots),
+        hashed=hashed,
         missing=_lines(always | {"Cache-Control": "no-store"}, "always"),
     )
+
+
+def _snapshot(path: str, hashed: str, dictionaries: Sequence[bytes]) -> str:
+    path = path.replace(".", r"\.")
+    choices = "".join(
+        f'    if ($http_available_dictionary = "{dictionary.available(digest)}") '
+        f'{{ set $dictionary "{dictionary.delta_ending(digest)}"; }}\n'
+        for digest in dictionaries
+    )
+    common = {"path": path, "hashed": hashed, "dictionary": _lines(dictionary.USE)}
+    deltas = _DELTAS.format(**common, choices=choices) if dictionaries else ""
+    return _SNAPSHOT.format(**common, deltas=deltas)
 
 
 def _lines(headers: dict[str, str], *flags: str) -> str:
@@ -76,6 +118,7 @@ def _lines(headers: dict[str, str], *flags: str) -> str:
 
 def _quoted(value: str) -> str:
     # A "$" would be a variable, and nothing in nginx's quotes escapes it. No header here has one.
-    if set(value) & set('"$\\\n'):
+    quote = "'" if '"' in value else '"'
+    if set(value) & set(f"{quote}$\\\n"):
         raise ValueError(f"nginx cannot send this header: {value}")
-    return f'"{value}"'
+    return f"{quote}{value}{quote}"

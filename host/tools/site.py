@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -10,11 +10,12 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from bus.settings import Settings
+from host.server import dictionary
 from host.server.integrity import import_map, integrity_of, script_element, script_source
 from host.server.page import PARTS_MARK, PRELOAD_MARK, fill_page
 from host.server.policy import headers, headers_file
 from host.tools import guide, warmup
-from host.tools.compress import compress_folder
+from host.tools.compress import compress_folder, write_deltas
 from host.tools.discovery import with_discovery
 from host.tools.nginx import nginx_file
 from host.tools.paths import BUS, PAGE, ROOT
@@ -37,14 +38,22 @@ Files = dict[str, bytes]
 
 
 def build(
-    settings: Settings, out: Path, *, say: Callable[[str], None], debug: bool = False
+    settings: Settings,
+    out: Path,
+    *,
+    say: Callable[[str], None],
+    debug: bool = False,
+    previous: Sequence[Path] = (),
 ) -> None:
     """Write a static folder that any web server can serve under any path.
 
     `debug`: the bus tells its host what it decides; not for production.
-    An older build in `out` is replaced at the end, in one step. Raises OSError if `out` exists and is
-    not a build, and ConfigError if the settings' provider does not say which origins it needs.
+    `previous`: the folders of earlier releases, whose users download only what has changed; one of
+    them may be `out`. An older build in `out` is replaced at the end, in one step. Raises OSError if
+    `out` exists and is not a build or one of `previous` is none, and ConfigError if the settings'
+    provider does not say which origins it needs.
     """
+    older = [snapshot for folder in previous for snapshot in _snapshots(folder)]
     settings, jwks_uri = with_discovery(settings, say=say)
     if out.exists() and not (out.is_dir() and (_is_build(out) or not any(out.iterdir()))):
         raise FileExistsError(f"{out} exists and is not a built bus; nothing was changed")
@@ -63,9 +72,13 @@ def build(
     )
     (part / "index.html").write_text(page, encoding="utf-8")
     compress_folder(part, say)
+    [snapshot] = _snapshots(part)
+    # Where the folder's name is the same, the browser has the file.
+    changed = [path for path in older if path.parent.name != snapshot.parent.name]
+    dictionaries = write_deltas(snapshot, changed)
     rules = headers(settings, parts.folders, script_source(import_map(parts.integrity)))
     (part / "_headers").write_text(headers_file(rules), encoding="utf-8")
-    (part / "nginx.conf").write_text(nginx_file(rules), encoding="utf-8")
+    (part / "nginx.conf").write_text(nginx_file(rules, dictionaries), encoding="utf-8")
     shutil.rmtree(out, ignore_errors=True)
     part.rename(out)
 
@@ -132,6 +145,12 @@ def _addresses(name: str, paths: list[str]) -> str:
 
 def _relative(paths: list[str]) -> list[str]:
     return [f"./{path}" for path in paths]
+
+
+def _snapshots(folder: Path) -> list[Path]:
+    if not (found := sorted(folder.glob(f"bus-*/{dictionary.NAME}"))):
+        raise FileNotFoundError(f"{folder} is not a built bus: no bus-*/{dictionary.NAME} is in it")
+    return found
 
 
 def _is_build(folder: Path) -> bool:

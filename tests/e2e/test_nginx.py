@@ -4,13 +4,17 @@ import gzip
 import os
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import brotli
 import httpx
 import pytest
 
+from host.server.dictionary import USE, available, delta_ending
+from tests.e2e.support.damage import find
 from tests.e2e.support.nginx import brotli_module, nginx, nginx_program
+from tests.e2e.support.releases import releases
 from tests.e2e.support.serving import TYPES, headers_of, rules, signs_in
 from tests.e2e.support.tab import Opener
 from tests.e2e.support.world import World
@@ -64,7 +68,7 @@ def test_every_file_has_the_headers_of_the_headers_file(
         assert response.status_code == 200, name
         assert response.content == (folder / (name or "index.html")).read_bytes(), name
         pattern = f"/{name.split('/')[0]}/*" if "/" in name else f"/{name}"
-        of = expected["/*"] | expected[pattern]
+        of = expected["/*"] | expected[pattern] | expected.get(f"/{name}", {})
         assert "Cache-Control" in of
         assert headers_of(response, of) == of, name
         assert "X-Outer" not in response.headers
@@ -92,6 +96,39 @@ def test_packed_files_are_sent(
     assert raw == path.with_name(path.name + ".gz").read_bytes()
     assert gzip.decompress(raw) == path.read_bytes()
     assert response.headers["Content-Type"] == TYPES[path.suffix]
+
+
+def test_only_the_difference_from_an_earlier_snapshot(
+    client: httpx.Client, world: World, tmp_path: Path
+) -> None:
+    last, folder = releases(world)
+    old, new = find(last, "snapshot.bin"), find(folder, "snapshot.bin")
+    digest = sha256(old.read_bytes()).digest()
+    delta = new.with_name(new.name + delta_ending(digest))
+    expected = rules(folder)
+    of = expected["/*"] | expected[f"/{new.parent.name}/*"] | USE
+    has, has_not = available(digest), available(sha256(b"another").digest())
+    with nginx(tmp_path / "run", {"/": folder, "/deep/sign-in/": folder}) as origin:
+        for base in (origin, f"{origin}/deep/sign-in"):
+            address = f"{base}/{new.relative_to(folder).as_posix()}"
+            for accepted, dictionary, encoding, ending in (
+                ("gzip, br, zstd, dcb, dcz", has, "dcz", delta.name),
+                ("gzip, br, zstd, dcb, dcz", has_not, "gzip", "snapshot.bin.gz"),
+                ("gzip, br, zstd, dcb", has, "gzip", "snapshot.bin.gz"),
+                ("identity", has, None, "snapshot.bin"),
+            ):
+                asked = {"Accept-Encoding": accepted, "Available-Dictionary": dictionary}
+                with client.stream("GET", address, headers=asked) as response:
+                    raw = b"".join(response.iter_raw())
+                assert response.headers.get("Content-Encoding") == encoding
+                assert raw == (new.parent / ending).read_bytes()
+                assert "Available-Dictionary" in response.headers["Vary"]
+                assert headers_of(response, of) == of
+                assert response.headers["Content-Type"] == TYPES[".bin"]
+            # By its own name it would come without its encoding.
+            assert (
+                client.get(f"{address}{delta.name.removeprefix('snapshot.bin')}").status_code == 404
+            )
 
 
 @pytest.mark.skipif(brotli_module() is None and not CI, reason="no brotli module for nginx here")

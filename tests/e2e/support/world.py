@@ -4,7 +4,7 @@ import asyncio
 import re
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -174,6 +174,7 @@ class World:
         *,
         change: Callable[[Path], None] | None = None,
         debug: bool = False,
+        previous: Sequence[Path] = (),
         **settings: Any,
     ) -> str:
         """Return the address of the built bus of that name, which is built first if necessary."""
@@ -183,7 +184,8 @@ class World:
                 "allowed_origins": [self.host, self.other],
                 "sso": {"exchange_url": self.exchange_url},
             }
-            build(Settings.model_validate(table | settings), out, say=lambda _: None, debug=debug)
+            checked = Settings.model_validate(table | settings)
+            build(checked, out, say=lambda _: None, debug=debug, previous=previous)
             if change:
                 change(out)
             self.buses.folders[name] = out

@@ -3,6 +3,7 @@
 import pytest
 
 from bus.settings import Settings
+from host.server import dictionary
 from host.server.policy import content_security_policy, headers, headers_file
 
 
@@ -82,6 +83,8 @@ def test_what_never_changes_is_immutable_and_the_page_is_asked_for_anew() -> Non
             "Access-Control-Allow-Origin": "*",
         }
     )
+    assert rules["/bus-1/snapshot.bin"] == dictionary.USE
+    assert not [path for path in rules if path.startswith("/python-2/") and path != "/python-2/*"]
     page = {"Cache-Control": "no-cache"}
     assert (
         rules["/"]

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, MutableMapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from host.server import dictionary
 from host.server.serve import BusFiles, bus_files
 
 pytestmark = pytest.mark.anyio
@@ -137,6 +139,39 @@ async def test_packed_files(folder: Path, accept: str, encoding: str | None) -> 
     names = {"br": "core.js.br", "gzip": "core.js.gz", None: "core.js"}
     assert body == (folder / "bus-1" / names[encoding]).read_bytes()
     assert headers["content-length"] == str(len(body))
+
+
+@pytest.mark.parametrize(
+    ("accept", "has", "encoding"),
+    [
+        ("gzip, br, zstd, dcb, dcz", b"older", "dcz"),
+        ("gzip, br, zstd, dcb", b"older", "zstd"),
+        ("gzip, br, zstd, dcz;q=0", b"older", "zstd"),
+        ("gzip, br, zstd, dcz", b"another", "zstd"),
+        ("gzip, br, zstd, dcz", None, "zstd"),
+        ("dcz", b"another", None),
+    ],
+)
+async def test_only_the_difference_from_what_the_browser_has(
+    folder: Path, accept: str, has: bytes | None, encoding: str | None
+) -> None:
+    bus = folder / "bus-1"
+    endings = {"dcz": dictionary.delta_ending(sha256(b"older").digest()), "zstd": ".zst", None: ""}
+    for ending in endings.values():
+        (bus / f"snapshot.bin{ending}").write_text(f"this is snapshot.bin{ending}")
+    asked = [(b"accept-encoding", accept.encode())]
+    if has is not None:
+        text = dictionary.available(sha256(has).digest())
+        asked.append((b"available-dictionary", text.encode()))
+    status, headers, body = await raw(bus_files(folder), "/bus-1/snapshot.bin", headers=asked)
+    assert status == 200
+    assert headers.get("content-encoding") == encoding
+    assert body.decode() == f"this is snapshot.bin{endings[encoding]}"
+    assert headers["vary"] == "Accept-Encoding, Available-Dictionary"
+    assert headers["content-type"] == "application/octet-stream"
+    # Of another file there is none, and caches need not tell its requests apart.
+    _, headers, _ = await raw(bus_files(folder), "/bus-1/core.js", headers=asked)
+    assert headers["vary"] == "Accept-Encoding"
 
 
 async def test_what_is_unpacked_fastest_goes_out_first(folder: Path) -> None:

@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import random
 import re
 import sys
 import time
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -57,8 +59,10 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "dist"
 
 
-def build(out: Path, settings: Settings = SETTINGS) -> dict[str, bytes]:
-    site.build(settings, out, say=lambda _line: None)
+def build(
+    out: Path, settings: Settings = SETTINGS, previous: Sequence[Path] = ()
+) -> dict[str, bytes]:
+    site.build(settings, out, say=lambda _line: None, previous=previous)
     return {
         path.relative_to(out).as_posix(): path.read_bytes()
         for path in out.rglob("*")
@@ -189,7 +193,7 @@ def test_what_is_for_servers(runtime: Path, out: Path) -> None:
     assert not [name for name in files if name.startswith(("_headers.", "nginx.conf."))]
     for header in ("Content-Security-Policy", "Permissions-Policy"):
         [value] = re.findall(rf"^  {header}: (.*)$", files["_headers"].decode(), re.MULTILINE)
-        assert files["nginx.conf"].decode().count(f'add_header {header} "{value}" always;') == 3
+        assert files["nginx.conf"].decode().count(f'add_header {header} "{value}" always;') == 4
 
 
 def test_no_address_in_the_page_is_absolute(runtime: Path, out: Path) -> None:
@@ -235,6 +239,89 @@ def test_an_older_build_is_replaced_whole(runtime: Path, out: Path) -> None:
     (out / "left-over.js").write_text("x")
     assert "left-over.js" not in build(out)
     assert list(out.parent.glob("dist.*")) == []
+
+
+# -- what has changed since an earlier release ------------------------------------------------------
+
+
+def release(
+    runtime: Path, out: Path, snapshot: bytes, previous: Sequence[Path] = ()
+) -> dict[str, bytes]:
+    (runtime / "snapshot/snapshot.bin").write_bytes(snapshot)
+    return build(out, previous=previous)
+
+
+def unpacked(delta: bytes, dictionary: bytes) -> bytes:
+    """What a browser makes of it (RFC 9842, section 5)."""
+    assert delta[:40] == bytes.fromhex("5e2a4d1820000000") + sha256(dictionary).digest()
+    raw = zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    return zstandard.ZstdDecompressor(dict_data=raw).decompress(delta[40:])
+
+
+def deltas(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: data for name, data in files.items() if name.endswith(".dcz")}
+
+
+def test_the_snapshot_as_what_has_changed(runtime: Path, out: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "1", tmp_path / "2"
+    snapshots = [random.Random(1).randbytes(10_000)]
+    release(runtime, first, snapshots[0])
+    for n, folder in enumerate((second, out)):
+        snapshots.append(snapshots[n][:5000] + b"changed" + snapshots[n][5000:])
+        files = release(runtime, folder, snapshots[-1], [first, second][: n + 1])
+    [bus] = [name for name in folders(files) if name.startswith("bus-")]
+    names = {f"{bus}/snapshot.bin.{sha256(old).hexdigest()[:16]}.dcz": old for old in snapshots[:2]}
+    found = deltas(files)
+    assert found.keys() == names.keys()
+    for name, old in names.items():
+        assert len(found[name]) < 100
+        assert unpacked(found[name], old) == snapshots[2]
+        assert b64encode(sha256(old).digest()) in files["nginx.conf"]
+    assert f"/{bus}/snapshot.bin\n  Use-As-Dictionary: match=" in files["_headers"].decode()
+    # The same again, from scratch, and in the place of the last release.
+    for path in runtime.glob("compressed/*"):
+        path.unlink()
+    assert release(runtime, second, snapshots[2], [first, second]) == files
+
+
+def test_a_release_with_the_same_snapshot_in_another_folder(runtime: Path, out: Path) -> None:
+    """It has another address, so a browser asks for it."""
+    snapshot = random.Random(1).randbytes(10_000)
+    before = release(runtime, out, snapshot)
+    (runtime / "pyodide/pyodide.mjs").write_text("changed")
+    after = release(runtime, out, snapshot, [out])
+    assert folders(before) != folders(after)
+    [delta] = deltas(after).values()
+    assert unpacked(delta, snapshot) == snapshot
+    # In the same folder it has not: the browser has the file.
+    assert not deltas(release(runtime, out, snapshot, [out]))
+
+
+def test_what_is_no_earlier_release_stops_the_build(
+    runtime: Path, out: Path, tmp_path: Path
+) -> None:
+    before = build(out)
+    with pytest.raises(FileNotFoundError, match="is not a built bus"):
+        build(out, previous=[out, tmp_path])
+    assert {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()} == before.keys()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "window"),
+    [(100, 100, 2**10), (2**22, 2**23 + 1, 2**23), (2**23, 10 * 2**20, 10 * 2**20), (2**23, 11 * 2**20, 2**23)],
+)  # fmt: skip
+def test_the_window_is_one_that_browsers_take(
+    old: int, new: int, window: int, tmp_path: Path
+) -> None:
+    """8 MB, or 1.25 times the dictionary."""
+    (tmp_path / "old").write_bytes(bytes(old))
+    (tmp_path / "new").write_bytes(bytes(new))
+    compress.write_deltas(tmp_path / "new", [tmp_path / "old"])
+    [delta] = tmp_path.glob("new.*.dcz")
+    found = zstandard.get_frame_parameters(delta.read_bytes()[40:]).window_size
+    assert found <= max(2**23, old * 1.25)
+    assert found == min(window, new)
+    assert unpacked(delta.read_bytes(), bytes(old)) == bytes(new)
 
 
 @pytest.mark.parametrize("exists", [False, True])
@@ -364,6 +451,19 @@ def test_the_command_says_what_is_wrong_with_the_settings(
         f"{config}: bus.sso: is missing",
     ]
     assert not out.exists()
+
+
+def test_the_command_takes_earlier_releases(
+    runtime: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, capsys, "--out", out)[0] == 0
+    (runtime / "snapshot/snapshot.bin").write_text("another" * 50)
+    nowhere = out.with_name("nowhere")
+    code, output = run(monkeypatch, capsys, "--out", out, "--previous", nowhere)
+    assert (code, len(output.err.splitlines())) == (2, 1)
+    assert f"{nowhere} is not a built bus" in output.err
+    assert run(monkeypatch, capsys, "--out", out, "--previous", out)[0] == 0
+    assert len(list(out.glob("bus-*/snapshot.bin.*.dcz"))) == 1
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])

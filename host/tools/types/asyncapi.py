@@ -26,7 +26,7 @@ _REPLIES: Final = {
     ),
     "AUTH.CREDENTIALS": (
         "getCredentials",
-        "Get credentials that are good now, refreshed if need be",
+        "Get credentials that are valid now, refreshed first if necessary",
     ),
     "AUTH.SIGN_OUT": ("signOut", "End the session, here and in all tabs"),
     "BUS.REGISTER": ("register", "Say who the host is, and hear whose session is there"),

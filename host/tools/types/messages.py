@@ -598,7 +598,7 @@ MESSAGES: Final = (
     _message("BUS.DESTROY", DestroyRequest, "Stop services"),
     _message("BUS.DESTROY_FULFILLED", DestroyFulfilled, "The services have stopped"),
     _message("BUS.DESTROY_REJECTED", DestroyRejected, "The services have not stopped"),
-    _message("BUS.CANCEL", CancelRequest, "Give up a request"),
+    _message("BUS.CANCEL", CancelRequest, "Cancel a request"),
     _message("BUS.DEBUG", Debug, "What a debug build decides"),
     _message("BUS.LISTENING", Listening, "Messages are kept from now on"),
     _message("BUS.READY", Ready, "Python serves"),

@@ -6,8 +6,8 @@
 //   path     where dlopen() will look for the extension: Emscripten knows a loaded library by exactly this name
 //   library  promise of the extension's WebAssembly.Module
 //   core     promise of pyodide.asm.wasm's WebAssembly.Module; without it Pyodide fetches and compiles that file itself
-// The module that it resolves to also has `tableLength`, the length of the function table before Python starts; `heapStart`, where
-// the memory that malloc() hands out begins; and `trampoline`.
+// The module that it resolves to also has `tableLength`, the length of the function table before Python starts;
+// `heapStart`, where the memory that malloc() hands out begins; and `trampoline`.
 export function withLibrary(create, { path, library, core }) {
   return (settings) =>
     new Promise((resolve, reject) => {

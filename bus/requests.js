@@ -1,4 +1,4 @@
-// The rules that need no browser: whether a message is a request, its text, and which requests wait for Python.
+// What needs no browser: whether a message is a request, its text, and which requests wait for Python.
 //
 // The first half of the page's first script; the build puts it before early.js, in the same file. It
 // uses no window and no event, so that Node can test it alone (tests/unit/test_requests_js.py).
@@ -8,8 +8,8 @@
   const MAX_WAITING = 64;
   const MAX_BYTES = 65536;
   const MAX_DEPTH = 64;
-  // Browsers from before 2023 lack one or both of these. They get an answer too, even if it is BOOT_FAILED.
-  // biome-ignore lint/suspicious/noPrototypeBuiltins: a replacement for hasOwn cannot call hasOwn
+  // Browsers from before 2023 lack the one or both: they get an answer as well, if it is BOOT_FAILED.
+  // biome-ignore lint/suspicious/noPrototypeBuiltins: what stands in for hasOwn cannot call it
   Object.hasOwn ??= (object, key) => Object.prototype.hasOwnProperty.call(object, key);
   String.prototype.isWellFormed ??= function () {
     return !/\p{Surrogate}/u.test(String(this));
@@ -18,7 +18,7 @@
 
   // ---- data to text ------------------------------------------------------------------------
 
-  // `fromBus`: the types that only the bus sends. Answering them would cause loops.
+  // `fromBus` are the types that only the bus sends: to answer them would cause loops.
   const isRequestType = (type, fromBus) =>
     typeof type === "string" &&
     type.length <= 64 &&
@@ -29,9 +29,9 @@
   const isPlain = (value) =>
     value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
 
-  // Returns why a value is not JSON-shaped, as a sentence without the value; or null. `left.bytes` is
-  // counted down by the least length of the JSON text, so that a huge value ends the walk early. A circular
-  // value ends it at MAX_DEPTH.
+  // What keeps a value from being JSON-shaped, as a sentence without the value; or null.
+  // `left.bytes` is counted down by what the JSON text has at least, so that a huge value ends
+  // the walk early; a cycle ends at MAX_DEPTH.
   const problemIn = (value, path, depth, left) => {
     // Cut, but not within a surrogate pair: a sentence must be well-formed too.
     const at = () => (path.length > 128 ? `${path.slice(0, 128).replace(/[\ud800-\udbff]$/, "")}…` : path);
@@ -53,7 +53,7 @@
     if (depth > MAX_DEPTH) return `The payload is nested deeper than ${MAX_DEPTH} levels.`;
     const keys = Object.keys(value);
     if (Array.isArray(value)) {
-      // The keys show holes and named properties, both of which JSON would lose.
+      // Holes and named properties both show in the keys, and both would be lost.
       if (value.length > left.bytes) return `The message is larger than ${MAX_BYTES} bytes of JSON.`;
       if (keys.length !== value.length || keys.some((key, i) => key !== String(i)))
         return `${at()} is an array with holes or names.`;
@@ -67,8 +67,8 @@
     return null;
   };
 
-  // Returns a message that has passed the gate as {type, id, problem, text, bytes, payload}, the last two only
-  // if there is no problem; or null if it is not a request. `ports`: how many ports the message carries.
+  // A message that got past the gate, as {type, id, problem, text, bytes, payload}, the last two only
+  // where there is no problem; or null if it is no request. `ports` is how many came along.
   const read = (data, ports, fromBus) => {
     if (!isPlain(data) || !hasOwn(data, "type") || !isRequestType(data.type, fromBus)) return null;
     /** @type {{type: string, id?: string}} */

@@ -606,7 +606,7 @@ export interface ProviderError {
 }
 
 interface Failure extends Error {
-  /** The address of the section about this code, on a page that the bus serves: `errors.html`. */
+  /** The address of the section about this code, on a page that the bus serves: `errors.html`. Empty if no bus was embedded. */
   readonly help: string;
   /** Whether the bus may have got the request. If it has, a code may be used up. */
   readonly sent: boolean;

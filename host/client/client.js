@@ -27,7 +27,7 @@ const BOOT = 30_000; // after this time a bus has either started or failed
 
 const INSECURE = /^http:\/\/(?!(([^:]*\.)?localhost|127(\.\d+){3}|\[::1\])(:|$))/; // http: on another machine than this one
 const SAYABLE = /^https?:\/\/[a-z\d.-]+(:\d+)?$/; // the origins that frame-ancestors can name (CSP 3, host-source)
-let guide = "errors.html"; // the guide to errors that the bus embedded last serves
+let guide = ""; // the address of the guide to errors, which the bus embedded last serves
 
 /**
  * Why a request failed.
@@ -36,7 +36,7 @@ let guide = "errors.html"; // the guide to errors that the bus embedded last ser
  * `error`: the error in the reply: the backend's JSON unchanged, or the bus's {code, message, details}.
  * `meta`: {source: "backend" | "bus", status?}, if there was a reply. `evidence`: the facts that a
  * diagnosis is based on, as sentences. `sent`: whether the bus may have got the request. `help`: the
- * address of the section about this code, on a page that the bus serves.
+ * address of the section about this code, on a page that the bus serves; empty before a bus is embedded.
  */
 export class BusError extends Error {
   /**
@@ -52,7 +52,7 @@ export class BusError extends Error {
     this.meta = meta;
     this.evidence = evidence;
     this.sent = sent;
-    this.help = `${guide}#${code.toLowerCase()}`;
+    this.help = guide && `${guide}#${code.toLowerCase()}`;
   }
 }
 

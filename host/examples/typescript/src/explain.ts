@@ -6,11 +6,11 @@ export function explain(reason: unknown): string {
   if (!(reason instanceof BusError)) throw reason;
   switch (reason.code) {
     case "REJECTED": // the backend's own JSON, whose form host and backend agree on
-      return `The service said no: ${JSON.stringify(reason.error)} (status ${reason.meta.status})`;
+      return `The service refused the sign-in: ${JSON.stringify(reason.error)} (status ${reason.meta.status})`;
     case "PROVIDER_ERROR":
-      return `The identity provider said no: ${reason.error.error_description ?? reason.error.error}`;
+      return `The identity provider refused the sign-in: ${reason.error.error_description ?? reason.error.error}`;
     case "INVALID_PAYLOAD": // a mistake in this page
-      return `Not asked right: ${(reason.error.details ?? []).map(({ loc, message }) => `${loc.join(".")} ${message}`).join(", ")}`;
+      return `The request was invalid: ${(reason.error.details ?? []).map(({ loc, message }) => `${loc.join(".")} ${message}`).join(", ")}`;
     case "BACKEND_TIMEOUT":
     case "BACKEND_UNREACHABLE":
     case "TIMEOUT":

@@ -1,14 +1,13 @@
-// The keys of sessions whose tokens are bound to one (DPoP, RFC 9449): made, kept, and signed with. Only
-// early.js loads this file, if the settings have `dpop`; its methods stand beside those of session.mjs.
+// Makes, keeps and uses the keys of sessions whose tokens are bound to a key (DPoP, RFC 9449). Only early.js
+// loads this file, if the settings have `dpop`; its methods are added to those of session.mjs.
 //
-// The private part of a key never leaves the browser's WebCrypto: it is made so that nothing can export
-// it, and IndexedDB stores it as it is. It has a database of its own, so that a bus without `dpop` has
-// none of this.
+// The private part of a key never leaves the browser's WebCrypto: nothing can export it, and IndexedDB stores
+// it as it is. The keys have a database of their own, so that a bus without `dpop` makes none.
 import { storage } from "./session.mjs";
 
 const DATABASE = "sso-bus-keys";
 const STORE = "keys"; // key: the host's origin, a space, the session's generation; value: {pair, at}
-const LEFT_MS = 3_600_000; // an older key is none that a sign-in is about to use
+const LEFT_MS = 3_600_000; // a key that is older does not belong to a sign-in under way
 const ES256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 const base64url = (bytes) =>
@@ -28,7 +27,7 @@ export function open({ indexedDB }) {
       store.get(`${origin} ${generation}`).onsuccess = ({ target }) => is(target.result?.pair);
     });
 
-  // `left`: and what sessions have left that are over.
+  // `left`: also deletes keys that ended sessions have left.
   const eraseKey = (origin, generation, left) =>
     transact("readwrite", (store) => {
       store.openCursor().onsuccess = ({ target: { result: cursor } }) => {
@@ -43,7 +42,7 @@ export function open({ indexedDB }) {
   return {
     makeKey: async () => crypto.subtle.generateKey(ES256, false, ["sign", "verify"]),
 
-    // The public part, with the members that a proof needs, as JSON.
+    // Returns the public part, with the members that a proof needs, as JSON.
     publicKey: async ({ publicKey }) => {
       const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", publicKey);
       return JSON.stringify({ kty, crv, x, y });
@@ -51,8 +50,8 @@ export function open({ indexedDB }) {
 
     sign: async (pair, text) => base64url(await sign(pair, text)),
 
-    // Resolves to whether the store keeps it. Some engines throw, some store nothing and say so to nobody,
-    // some give back what cannot sign.
+    // Resolves to whether the store keeps the key. Some engines throw, some silently store nothing, and some
+    // give back a key that cannot sign.
     keepKey: async (origin, generation, pair) => {
       const at = Date.now();
       await transact("readwrite", (store) => store.put({ pair, at }, `${origin} ${generation}`));

@@ -1,13 +1,13 @@
-// Starts Pyodide with one native Python extension already linked: the same way when the snapshot is made (Node) and when
-// it is restored (page), because a snapshot is only valid where memory and function table came out the same.
+// Starts Pyodide with one native Python extension already linked. Making the snapshot (in Node) and restoring it (in the page)
+// both use this file, because a snapshot is valid only if memory and function table are the same.
 
 // Makes a `createPyodideModule` for loadPyodide.
 //   create   the default export of pyodide.asm.mjs
 //   path     where dlopen() will look for the extension: Emscripten knows a loaded library by exactly this name
 //   library  promise of the extension's WebAssembly.Module
 //   core     promise of pyodide.asm.wasm's WebAssembly.Module; without it Pyodide fetches and compiles that file itself
-// The module it resolves to also has `tableLength`, the length of the function table before Python starts; `heapStart`, where
-// the memory that malloc() hands out begins; and `trampoline`.
+// The module that it resolves to also has `tableLength`, the length of the function table before Python starts;
+// `heapStart`, where the memory that malloc() hands out begins; and `trampoline`.
 export function withLibrary(create, { path, library, core }) {
   return (settings) =>
     new Promise((resolve, reject) => {
@@ -21,11 +21,11 @@ export function withLibrary(create, { path, library, core }) {
           try {
             const compiled = await library;
             table = instance.exports.__indirect_function_table;
-            // The linker reuses a table slot that holds the same function object. V8 and SpiderMonkey say "same" where
-            // JavaScriptCore does not, so tables would differ. A table that shows nothing has no slot to reuse.
+            // The linker reuses a table slot that holds the same function object. V8 and SpiderMonkey consider some functions
+            // the same that JavaScriptCore does not, so tables would differ. With this, the linker finds no slot to reuse.
             table.get = () => null;
             place = placeTogether(table);
-            // Emscripten asks here before it would fetch the file, so that what it gets was compiled while streaming.
+            // Emscripten looks here before it fetches the file, so it gets the module that was compiled while streaming.
             Object.defineProperty(settings.preloadedWasm, path, {
               configurable: true,
               get() {
@@ -41,7 +41,7 @@ export function withLibrary(create, { path, library, core }) {
           }
         });
       };
-      // The first moment after the library is in and before Python starts.
+      // Runs after the library is linked and before Python starts.
       settings.preRun.unshift((module) => {
         delete table.get;
         place();
@@ -59,9 +59,9 @@ export function withLibrary(create, { path, library, core }) {
     });
 }
 
-// Wasm may also point to some JavaScript functions. Emscripten compiles a module for each, after the table refused the
-// function as it is, which takes longer than all else it does there. Until what this returns is called, the table takes
-// them: their places stay empty, which nobody sees before Python starts, and then one module brings them all.
+// Wasm may also call some JavaScript functions by pointer. The table refuses such a function, so Emscripten compiles a module
+// for each, which takes longer than the rest of its linking. With this, the table accepts them and leaves their slots empty,
+// which is safe before Python starts. The function that this returns fills all slots from a single module.
 function placeTogether(table) {
   const { set } = WebAssembly.Table.prototype;
   const waiting = [];
@@ -103,8 +103,8 @@ function importAndExport(signatures) {
   return new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flat()));
 }
 
-// Lets Pyodide's own instantiateWasm, which also knows which imports this engine needs, use a module compiled already. It is
-// known by its `imports`: somebody else's script may ask in the same moment.
+// Lets Pyodide's own instantiateWasm, which knows which imports this engine needs, use a module that is compiled already. Its
+// call is recognised by its `imports`, because another script may make one at the same time.
 function handCompiled(core, imports, reject) {
   const own = /** @type {PropertyDescriptor} */ (Object.getOwnPropertyDescriptor(WebAssembly, "instantiateStreaming"));
   WebAssembly.instantiateStreaming = async (...asked) => {
@@ -121,19 +121,19 @@ function handCompiled(core, imports, reject) {
   };
 }
 
-// What is in memory before Python starts and is not in the snapshot, in one number: data of the interpreter and of the
-// library, relocated, function pointers and all. Equal numbers mean the same two files, linked the same way.
-//   runs   offset and length (bytes, multiples of 4) of each part that the snapshot does hold, ascending
+// Returns one number for the memory before Python starts that is not in the snapshot: the data of the interpreter and of the
+// library, relocated, with function pointers. Equal numbers mean the same two files, linked in the same way.
+//   runs   offset and length (bytes, multiples of 4) of each part that the snapshot holds, in ascending order
 export function fingerprint(module, runs) {
   const words = module.HEAPU32;
   const [low, high] = [module._emscripten_stack_get_end(), module._emscripten_stack_get_base()];
-  const stack = [low, high - low]; // holds leftovers, no data
+  const stack = [low, high - low]; // holds only leftovers
   const skip = [...runs.filter(([offset]) => offset < low || (offset >= high && offset < module.heapStart)), stack];
   skip.sort(([a], [b]) => a - b);
   let sum = 0;
   let from = 0;
   for (const [offset, length] of [...skip, [module.heapStart, 0]]) {
-    // One word of 37 is enough to tell, and passes through all fields of a table whose entries are a power of two long.
+    // One word in 37 is enough. 37 is odd, so the words cover all fields of tables whose entries are a power of two long.
     for (let i = from >> 2; i < offset >> 2; i += 37) sum = (Math.imul(sum, 31) + words[i]) | 0;
     from = Math.max(from, offset + length);
   }

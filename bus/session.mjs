@@ -49,8 +49,8 @@ export function storage(indexedDB, name, store) {
     }
   };
 
-  // One transaction: `work` asks the object store, and gives its result to `is`. Resolves to that when
-  // the transaction is complete.
+  // Runs one transaction: `work` uses the object store and passes its result to `is`. Resolves to that
+  // result when the transaction is complete.
   return async (mode, work) => {
     const transaction = await begin(mode);
     return new Promise((resolve, reject) => {
@@ -66,8 +66,8 @@ export function storage(indexedDB, name, store) {
 
 // Makes the methods.
 //   indexedDB, BroadcastChannel   the browser's own; undefined where it has none for this page
-//   early   whether the storage is tried now, while Python boots, and not when Python asks
-// A method that fails throws, or its promise is rejected; none has a time limit.
+//   early   whether to test the storage now, while Python boots, and not when Python asks
+// A method that fails throws, or rejects its promise. None has a time limit.
 export function open({ indexedDB, BroadcastChannel }, early = false) {
   const transact = storage(indexedDB, DATABASE, STORE);
 
@@ -80,12 +80,12 @@ export function open({ indexedDB, BroadcastChannel }, early = false) {
     channel.onmessage = ({ data }) => {
       if (typeof data === "string") listener?.(data);
     };
-  } catch {} // then nobody hears, and nobody is heard
+  } catch {} // this page then neither sends nor receives broadcasts
 
   const say = (text) => {
     try {
       channel?.postMessage(text);
-    } catch {} // closed, as the page is
+    } catch {} // the channel is closed, because the page is
   };
 
   const read = (origin) =>
@@ -111,7 +111,7 @@ export function open({ indexedDB, BroadcastChannel }, early = false) {
     return swap(TRY, text, undefined); // it reads the text back before it deletes it
   };
   const tried = early ? tryIt() : null;
-  tried?.catch(() => {}); // that is told to whoever asks
+  tried?.catch(() => {}); // `keeps` reports the failure
 
   return {
     // Resolves to whether the storage keeps what is written.
@@ -124,20 +124,20 @@ export function open({ indexedDB, BroadcastChannel }, early = false) {
 
     read,
 
-    // Replaces `old` with `text`; undefined is no text. Resolves to whether that was done.
+    // Replaces `old` with `text`; undefined means no text. Resolves to whether it did.
     swap,
 
     erase: (origin) => transact("readwrite", (store) => store.delete(origin)),
 
-    // Resolves when this page holds the lock, until `signal` is aborted: that gives up the lock, or
-    // the request for it. Rejected where there are no locks, or none for this page.
+    // Resolves when this page holds the lock. Aborting `signal` releases the lock, or withdraws the request for
+    // it. Rejects if the browser has no locks for this page.
     lock: (name, signal) =>
       /** @type {Promise<void>} */ (
         new Promise((resolve, reject) => {
           const hold = () =>
             /** @type {Promise<void>} */ (
               new Promise((release) => {
-                if (signal.aborted) return release(); // in this very moment
+                if (signal.aborted) return release(); // aborted just now
                 signal.addEventListener("abort", release);
                 resolve();
               })

@@ -113,7 +113,7 @@ def origin_problem(text: str) -> str | None:
     The bus's policy lists the origins, so an origin that no policy can name is refused too.
     """
     if text in ("*", "null", ""):
-        return "is no origin: list each host page's origin, such as https://app.example.com"
+        return "is not an origin: list each host page's origin, such as https://app.example.com"
     if "*" in text:
         return "must not be a pattern: list each origin"
     if problem := url_problem(text):

@@ -4,11 +4,11 @@
 "use strict";
 
 (() => {
-  if (window.parent === window) return; // opened in a tab: for nobody
+  if (window.parent === window) return; // opened in a tab: nobody needs the files
   const { small, large } = /** @type {any} */ (document.currentScript).dataset;
   const listed = (addresses) => addresses.split(" ").filter(Boolean);
 
-  // To the end: of a body that nobody reads, a browser keeps only a part. What was read is dropped at once.
+  // Reads to the end, because a browser keeps only a part of a body that is not read. The bytes are dropped at once.
   const fetched = async (address) => {
     const response = await fetch(address, { priority: "low" });
     if (!response.ok) throw new Error(`${response.status} for ${address}`);
@@ -16,8 +16,8 @@
     while (!(await reader.read()).done);
   };
 
-  // Firefox has another cache for scripts, which a fetch does not fill. Chromium has not, and would write to
-  // the host's console that nobody has used what was preloaded.
+  // Firefox has a separate cache for scripts, which a fetch does not fill. Chromium has none, and would warn in
+  // the host's console that a preloaded file was not used.
   const preloads = !("userAgentData" in navigator);
   const preloaded = (href) =>
     new Promise((onload, onerror) => {
@@ -27,7 +27,7 @@
 
   const read = (address) => (preloads && /\.m?js$/.test(address) ? preloaded(address) : fetched(address));
 
-  // One after the other, because the user may leave at any time: then the first ones are there completely.
+  // One after the other, so that the first ones are complete if the user leaves.
   const readInTurn = async (addresses) => {
     for (const address of addresses) await read(address);
   };
@@ -36,6 +36,6 @@
     () => true,
     () => false,
   );
-  // Whoever asks hears whether all are there; nobody could ask it for more.
+  // Tells whoever asks whether all files are there, and nothing else.
   addEventListener("message", async ({ ports: [port] }) => port?.postMessage(await warm));
 })();

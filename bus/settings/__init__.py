@@ -61,26 +61,27 @@ class Settings(Table):
             if self.session and not self.session.refresh_url:
                 raise _unfit("session.refresh_url", "is missing")
             if self.session and self.session.post_logout_redirect_uri:
-                raise _unfit(
-                    "session.post_logout_redirect_uri", "has no use here: it is for oidc alone"
-                )
+                raise _unfit("session.post_logout_redirect_uri", "is only for provider = 'oidc'")
             return self
         if self.session and self.session.refresh_url:
-            raise _unfit("session.refresh_url", "has no use here: the token endpoint refreshes")
+            raise _unfit(
+                "session.refresh_url",
+                "is only for provider = 'json': with oidc, the token endpoint refreshes",
+            )
         if self.session and self.session.revoke_url:
             raise _unfit(
-                "session.revoke_url", "has no use here: the provider names where to revoke"
+                "session.revoke_url",
+                "is only for provider = 'json': with oidc, set sso.revocation_endpoint",
             )
         if self.password:
-            raise _unfit("password", "is for provider = 'json' alone")
+            raise _unfit("password", "is only for provider = 'json'")
         for name in ("revocation_endpoint", "end_session_endpoint"):
             if getattr(self.sso, name) and not self.session:
-                raise _unfit(f"sso.{name}", "has no use without [bus.session]")
+                raise _unfit(f"sso.{name}", "needs [bus.session]")
         if self.sso.dpop != "off" and not self.session:
             raise _unfit(
                 "sso.dpop",
-                "has no use without [bus.session]: the refresh token would be bound to a key that "
-                "nobody keeps",
+                "needs [bus.session], which keeps the key that the refresh token is bound to",
             )
         return self
 

@@ -215,7 +215,7 @@ class OidcSso(Table):
     def _access_is_wanted(self) -> Self:
         for name in ("resource", "audience"):
             if getattr(self, name) and not self.access_token:
-                raise _wrong(f"{name} has no use without access_token = true")
+                raise _wrong(f"{name} needs access_token = true")
             for params in ("extra_params", "authorization_params"):
                 if getattr(self, name) and name in getattr(self, params):
                     raise _wrong(f"{name} is a setting of its own, and {params} has it too")

@@ -1,6 +1,6 @@
 // Made by `make generate` from host/tools/types/client.in.d.ts and the models of the messages: change those.
-// What host/client/client.js gives. A mistake in a request is an error here, before it is one at run time.
-// With `exactOptionalPropertyTypes` so is `codeVerifier: undefined`, which the bus refuses.
+// The types of host/client/client.js. A request that the bus would refuse does not compile. With
+// `exactOptionalPropertyTypes`, neither does `codeVerifier: undefined`, which the bus refuses too.
 
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 export interface JsonObject {
@@ -580,7 +580,7 @@ export type Credentials = SignedIn["credentials"];
 
 // ---- errors --------------------------------------------------------------------------------
 
-/** What this module and the sign-in module gave up for. */
+/** The codes of errors that this module and the sign-in helpers make themselves. */
 export type ClientCode =
   | "TIMEOUT"
   | "ABORTED"
@@ -592,13 +592,13 @@ export type ClientCode =
   | "STATE_MISMATCH"
   | "ISSUER_MISMATCH";
 
-/** Why there is no bus here that this page may use. */
+/** The codes of a diagnosis: why this page cannot use the bus. */
 export type DiagnosisCode = "BUS_UNREACHABLE" | "NOT_ALLOWED" | "MISCONFIGURED";
 
-/** Every code that a BusError has. */
+/** Every code that a BusError can have. */
 export type ErrorCode = BusError["code"];
 
-/** What the identity provider sent back in place of a code (RFC 6749, 4.1.2.1). */
+/** The error that the identity provider sent instead of a code (RFC 6749, 4.1.2.1). */
 export interface ProviderError {
   error: string;
   error_description?: string;
@@ -606,13 +606,13 @@ export interface ProviderError {
 }
 
 interface Failure extends Error {
-  /** The address of the section about this code, on a page that the bus serves: `errors.html`. */
+  /** The address of the section about this code, on a page that the bus serves: `errors.html`. Empty if no bus was embedded. */
   readonly help: string;
-  /** Whether the bus may have got the request: a code may be used up then. */
+  /** Whether the bus may have got the request. If it has, a code may be used up. */
   readonly sent: boolean;
 }
 
-/** The backend said no: `error` is its own JSON, unchanged. */
+/** The backend refused the request: `error` is its own JSON, unchanged. */
 export interface BackendRejection extends Failure {
   readonly code: "REJECTED";
   readonly error: JsonValue;
@@ -620,7 +620,7 @@ export interface BackendRejection extends Failure {
   readonly evidence?: undefined;
 }
 
-/** The bus said no, or that it could not ask. */
+/** The bus refused the request, or could not carry it out. */
 export interface BusRejection extends Failure {
   readonly code: Exclude<BusCode, "PAGE_HIDDEN">;
   readonly error: Fault;
@@ -628,7 +628,7 @@ export interface BusRejection extends Failure {
   readonly evidence?: undefined;
 }
 
-/** The page was put away meanwhile. Where the bus could not say so itself, there is no `error`. */
+/** The page was put into the back-forward cache during the request. `error` is absent if the bus could not report it itself. */
 export interface PageHidden extends Failure {
   readonly code: "PAGE_HIDDEN";
   readonly error?: Fault;
@@ -636,7 +636,7 @@ export interface PageHidden extends Failure {
   readonly evidence?: undefined;
 }
 
-/** The identity provider said no. */
+/** The identity provider refused the sign-in. */
 export interface ProviderRejection extends Failure {
   readonly code: "PROVIDER_ERROR";
   readonly error: ProviderError;
@@ -644,7 +644,7 @@ export interface ProviderRejection extends Failure {
   readonly evidence?: undefined;
 }
 
-/** There is no bus here that this page may use; `evidence` says what speaks for that. */
+/** This page cannot use the bus; `evidence` lists what this conclusion is based on. */
 export interface Diagnosis extends Failure {
   readonly code: DiagnosisCode;
   readonly error?: undefined;
@@ -652,7 +652,7 @@ export interface Diagnosis extends Failure {
   readonly evidence: string[];
 }
 
-/** The answer was not waited for, or not taken. */
+/** This module or the sign-in helpers ended the request or the sign-in themselves. */
 export interface ClientFailure extends Failure {
   readonly code: ClientCode;
   readonly error?: undefined;
@@ -685,26 +685,26 @@ export declare const DEFAULT_TIMEOUT: 60000;
 export interface EmbedOptions {
   /** The address of the bus page. */
   src: string | URL;
-  /** The default limit of a request, in milliseconds; Infinity: none. */
+  /** The default limit of a request, in milliseconds. Infinity: no limit. Default: 60,000. */
   timeout?: number | undefined;
-  /** The element that gets the iframe; else the body. `document.documentElement`: it outlives the body. */
+  /** The element that gets the iframe. Default: the body. With `document.documentElement`, the iframe survives a replaced body. */
   container?: Element | undefined;
-  /** The iframe's title, for those who cannot see that it is hidden. */
+  /** The iframe's title, for assistive technology. Default: "Single sign-on". */
   title?: string | undefined;
-  /** Whether replies come over a port of their own, which nobody else in the page hears. It is on. */
+  /** Whether replies come over a port, so that no other script in the page hears them. Default: true. */
   replyPort?: boolean | undefined;
-  /** Whether the console, or a function, gets a line for each step. No line holds a payload. */
+  /** Writes a line for each message to the console, or passes it to a function. No line contains a payload. */
   debug?: boolean | ((line: string) => void) | undefined;
 }
 
 export interface RequestOptions {
-  /** The limit, in milliseconds; Infinity: none. */
+  /** The limit, in milliseconds. Infinity: no limit. Default: the limit of `embed`. */
   timeout?: number | undefined;
-  /** Gives the request up when it is aborted. */
+  /** Cancels the request when it is aborted. */
   signal?: AbortSignal | undefined;
 }
 
-/** The requests that may be made without a payload. */
+/** The types of requests that need no payload. */
 type Bare = {
   [T in keyof Requests]: Record<string, never> extends Requests[T]["payload"] ? T : never;
 }[keyof Requests];
@@ -716,28 +716,28 @@ export interface Bus {
   readonly origin: string;
   /** The default limit of a request, in milliseconds. */
   readonly timeout: number;
-  /** Resolves when Python serves, or rejects with a BusError. Requests may be made before. */
+  /** Resolves when the bus serves, or rejects with a BusError. You can send requests before that. */
   readonly ready: Promise<ReadyPayload>;
-  /** Asks the bus; rejects with a BusError. In place of `BUS.CANCEL`, which has no reply, abort the signal. */
+  /** Sends a request, and resolves to the payload of its reply. Rejects with a BusError. To cancel a request, abort its signal; do not send `BUS.CANCEL`. */
   request<T extends keyof Requests>(
     type: T,
     payload: Requests[T]["payload"],
     options?: RequestOptions,
   ): Promise<Requests[T]["result"]>;
-  /** Asks for what needs no payload. */
+  /** Sends a request that needs no payload. */
   request<T extends Bare>(
     type: T,
     payload?: Requests[T]["payload"],
     options?: RequestOptions,
   ): Promise<Requests[T]["result"]>;
-  /** Calls back for each message of a type that the bus sends unasked; returns what ends that. */
+  /** Calls back for each message of a type that the bus pushes. Returns a function that unsubscribes. */
   on<T extends keyof Pushes>(type: T, callback: (payload: Pushes[T]) => void): () => void;
-  /** Removes the iframe and all listeners; what is pending is rejected with DESTROYED. */
+  /** Removes the iframe and all listeners, and rejects pending requests with DESTROYED. */
   destroy(): void;
 }
 
 /**
- * Embeds a bus in this page. Throws TypeError for an invalid address or time limit, and where there
- * is no page, as on a server that renders one. (Importing this module is harmless there.)
+ * Embeds a bus in this page. Throws TypeError for an invalid address or time limit, and where there is no
+ * page, such as on a server. (Importing this module on a server is harmless.)
  */
 export declare function embed(options: EmbedOptions): Bus;

@@ -13,30 +13,30 @@
 /** The default limit for a request, in milliseconds. */
 export const DEFAULT_TIMEOUT = 60_000;
 
-const LOOK = 500; // how often time limits and the iframe are looked at while something is pending
-const GRACE = 1000; // a bus says LISTENING when its page begins to load, so it must have come by then
-const SAME = 50; // a LISTENING so soon after a load event is of the same document: WebKit may deliver them in either order
-const SILENT = 4000; // no load event at all: some browsers fire none where nobody answers
-const MOST = 60; // so many requests are with the bus at a time, which takes 64; the others wait here
-const BOOTING = 3000; // a bus that is not ready by then is asked whether it ever will be
+const LOOK = 500; // how often time limits and the iframe are checked while something is pending
+const GRACE = 1000; // how long after the load event LISTENING may come; a bus sends it while its page loads
+const SAME = 50; // a LISTENING that follows a load event within this time is of the same document: WebKit may deliver them in either order
+const SILENT = 4000; // how long to wait for a load event: some browsers fire none if no server answers
+const MOST = 60; // how many requests are sent to the bus at a time, which accepts 64; the others wait here
+const BOOTING = 3000; // a bus that is not ready this long after LISTENING gets a request, to see whether it has failed
 
-// When a frame goes while it loads a module that awaits at its top level, as PyScript does, WebKit
-// tries to evaluate that again without end, and the tab hangs.
-const WEBKIT = globalThis.navigator?.vendor?.startsWith("Apple"); // a server that renders pages has none
-const BOOT = 30_000; // milliseconds after which a bus is up or never will be
+// If a frame is removed while it loads a module with a top-level await, such as PyScript's, WebKit
+// never stops evaluating that module, and the tab hangs.
+const WEBKIT = globalThis.navigator?.vendor?.startsWith("Apple"); // there is no navigator on a server that renders pages
+const BOOT = 30_000; // after this time a bus has either started or failed
 
-const INSECURE = /^http:\/\/(?!(([^:]*\.)?localhost|127(\.\d+){3}|\[::1\])(:|$))/; // http:, but not on this machine
+const INSECURE = /^http:\/\/(?!(([^:]*\.)?localhost|127(\.\d+){3}|\[::1\])(:|$))/; // http: on another machine than this one
 const SAYABLE = /^https?:\/\/[a-z\d.-]+(:\d+)?$/; // the origins that frame-ancestors can name (CSP 3, host-source)
-let guide = "errors.html"; // of the bus that was embedded last: each bus serves one
+let guide = ""; // the address of the guide to errors, which the bus embedded last serves
 
 /**
  * Why a request failed.
  * `code`: the bus's error code, "REJECTED" for an error of the backend's own, or one of this
  * module's: TIMEOUT, ABORTED, DESTROYED, BUS_RELOADED, BUS_UNREACHABLE, NOT_ALLOWED, MISCONFIGURED.
- * `error`: what the reply held: the backend's JSON unchanged, or the bus's {code, message, details}.
- * `meta`: {source: "backend" | "bus", status?}, where there was a reply. `evidence`: what a
- * diagnosis rests on, as sentences. `sent`: whether the bus may have got the request. `help`: the
- * address of the section about this code, on a page that the bus serves.
+ * `error`: the error in the reply: the backend's JSON unchanged, or the bus's {code, message, details}.
+ * `meta`: {source: "backend" | "bus", status?}, if there was a reply. `evidence`: the facts that a
+ * diagnosis is based on, as sentences. `sent`: whether the bus may have got the request. `help`: the
+ * address of the section about this code, on a page that the bus serves; empty before a bus is embedded.
  */
 export class BusError extends Error {
   /**
@@ -52,7 +52,7 @@ export class BusError extends Error {
     this.meta = meta;
     this.evidence = evidence;
     this.sent = sent;
-    this.help = `${guide}#${code.toLowerCase()}`;
+    this.help = guide && `${guide}#${code.toLowerCase()}`;
   }
 }
 
@@ -60,10 +60,10 @@ export class BusError extends Error {
  * Embeds a bus in this page.
  * `src`: the address of the bus page. `timeout`: the default limit of a request. `container`: the
  * element that gets the iframe. `title`: the iframe's title. `replyPort`: false makes replies come
- * to this window instead of over a port. `debug`: true, or a function that takes a line: says each
- * message's direction, type, id and milliseconds, never its payload.
+ * to this window instead of over a port. `debug`: true, or a function that takes a line. It writes
+ * each message's direction, type, id and milliseconds, never its payload.
  * Returns {iframe, origin, timeout, ready, request, on, destroy}. Throws TypeError for a bad `src` or
- * `timeout`, and where there is no page to embed in.
+ * `timeout`, and if there is no page to embed in.
  * @param {EmbedOptions} options
  * @returns {Bus}
  */
@@ -84,14 +84,14 @@ export function embed({
   const { origin } = url;
   const iframe = newFrame(url.href, title);
   const born = Date.now();
-  const life = new AbortController(); // aborted by `destroy`: its signal is an option of each listener
+  const life = new AbortController(); // `destroy` aborts it; its signal removes every listener
   const listeners = new Set(); // of {type, callback}
   const pending = new Map(); // id -> request
-  let settled = false; // `ready` is
-  let up = false; // Python serves in this document
-  let dead = false; // the bus has said that its Python is
-  let timer; // runs while something is pending, or the bus has still to show up
-  let pushes; // the port that the last BUS.INIT of AUTH came with
+  let settled = false; // whether `ready` has resolved or rejected
+  let up = false; // whether Python serves in the iframe's current document
+  let dead = false; // whether the bus has reported that its Python has failed or died
+  let timer; // runs while a request or `ready` is pending
+  let pushes; // the port of the latest BUS.INIT of AUTH
 
   const say = debug === true ? console.debug : debug;
   /** @type {(way: string, message: {type: string, id?: string}, since?: number) => void} */
@@ -109,10 +109,10 @@ export function embed({
     endReady = (error, value) => {
       settled = true;
       if (error) reject(error);
-      resolve(value); // the first counts
+      resolve(value); // does nothing after reject()
     };
   });
-  ready.catch(() => {}); // whoever cares awaits it
+  ready.catch(() => {}); // no unhandled rejection if the host does not await it
 
   const all = () => [...pending.values()];
   const failAll = (error, sentOnly) => all().forEach((request) => (request.sent || !sentOnly) && request.fail(error));
@@ -133,7 +133,7 @@ export function embed({
     if (type === "BUS.LISTENING") {
       up = false;
       flush();
-      // Only a request tells whether a bus that is not ready ever will be: one that no bus serves.
+      // A bus whose Python has failed says so only in reply to a request. This is one that no bus serves.
       setTimeout(() => settled || request("BUS.PROBE").catch(() => {}), BOOTING);
     }
     if (type === "BUS.READY") {
@@ -144,7 +144,7 @@ export function embed({
   };
 
   const onPageShow = ({ persisted }) => {
-    // Back from the back-forward cache: the bus says PAGE_HIDDEN itself, if it can.
+    // Back from the back-forward cache. If the bus can, it rejects with PAGE_HIDDEN itself, before this.
     const before = all();
     const error = new BusError("PAGE_HIDDEN", "The page was put into the back-forward cache before the answer came.");
     if (persisted) setTimeout(() => before.forEach((request) => request.giveUp(error)), LOOK);
@@ -169,14 +169,14 @@ export function embed({
       dead = true;
       endReady(error);
     },
-    // Where pushes come from now on: no other script of this page hears them there.
+    // Pushes come over this port from now on, where no other script of this page hears them.
     listenTo(port) {
       pushes?.close();
       pushes = port;
     },
   };
 
-  // Timers stand still while a computer sleeps, so time limits go by the clock.
+  // Timers stop while a computer sleeps, so time limits are measured by the clock.
   const look = () => {
     clearTimeout(timer);
     if (life.signal.aborted) return;
@@ -196,7 +196,7 @@ export function embed({
     timer = setTimeout(look, Math.min(LOOK, next - now));
   };
 
-  // Sends a request. Resolves to the payload of its reply, or rejects with a BusError.
+  // Sends a request. Resolves to the payload of its reply; rejects with a BusError.
   /** @type {(type: string, payload?: object, options?: RequestOptions) => Promise<any>} */
   const request = async (type, payload = {}, { timeout: limit = timeout, signal } = {}) => {
     if (signal?.aborted) throw aborted(signal);
@@ -209,7 +209,7 @@ export function embed({
     return answer;
   };
 
-  /** Calls `callback(payload)` for each pushed message of a type. Returns what unsubscribes it. */
+  /** Calls `callback(payload)` for each pushed message of a type. Returns a function that unsubscribes. */
   const on = (type, callback) => {
     const listener = { type, callback };
     listeners.add(listener);
@@ -217,8 +217,8 @@ export function embed({
   };
 
   /**
-   * Removes the iframe and every listener; what is pending is rejected with DESTROYED. In WebKit, an
-   * iframe whose bus still boots is hidden at once, and removed when the bus is up.
+   * Removes the iframe and every listener, and rejects pending requests with DESTROYED. In WebKit, an
+   * iframe whose bus is booting is hidden at once, and removed when the bus has started.
    */
   const destroy = () => {
     if (life.signal.aborted) return;
@@ -247,7 +247,7 @@ function newFrame(src, title) {
   });
 }
 
-// What the host's own functions throw is the host's, and ends nothing here.
+// Calls a function of the host. An error that it throws is reported, and stops nothing here.
 function call(callback, value) {
   try {
     callback(value);
@@ -258,31 +258,31 @@ function call(callback, value) {
 
 // ---- the document in the iframe ---------------------------------------------------------------
 
-// Watches over the document in the iframe: is it there, is it the bus, and if not, why not? Calls
-// `hear(message)` with what the bus says, `lose(error, true)` when what was sent is lost, and
-// `fail(error)` when there is no bus here.
+// Watches the document in the iframe, and finds out whether it is the bus, and if not, why. Calls
+// `hear(message)` for each message of the bus, `lose(error, true)` when requests that were sent are lost,
+// and `fail(error)` when there is no bus.
 function watchOver(iframe, url, born, life, hear, lose, fail) {
   const { origin } = url;
   /** @type {string[] & {connect?: boolean}} */
-  const policies = []; // what this page's own policy has forbidden
-  let attached = false; // the iframe is in the page
-  let spoken; // the window whose document has said LISTENING
-  let known = false; // a document has ever said so: this page is allowed
-  let expected = false; // a load event is to come of a document that said LISTENING already
-  let loadedAt = -Infinity; // when the last load event was that came before a LISTENING
+  const policies = []; // what this page's own policy has blocked, as sentences
+  let attached = false; // whether the iframe is in the page
+  let spoken; // the window whose document has sent LISTENING
+  let known = false; // whether a document has ever sent it: if so, the bus allows this page
+  let expected = false; // whether a document that has sent LISTENING has yet to fire its load event
+  let loadedAt = -Infinity; // the time of a load event that no LISTENING has followed yet
   /** @type {BusError | null} */
-  let fault = null; // the diagnosis, until a LISTENING proves it wrong
-  let turn = 0; // counts documents and diagnoses: one of an earlier document says nothing
-  let elsewhere; // the origin of a bus that `src` has led to
+  let fault = null; // the diagnosis, until a LISTENING disproves it
+  let turn = 0; // counts documents and diagnoses, so that the diagnosis of an earlier document is ignored
+  let elsewhere; // the origin of a bus that `src` redirected to
 
-  // A frame that was taken out of the page has another window when it is put back.
+  // A frame that is removed from the page and put back has a new window.
   const listening = () => spoken?.closed === false;
   const failWith = (error) => {
     turn++;
     fault = error;
     fail(error);
   };
-  // Another document than the one that was asked: it knows nothing of that.
+  // There is a new document, which has none of the requests that were sent to the one before.
   const begin = () => {
     lose(new BusError("BUS_RELOADED", "The bus was reloaded or left its page before it answered."), true);
     fault = null;
@@ -311,11 +311,11 @@ function watchOver(iframe, url, born, life, hear, lose, fail) {
     if (source !== iframe.contentWindow) return;
     const says = data?.type === "BUS.LISTENING";
     if (from !== origin) {
-      if (says) elsewhere = from; // all that is made of it is a diagnosis
+      if (says) elsewhere = from; // used only for a diagnosis
       return;
     }
     if (says) {
-      begin(); // a bus that says so again knows nothing of what was sent before
+      begin(); // a bus that sends it again has none of the requests that were sent before
       spoken = source;
       known = true;
       expected = performance.now() - loadedAt > SAME;
@@ -339,12 +339,12 @@ function watchOver(iframe, url, born, life, hear, lose, fail) {
   return {
     listening,
     failWith,
-    // Why nothing comes, or that there is another reason.
+    // The end of a sentence that says why nothing comes: the bus is silent, or `other`.
     silence: (other) =>
       listening() ? other : iframe.isConnected ? `: ${origin} has said nothing` : ": its iframe is not in the page",
-    // Returns what is wrong, if anything is.
+    // Looks for changes; returns the diagnosis, if there is one.
     look(now) {
-      // Has the iframe gone, with a part of the page that was replaced for instance, or come back?
+      // Was the iframe removed, for example with a part of the page that was replaced, or put back?
       if (!life.signal.aborted && iframe.isConnected !== attached) {
         attached = !attached;
         fault = null;
@@ -365,7 +365,7 @@ function removeWhenUp(iframe) {
     removeEventListener("message", onUp);
     iframe.remove();
   };
-  // An event has no source any more when another listener has removed the frame that it came from.
+  // An event's source is null if another listener has already removed the frame that it came from.
   const onUp = ({ source, data }) => {
     if (source && source === iframe.contentWindow && data?.type === "BUS.READY") leave();
   };
@@ -375,7 +375,7 @@ function removeWhenUp(iframe) {
 
 // ---- the life of a request --------------------------------------------------------------------
 
-// Waits among `pending` until it is sent, and ends by its reply, a failure, its limit or its signal.
+// One request: it waits in `pending` until it is sent, and ends with its reply, a failure, its limit or its signal.
 function ask(link, type, payload, limit, signal, channel) {
   let port = channel?.port1; // closed with the request
   return new Promise((resolve, reject) => {
@@ -416,11 +416,11 @@ function ask(link, type, payload, limit, signal, channel) {
       },
       fail({ code, message, evidence, cause }) {
         link.tell("xx", { type: `${type} ${code}`, id }, began);
-        // An error of its own, since others may not have been sent.
+        // A new error for each request, because `sent` differs.
         end(reject, new BusError(code, message, { evidence, cause, sent: entry.sent }));
       },
       giveUp(error) {
-        // Before it was sent there is nothing to cancel; later, BUS.CANCEL has no reply of its own.
+        // A request that was not sent needs no BUS.CANCEL. BUS.CANCEL itself gets no reply.
         if (!link.pending.has(id)) return;
         if (entry.sent) link.post({ type: "BUS.CANCEL", payload: { id } });
         entry.fail(error);
@@ -444,13 +444,13 @@ function aborted({ reason }) {
   return new BusError("ABORTED", "The request was aborted.", { cause: reason });
 }
 
-// An invalid time limit would make a loop without a pause.
+// An invalid time limit would cause a loop without a pause.
 function mustBeTime(limit) {
-  // True of NaN as well.
+  // Catches NaN as well.
   if (limit !== +limit) throw new TypeError("timeout must be a number of milliseconds.");
 }
 
-// Calls back when what has arrived by now has been heard: an answer that is there wins.
+// Calls back after the messages that have already arrived: an answer among them wins.
 function afterMessages(callback) {
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => {
@@ -473,7 +473,7 @@ function complain({ code, message, evidence = [], help }) {
   console.error(`sso-bus: ${code}: ${message}\n${evidence.map((line) => `- ${line}\n`).join("")}See ${help}`);
 }
 
-// What this page can know for certain, as a BusError; or undefined.
+// Returns what this page can find out for certain, as a BusError; or undefined.
 function misconfiguration(iframe, origin, policies, elsewhere) {
   const found = (message, ...evidence) => new BusError("MISCONFIGURED", message, { evidence });
   const { origin: own } = self;
@@ -502,7 +502,7 @@ function misconfiguration(iframe, origin, policies, elsewhere) {
     return found(`src leads to ${elsewhere}: give that address as src.`, `BUS.LISTENING came from ${elsewhere}`);
 }
 
-// What it can gather, likewise; undefined where the bus may only be slow.
+// Returns the likeliest cause of the silence, as a BusError; undefined if the bus may only be slow.
 async function silence(url, loaded, born, policies, known) {
   const evidence = [
     `the iframe has ${loaded ? "" : "not "}loaded`,
@@ -514,10 +514,10 @@ async function silence(url, loaded, born, policies, known) {
   try {
     await fetch(url, { mode: "no-cors", cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" });
   } catch {
-    await new Promise((resolve) => setTimeout(resolve)); // a policy's violation is told after the failure
+    await new Promise((resolve) => setTimeout(resolve)); // a policy's violation is reported after the failure
     up = policies.connect || self.crossOriginIsolated ? null : false;
     asked = policies.connect
-      ? "this page's connect-src forbids to ask whether it is up"
+      ? "this page's connect-src forbids asking whether it is up"
       : `a request to it failed${up === null ? ", or this page's Cross-Origin-Embedder-Policy forbids it" : ""}`;
   }
   evidence.push(asked);

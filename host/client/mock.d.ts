@@ -1,9 +1,9 @@
 // Made by `make generate` from host/tools/types/mock.in.d.ts and the models of the messages: change those.
-// What host/client/mock.js gives: a bus for the tests of host apps, without an iframe, Python or a network.
+// The types of host/client/mock.js: a bus for the tests of host apps, without an iframe, Python or a network.
 
 import type { Authorization, Bus, Credentials, ErrorCode, JsonObject, JsonValue } from "./client.js";
 
-/** Where the mock gets its time from; `setTimeout` gives what `clearTimeout` takes. */
+/** The clock of a mock. `clearTimeout` takes what `setTimeout` returns. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
@@ -13,19 +13,19 @@ export interface Clock {
 
 /** A clock that only the test moves. */
 export interface MockClock extends Clock {
-  /** Moves on by so many milliseconds, and runs each timer at its time. */
+  /** Advances the clock by `ms` milliseconds, and runs each timer at its time. */
   advance(ms: number): Promise<void>;
-  /** A machine that slept so long: what is due runs afterwards. */
+  /** Imitates a machine that slept for `ms` milliseconds: timers that are due run afterwards. */
   sleep(ms: number): Promise<void>;
 }
 
-/** Makes a clock. `start`: milliseconds since the epoch; else now. */
+/** Makes a clock. `start`: its time, in milliseconds since the epoch. Default: now. */
 export declare function mockClock(start?: number): MockClock;
 
-/** A value, or what makes one of the payload and the type of a sign-in. */
+/** A value, or a function that makes it from a sign-in's payload and type. */
 export type Given<T> = T | ((payload: { code?: string; email?: string }, type: string) => T);
 
-/** What a request, or the backend, fails with: one of the bus's codes, or of the client's. */
+/** How a request, or the backend, fails: with a code of the bus or of the client. */
 export interface Failure {
   code: ErrorCode;
   message?: string | undefined;
@@ -33,11 +33,11 @@ export interface Failure {
   error?: JsonValue | undefined;
   /** The backend's HTTP status. A refresh that is `REJECTED` with 400, 401 or 403 ends the session. */
   status?: number | undefined;
-  /** What the backend asks for with `Retry-After`. */
+  /** The backend's `Retry-After`, in seconds. */
   retryAfterSeconds?: number | undefined;
 }
 
-/** What can be slow or fail: a type of request, or the backend's refresh or revocation. */
+/** What a test can delay or let fail: a type of request, or the backend's refresh or revocation. */
 export type Act =
   | "AUTH.SSO"
   | "AUTH.EMAIL_AND_PASSWORD"
@@ -50,62 +50,62 @@ export type Act =
   | "revoke";
 
 export interface MockOptions {
-  /** Who signs in. */
+  /** The user who signs in. */
   user?: Given<JsonObject> | undefined;
-  /** And for which company. */
+  /** The user's company. */
   company?: Given<JsonObject> | undefined;
-  /** What the backend gives on a sign-in; undefined: new tokens. */
+  /** The credentials that the backend gives for a sign-in. Default: new tokens. */
   credentials?: Given<Credentials | undefined> | undefined;
   /** More claims for the ID tokens, which are JWTs without a signature. */
   claims?: JsonObject | undefined;
-  /** Whether there is a session from the start, as after a reload. */
+  /** Whether a session exists from the start, as after a reload. Default: false. */
   signedIn?: boolean | undefined;
-  /** Else the clock of the page, which fake timers may have replaced. */
+  /** The mock's clock. Default: the global `Date` and `setTimeout`, which fake timers may have replaced. */
   clock?: Clock | undefined;
-  /** How long an ID token is good: 900. */
+  /** How long an ID token is valid. Default: 900. */
   lifeSeconds?: number | undefined;
-  /** Whether tokens come with a refresh token: true. false: as with `refresh_token = "optional"` at a provider that gives none. */
+  /** Whether the tokens include a refresh token. Default: true. false: as with `refresh_token = "optional"` and a provider that gives none. */
   refreshTokens?: boolean | undefined;
-  /** Whether tokens come with an access token, as with `access_token = true`: false. */
+  /** Whether the tokens include an access token, as with `access_token = true`. Default: false. */
   accessTokens?: boolean | undefined;
-  /** How long an access token is good: as long as an ID token. 0: the provider does not say. */
+  /** How long an access token is valid. 0: the provider does not say. Default: as long as an ID token. */
   accessTokenLifeSeconds?: number | undefined;
-  /** `refresh_margin_seconds` of the bus: 90. */
+  /** The bus's `refresh_margin_seconds`. Default: 90. */
   refreshMarginSeconds?: number | undefined;
-  /** `request_timeout_seconds` of the bus: 15. */
+  /** The bus's `request_timeout_seconds`. Default: 15. */
   requestTimeoutSeconds?: number | undefined;
-  /** `max_age_days` of the bus: 90. */
+  /** The bus's `max_age_days`. Default: 90. */
   maxAgeDays?: number | undefined;
-  /** `idle_minutes` of the bus: 0, which switches that off. */
+  /** The bus's `idle_minutes`. Default: 0, which switches it off. */
   idleMinutes?: number | undefined;
-  /** What AUTH.SIGN_OUT is answered with, if anything. */
+  /** The `logoutUrl` in the answer to `AUTH.SIGN_OUT`. Default: none. */
   logoutUrl?: string | undefined;
-  /** Whether the bus has `[bus.session]`: true. */
+  /** Whether the bus has `[bus.session]`. Default: true. */
   session?: boolean | undefined;
-  /** Whether the bus has `[bus.password]`: true. */
+  /** Whether the bus has `[bus.password]`. Default: true. */
   password?: boolean | undefined;
   /**
-   * What `BUS.READY` says of how a sign-in begins, as with an OpenID Connect provider: nothing, as with a
-   * `json` backend. Given, `AUTH.SSO` needs a `codeVerifier` and may have a `nonce`.
+   * The `authorization` part of `BUS.READY`, as with an OpenID Connect provider: `AUTH.SSO` then needs a
+   * `codeVerifier` and may have a `nonce`. Default: none, as with a `json` backend.
    */
   authorization?: Authorization | undefined;
-  /** How long the bus takes to start, in milliseconds: 0. */
+  /** How long the bus takes to start, in milliseconds. Default: 0. */
   bootMs?: number | undefined;
-  /** Lets `ready` and all requests fail with this code, as `BOOT_FAILED` or `NOT_ALLOWED`. */
+  /** Lets `ready` and all requests fail with this code, such as `BOOT_FAILED` or `NOT_ALLOWED`. */
   down?: ErrorCode | undefined;
-  /** The origin that `BUS.REGISTER` must name; else the page's, or any where there is no page. */
+  /** The origin that `BUS.REGISTER` must name. Default: the page's origin; any origin if there is no page. */
   hostOrigin?: string | undefined;
-  /** The origin of the bus: `https://bus.example.com`. */
+  /** The origin of the bus. Default: `https://bus.example.com`. */
   origin?: string | undefined;
-  /** As of `embed()`: the default limit of a request, in milliseconds. */
+  /** As for `embed()`: the default limit of a request, in milliseconds. */
   timeout?: number | undefined;
-  /** As of `embed()`. Without it, a second `BUS.INIT` pushes no tokens again. */
+  /** As for `embed()`. If false, a second `BUS.INIT` does not push the tokens again. */
   replyPort?: boolean | undefined;
-  /** As of `embed()`: no line holds a payload. */
+  /** As for `embed()`. No line contains a payload. */
   debug?: boolean | ((line: string) => void) | undefined;
 }
 
-/** A request as the app made it. Its payload may hold passwords and codes. */
+/** A request as the app sent it. Its payload may contain passwords and codes. */
 export interface Asked {
   type: string;
   payload: unknown;
@@ -119,47 +119,48 @@ export interface BackendCall {
   body: JsonObject;
 }
 
-/** The rest of the world. What returns a promise resolves when all that follows at once has happened. */
+/** Controls what the bus, the backend and other tabs do. Each returned promise resolves when all immediate consequences have happened. */
 export interface Mock {
-  /** What this tab's app has asked for, the earliest first. */
+  /** The requests of this tab's app, the earliest first. */
   readonly asked: Asked[];
-  /** What the backend was asked for by all tabs. */
+  /** The requests of all tabs to the backend, the earliest first. */
   readonly backend: BackendCall[];
   readonly clock: Clock;
-  /** The session that there is. */
+  /** The current session, or null if nobody is signed in. */
   readonly session: { user: JsonObject; company: JsonObject; credentials: Credentials } | null;
-  /** Resolves when all that follows at once has happened. */
+  /** Resolves when all immediate consequences have happened. */
   settled(): Promise<void>;
-  /** The ID token is expired from now on. After BUS.INIT, it is refreshed at once; without a refresh token, the session is over. */
+  /** Lets the ID token expire. After `BUS.INIT`, it is refreshed at once; without a refresh token, the session ends. */
   expireTokens(): Promise<void>;
-  /** The session is over, by its age. */
+  /** Ends the session by its age. */
   expireSession(): Promise<void>;
-  /** The backend refuses each refresh from now on; that ends the session with the next one. */
+  /** The backend refuses every refresh from now on. The next refresh ends the session. */
   refuseRefresh(): void;
-  /** The backend cannot be reached. */
+  /** The backend becomes unreachable. */
   offline(): void;
+  /** The backend becomes reachable again. */
   online(): Promise<void>;
-  /** Lets something fail from now on, or `times` times. A sign-in that fails makes no session. */
+  /** Lets something fail, always or `times` times. A sign-in that fails makes no session. */
   fail(what: Act, failure: ErrorCode | Failure, more?: { times?: number | undefined }): void;
-  /** Lets something take so long, in milliseconds. */
+  /** Delays something by `ms` milliseconds. */
   delay(what: Act, ms: number): void;
-  /** Holds something back until the function that is returned is called. */
+  /** Holds something back until you call the function that is returned. */
   hold(what: Act): () => Promise<void>;
   /** Undoes `refuseRefresh`, `offline`, `fail` and `delay`. */
   heal(): Promise<void>;
   /** Another tab signs out. */
   signOutElsewhere(): Promise<void>;
-  /** Another tab signs in: as the mock's user, or as somebody else. */
+  /** Another tab signs in, as the mock's user or as somebody else. */
   signInElsewhere(who?: { user?: JsonObject; company?: JsonObject; credentials?: Credentials }): Promise<void>;
-  /** A bus in another tab of the same browser, or in this one after a reload of the page. */
+  /** Returns a second bus that shares the session: in another tab, or in this one after a reload of the page. */
   openTab(options?: MockOptions): MockBus;
-  /** The bus's frame is loaded anew: what is pending is rejected with BUS_RELOADED, INIT is forgotten. */
+  /** Reloads the bus's frame: pending requests are rejected with BUS_RELOADED, and the new bus knows of no `BUS.INIT`. */
   reload(): Promise<void>;
-  /** The bus fails from now on, as with `RUNTIME_DIED`; `reload` starts a new one. */
+  /** Lets the bus fail from now on, for example with `RUNTIME_DIED`. `reload` starts a new one. */
   down(code: ErrorCode): Promise<void>;
 }
 
-/** What `embed()` gives. `iframe` is never in the page, and undefined where there is no document. */
+/** What `embed()` returns, and the controls of the mock. `iframe` is never in the page, and undefined if there is no document. */
 export interface MockBus extends Bus {
   readonly mock: Mock;
 }

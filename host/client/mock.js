@@ -1,23 +1,23 @@
-// A bus for the tests of host apps: what `embed()` gives, without an iframe, Python or a network.
+// A bus for the tests of host apps: the object that `embed()` returns, without an iframe, Python or a network.
 //
 //   import { mockBus } from "sso-bus-client/mock";
 //   const bus = mockBus({ user: { name: "Ada" }, signedIn: true });
-//   ... the app under test gets it in place of embed(...)
+//   ... pass it to the app under test in place of embed(...)
 //   bus.mock.refuseRefresh();
 //   await bus.mock.expireTokens();              // the app hears AUTH.REFRESH_TOKEN_EXPIRED
 //
-// It answers as a bus with [bus.session] and [bus.password] does, in front of a good backend, in Node,
-// in jsdom and in a browser. One table of scenarios holds it and a built bus to the same answers. All
-// times are milliseconds but for names that end in Seconds or Days.
+// It answers like a bus with [bus.session] and [bus.password] and a working backend, in Node, in jsdom and
+// in a browser. The tests play one table of scenarios against it and against a built bus, and compare the
+// answers. All times are milliseconds, except for names that end in Seconds, Minutes or Days.
 
 /** @import {BackendMeta, BusMeta, ErrorCode, RequestOptions} from "./client.js" */
 /** @import {Clock, Failure, MockBus, MockClock, MockOptions} from "./mock.js" */
 import { BusError, DEFAULT_TIMEOUT } from "./client.js";
 
-const TURNS = 12; // so many turns of the event loop's microtasks come between two messages
-const SETTLED = 300; // and so many are enough for all that follows at once
-const LOOK = 30_000; // no timer that looks after the session is longer
-const REST = 5000; // tokens that live for seconds are not refreshed more often than so, but on request
+const TURNS = 12; // microtasks between two messages
+const SETTLED = 300; // microtasks that are enough for all immediate consequences
+const LOOK = 30_000; // the longest timer of a session
+const REST = 5000; // the shortest time between two refreshes that nobody requested, for tokens that live for seconds
 const DAY = 86_400_000;
 const MAX_BYTES = 65_536;
 const MAX_DEPTH = 64;
@@ -26,7 +26,7 @@ const WITH_SESSION = ["AUTH.CREDENTIALS", "AUTH.SIGN_OUT", "BUS.DESTROY", "BUS.I
 const FROM_BUS =
   /_(FULFILLED|REJECTED)$|^(BUS\.(LISTENING|READY|CANCEL)|AUTH\.(TOKEN_REFRESHED|REFRESH_TOKEN_EXPIRED|SESSION_CHANGED))$/;
 
-/** The clock that the page has, or that a test has put in its place. @type {Clock} */
+/** The global clock, which fake timers may have replaced. @type {Clock} */
 const pageClock = {
   now: () => Date.now(),
   setTimeout: (callback, ms) => setTimeout(callback, ms),
@@ -40,8 +40,8 @@ const copy = (value) => (value === undefined ? value : JSON.parse(JSON.stringify
 
 /**
  * A clock that only the test moves. `start`: milliseconds since the epoch.
- * `advance(ms)` runs each timer at its time; `sleep(ms)` is a machine that slept so long: all timers
- * that are due run afterwards. Both resolve when all that follows at once has happened.
+ * `advance(ms)` runs each timer at its time; `sleep(ms)` imitates a machine that slept: all timers that
+ * are due run afterwards. Both resolve when all immediate consequences have happened.
  * @param {number} start
  * @returns {MockClock}
  */
@@ -79,8 +79,8 @@ export function mockClock(start = Date.now()) {
 }
 
 /**
- * Makes a bus for a test, with what `embed()` gives, and `mock`, with which the test plays the rest of
- * the world. All options have defaults; mock.d.ts says what each one and each method of `mock` is.
+ * Makes a bus for a test: the object that `embed()` returns, and `mock`, with which the test controls the
+ * backend, time and other tabs. All options have defaults; mock.d.ts describes them and the methods of `mock`.
  * @param {MockOptions} options
  * @returns {MockBus}
  */
@@ -110,7 +110,7 @@ function newWorld({
   logoutUrl,
 }) {
   const delays = new Map(); // what -> milliseconds
-  const holds = new Map(); // what -> a promise that is settled when it is let go
+  const holds = new Map(); // what -> a promise that resolves when it is released
   const failures = new Map(); // what -> a failure
   const revoked = new Set(); // refresh tokens
   let tokens = 0;
@@ -121,7 +121,7 @@ function newWorld({
 
   const after = (ms, callback) => {
     const set = clock.setTimeout(callback, Math.min(ms, 2 ** 31 - 1));
-    /** @type {any} */ (set)?.unref?.(); // a mock that is left alone keeps no Node running
+    /** @type {any} */ (set)?.unref?.(); // a forgotten mock does not keep Node running
     return set;
   };
   const sleep = (ms) => {
@@ -130,9 +130,9 @@ function newWorld({
     return { over, stop: () => clock.clearTimeout(set) };
   };
 
-  // ---- what a test has planned
+  // ---- delays and failures that a test has set
 
-  // Takes as long as the test says, then fails as it says. `limit`: a backend must answer by then.
+  // Waits and fails as the test has set. `limit`: the time limit for the backend's answer.
   const perform = async (what, limit = Infinity) => {
     const ms = delays.get(what) ?? 0;
     if (ms || holds.has(what)) {
@@ -211,7 +211,7 @@ function newWorld({
     // How long each token lives, from its arrival.
     lives: ({ arrival, credentials: { accessTokenExpiresAt: at } }) => [world.life, ...(at ? [at - arrival] : [])],
     left: (record) => record.arrival + Math.min(...world.lives(record)) - clock.now(),
-    // In how many milliseconds the first token stops being good for `seconds`.
+    // In how many milliseconds a token will no longer be valid for `seconds`; the earliest counts.
     due(record, seconds = refreshMarginSeconds) {
       const due = world.lives(record).map((life) => life - Math.min(seconds * 1000, life / 2));
       return record.arrival + Math.min(...due) - clock.now();
@@ -225,20 +225,20 @@ function newWorld({
     wants: (record) => world.refreshable(record) && Boolean(record.pause || !world.good(record)),
     pauseLeft: ({ pause }) => (pause ? pause.at + pause.length - clock.now() : 0),
 
-    // ---- its life
+    // ---- its end, its changes, its refreshes
 
-    // Who finds the session gone knows by `expired` that no sign-out was why.
+    // Ends the session by age, idleness or refusal; `noteEnd` tells each tab that it was not a sign-out.
     end(record) {
       for (const tab of world.tabs) tab.noteEnd(record.generation);
       world.record = null;
       world.changed();
     },
-    // Tells all tabs, each of which looks for itself.
+    // Tells all tabs; each one looks at the record itself.
     changed() {
       for (const tab of world.tabs) turns().then(() => tab.look());
       world.watch();
     },
-    // Refreshes what is due, and looks again when something may be.
+    // Refreshes tokens that are due, and sets a timer for the next look.
     watch() {
       clock.clearTimeout(timer);
       const tabs = [...world.tabs].filter((tab) => tab.listens());
@@ -259,7 +259,7 @@ function newWorld({
       timer = after(Math.min(...waits.filter((wait) => wait > 0)), world.watch);
     },
 
-    // One at a time over all tabs; resolves when it is over, and never fails.
+    // One refresh at a time over all tabs. Resolves when it is over; never rejects.
     refresh: (tab) =>
       (refreshing ??= refresh(tab).finally(() => {
         refreshing = null;
@@ -270,7 +270,7 @@ function newWorld({
     async revoke({ credentials: { refreshToken } }) {
       if (!refreshToken) return;
       revoked.add(refreshToken);
-      await askBackend("revoke", "revoke", { refreshToken }).catch(() => {}); // as well as it can be
+      await askBackend("revoke", "revoke", { refreshToken }).catch(() => {}); // best effort
     },
   };
 
@@ -305,13 +305,13 @@ function newWorld({
       const code = failure.code === "REJECTED" ? "BACKEND_ERROR" : failure.code;
       record.pause = { at: clock.now(), length, failures, asked: asked === length, code };
     }
-    tab.look(); // it hears first
+    tab.look(); // before the other tabs
     world.changed();
   };
   return world;
 }
 
-// ---- a tab: what embed() gives, and the bus in its frame -------------------------------------------
+// ---- a tab: the object that embed() returns, and the bus in its frame --------------------------------
 
 function newTab(world, options) {
   const {
@@ -342,8 +342,8 @@ function newTab(world, options) {
   let requests = 0;
   let destroyed = false;
   /** @type {any} */
-  let fault = null; // what every request is rejected with
-  let outbox = Promise.resolve(); // messages leave one after the other
+  let fault = null; // the error of every request, if the bus is down
+  let outbox = Promise.resolve(); // messages go out one after the other
 
   const say = debug === true ? console.debug : debug;
   const tell = (way, type, id, since = born) =>
@@ -358,7 +358,7 @@ function newTab(world, options) {
         callback(copy(payload));
       } catch (error) {
         queueMicrotask(() => {
-          throw error; // the host's own, and ends nothing here
+          throw error; // the host's own error, which stops nothing here
         });
       }
     }
@@ -367,10 +367,10 @@ function newTab(world, options) {
   // ---- what the host was told of the session (bus/session/host.py)
 
   let listens = false;
-  let met = false; // whether the host knows whose session it is, or that there is none
-  let known = null; // that session's generation
-  let last = null; // and that session
-  let expired = false; // whether it ended, but not by a sign-out
+  let met = false; // whether the host knows the user, or knows that there is no session
+  let known = null; // the generation of the session that the host knows
+  let last = null; // that session
+  let expired = false; // whether it ended without a sign-out
   let told = ""; // the last pair of tokens that this tab got
 
   const pairOf = ({ generation, turn }) => `${generation} ${turn}`;
@@ -382,7 +382,7 @@ function newTab(world, options) {
     known = generation;
     last = record && { ...record };
   };
-  // The host gets these tokens, or none, as the answer to a request of its own.
+  // Notes that the host gets these tokens, or none, in the reply to its own request.
   const has = (record) => {
     meet(record);
     told = record ? pairOf(record) : "";
@@ -430,7 +430,7 @@ function newTab(world, options) {
     return record;
   };
 
-  // One exchange for all who ask with the same code; the last waiter takes it along.
+  // One exchange for all requests with the same code; it ends when the last of them is cancelled.
   const signIn = (type, payload, request) => {
     const { code } = payload;
     const fields = ["code", "redirectUrl", "codeVerifier", "nonce"].map((name) => payload[name] ?? "");
@@ -510,7 +510,7 @@ function newTab(world, options) {
       look({ active: true });
       if (!services.includes("AUTH")) return;
       request.replied = () => {
-        if (listens && replyPort) told = ""; // somebody else listens from now on
+        if (listens && replyPort) told = ""; // the new port gets the tokens once
         listens = true;
         look();
         world.watch();
@@ -526,7 +526,7 @@ function newTab(world, options) {
 
   const serve = async (request, { type, payload }) => {
     await booted;
-    if (silent(type)) return new Promise(() => {}); // as the bus: no reply
+    if (silent(type)) return new Promise(() => {}); // no reply, as from the bus
     const problem = isPlain(payload) ? problemIn(type, payload) : "The payload is not a plain object.";
     if (fault) {
       if (type === "AUTH.SIGN_OUT" && session && !problem) signOut();
@@ -541,7 +541,7 @@ function newTab(world, options) {
     return handlers[type](type, payload, request);
   };
 
-  // ---- what embed() gives
+  // ---- the object that embed() returns
 
   const readyPayload = () => ({
     version: "mock",
@@ -554,7 +554,7 @@ function newTab(world, options) {
   const ready = new Promise((resolve, reject) => {
     endReady = (error) => (error ? reject(error) : resolve(readyPayload()));
   });
-  ready.catch(() => {}); // whoever cares awaits it
+  ready.catch(() => {}); // no unhandled rejection if the app does not await it
   const announce = () => {
     if (fault?.evidence) return;
     hear("BUS.LISTENING", { protocol: 1 });
@@ -594,7 +594,7 @@ function newTab(world, options) {
       const entry = {
         cancel: () => {},
         /** @type {null | (() => void)} */
-        replied: null, // what is done once the reply is out
+        replied: null, // called after the reply
         fail(error) {
           tell("xx", `${type} ${error.code}`, id, began);
           end(reject, again(error, true));
@@ -686,11 +686,11 @@ function newTab(world, options) {
   return { bus: /** @type {any} */ (Object.assign(bus, { mock })), tab };
 }
 
-// ---- what the test says ----------------------------------------------------------------------------
+// ---- the controls of a test --------------------------------------------------------------------------
 
 function controls(world, options, { asked, reload, goDown }) {
   const open = (more) => newTab(world, { ...options, down: undefined, ...more });
-  let other; // a tab that nobody sees
+  let other; // a tab of which the test sees only the effects
   const elsewhere = () => (other ??= open({ debug: undefined }).tab);
   const settled = () => turns(SETTLED);
   const online = () => {
@@ -787,7 +787,7 @@ const invalid = (details) => rejection("INVALID_PAYLOAD", "The payload does not 
 
 const CLIENTS = /^(TIMEOUT|ABORTED|DESTROYED|BUS_RELOADED|BUS_UNREACHABLE|NOT_ALLOWED|MISCONFIGURED)$/;
 
-// What the test wants it to fail with.
+// Returns the error for a failure that the test has set.
 function failed({ code, message = "The test lets this fail.", error = null, status, sent = true, retryAfterSeconds }) {
   const made =
     code === "REJECTED"
@@ -805,7 +805,7 @@ function aborted({ reason }, sent) {
   return new BusError("ABORTED", "The request was aborted.", { cause: reason, sent });
 }
 
-// An error of its own for each who asked. What is no BusError is a mistake of the test's own functions.
+// Returns a new error for each request. Any other error than a BusError is a mistake in the test's own functions.
 function again(error, sent = error.sent) {
   if (!(error instanceof BusError)) return error;
   const { code, message, error: said, meta, evidence, cause } = error;
@@ -825,14 +825,14 @@ const silent = (type) =>
   !/^[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*$/.test(type) ||
   FROM_BUS.test(type);
 
-// By its shape, since in jsdom what is cloned is of another realm.
+// Judged by its shape, because in jsdom a clone belongs to another realm.
 function isPlain(value) {
   if (Object.prototype.toString.call(value) !== "[object Object]") return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-// What arrives of a payload. Throws what postMessage throws, where it can be told.
+// Returns a payload as it arrives. Throws the error of postMessage, if structuredClone is there.
 function posted(payload) {
   return typeof structuredClone === "function" ? structuredClone(payload) : payload;
 }
@@ -857,7 +857,7 @@ function problemIn(type, payload) {
   };
   const found = walk(payload, "payload", 1);
   if (found) return found;
-  const message = JSON.stringify({ type, id: "0".repeat(32), payload }); // the client's ids are so long
+  const message = JSON.stringify({ type, id: "0".repeat(32), payload }); // an id as long as the client's
   const bytes = encodeURIComponent(message).replace(/%../g, "x").length;
   return bytes > MAX_BYTES ? `The message is larger than ${MAX_BYTES} bytes of JSON.` : null;
 }
@@ -874,7 +874,7 @@ const services = (value) => {
   if (value.length > 64) return "must have at most 64 items";
   return value.flatMap((each, i) => (typeof each === "string" ? [] : [{ loc: [i], message: "must be a string" }]));
 };
-// Of each type, its fields in order; one with a question mark may be left out.
+// The fields of each type, in order; a question mark means that the field is optional.
 const FIELDS = {
   "AUTH.SSO": {
     code: text(1, 4096),

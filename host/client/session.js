@@ -1,4 +1,4 @@
-// The session module: who is signed in, for as long as this page lives, and requests with the user's token.
+// The session module: who is signed in, as long as this page lives, and requests with the user's token.
 //
 //   import { embed } from "./client.js";
 //   import { openSession } from "./session.js";
@@ -6,22 +6,22 @@
 //   session.on("change", ({ after, reason }) => show(after.user, reason));
 //   const response = await session.fetch("https://api.example.com/orders");
 //
-// The bus keeps the session, refreshes it and hears of other tabs; this module holds what the bus has told
-// this page. The bus needs [bus.session] in its settings. All times are milliseconds.
+// The bus keeps the session, refreshes it and follows other tabs. This module mirrors what the bus tells this
+// page. The bus needs [bus.session] in its settings. All times are milliseconds.
 
 /** @import {BusError as Failure} from "./client.js" */
 /** @import {Session, SessionOptions, SessionReason, SessionState} from "./session.js" */
 import { BusError } from "./client.js";
 
-const SOON = 3000; // so long a restored session waits for its company, where the tokens have to be refreshed first
-const FRESH = 600_000; // the longest validity that the bus takes; it gives half of a token's life where that is less
+const SOON = 3000; // how long a restored session waits for its company if the tokens must be refreshed first
+const FRESH = 600_000; // the longest validity that a request may ask for; the bus takes half of a token's life if that is less
 const SAFE = /^(https:|http:\/\/(([^:]*\.)?localhost|127(\.\d+){3}|\[::1\])(:|$))/;
 
 /**
- * Opens the session: tells the bus of this page, restores what there is, and hears of every change.
- * `bus`: what `embed` has returned. `appName`, `release`: for the bus's debug lines. `origins`: those that
- * `fetch` may send the user's token to. `signin`: the module signin.js, for sign-ins at a provider; an answer
- * that this page's address holds is taken at once.
+ * Opens the session: registers this page at the bus, restores a stored session, and follows every change.
+ * `bus`: the object that `embed` returned. `appName`, `release`: for the bus's debug lines. `origins`: the
+ * origins that `fetch` may send the user's token to. `signin`: the module signin.js, for sign-ins at a provider;
+ * if this page's address holds an answer, it is taken at once.
  * Returns {state, user, company, error, snapshot, ready, on, credentials, fetch, signIn, signOut, close}.
  * Throws TypeError for an origin that may not get a token.
  * @param {SessionOptions} options
@@ -30,14 +30,14 @@ const SAFE = /^(https:|http:\/\/(([^:]*\.)?localhost|127(\.\d+){3}|\[::1\])(:|$)
 export function openSession({ bus, appName, release, origins = [], signin }) {
   const allowed = new Set(origins.map(checkedOrigin));
   const listeners = new Set(); // of {callback}
-  const asked = new Map(); // validity -> what all get who ask for it now
+  const asked = new Map(); // validity -> the answer that callers with this validity share
   /** @type {SessionState} */
   let now = Object.freeze({ state: "restoring", user: null, company: null, error: null });
-  let token; // the last one that this page has heard of
-  let turn = 0; // counts what was told: an answer from before says nothing any more
-  let busy = true; // the bus is being told of this page
+  let token; // the latest token that this page has got
+  let turn = 0; // counts changes, so that an answer from before a change is ignored
+  let busy = true; // whether this page is being registered at the bus
   let closed = false;
-  let kept; // what a sign-in gave, with a bus that keeps nothing
+  let kept; // the credentials of a sign-in, if the bus keeps no session
 
   // ---- what is known ---------------------------------------------------------------------------
 
@@ -48,7 +48,7 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
         callback({ before, after: now, reason });
       } catch (error) {
         queueMicrotask(() => {
-          throw error; // the host's own, and ends nothing here
+          throw error; // the host's own error, which stops nothing here
         });
       }
   };
@@ -60,7 +60,7 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
     now = Object.freeze(after);
     tell(reason, before);
   };
-  // Another token than the last one is news, but for the first.
+  // Reports a token that differs from the latest one. The first token is no change.
   const learn = (credentials) => {
     const last = token;
     token = tokenOf(credentials);
@@ -85,14 +85,14 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
     if (now.state === "unsupported") set(reason, now.state, {}, now.error);
     else set(reason, "signed-out");
   };
-  // Tells of a user once the company is known as well, if that can be soon.
+  // Reports a user when the company is known too, or after SOON at the latest.
   /** @type {(reason: SessionReason, user: any, mine: number, error?: any) => Promise<void>} */
   const meet = async (reason, user, mine, error) => {
     let got = { currentUser: user };
     try {
       if (user) got = await bus.request("AUTH.CREDENTIALS", { minValiditySeconds: 0 }, { timeout: SOON });
     } catch ({ code }) {
-      if (code === "NO_SESSION") user = null; // it has ended meanwhile
+      if (code === "NO_SESSION") user = null; // the session has ended meanwhile
     }
     if (mine !== turn) return;
     if (user && got.credentials) learn(got.credentials);
@@ -103,7 +103,7 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
 
   // ---- the bus ---------------------------------------------------------------------------------
 
-  // `back`: what the sign-in gave that this page came back with; `failed`: why it gave nothing.
+  // `back`: the result of a sign-in by redirect that ends on this page; `failed`: the error with which it ended.
   /** @type {(back?: any, failed?: any) => Promise<void>} */
   const start = async (back, failed = null) => {
     busy = true;
@@ -149,7 +149,7 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
     bus.on("AUTH.TOKEN_REFRESHED", learn),
     bus.on("AUTH.REFRESH_TOKEN_EXPIRED", () => leave("expired")),
     bus.on("AUTH.SESSION_CHANGED", ({ user }) => void meet(why(user, "other-tab"), user, begin())),
-    // A new document in the frame knows nothing of this page.
+    // A new document in the frame does not know this page.
     bus.on("BUS.LISTENING", () => busy || start()),
     bus.on("BUS.READY", () => busy || !now.error || start()),
   ];
@@ -167,7 +167,7 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
     try {
       const got = await answer;
       if (mine === turn) {
-        // Of another user, the push comes that says so.
+        // If it is another user, a push will report that.
         if (same(got.currentUser, now.user)) learn(got.credentials);
         if (now.state === "signed-out") set("signed-in", "signed-in", got);
         if (now.state === "signed-in" && !now.company) set("restored", "signed-in", got);
@@ -175,7 +175,7 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
       return got.credentials;
     } catch (error) {
       if (now.state === "unsupported") throw now.error;
-      // A push that says why may be on its way.
+      // A push with the reason may be on its way.
       if (error.code === "NO_SESSION" && now.user) setTimeout(() => mine === turn && leave("expired"));
       throw error;
     } finally {
@@ -187,7 +187,7 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
   const authorizedFetch = async (input, init) => {
     const request = new Request(input, init);
     if (!allowed.has(new URL(request.url).origin)) return fetch(request);
-    // Not every browser takes the token off when a redirect leads to another origin.
+    // Not every browser removes the token when a redirect leads to another origin.
     const redirect = request.redirect === "manual" ? "manual" : "error";
     const send = (found) => {
       const copy = new Request(request.clone(), { redirect });
@@ -252,14 +252,14 @@ export function openSession({ bus, appName, release, origins = [], signin }) {
 
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-// What APIs take: at an OpenID Connect provider the access token, where the bus gives one.
+// The token for APIs: the access token if the bus gives one, otherwise the ID token or the legacy token.
 /** @type {(credentials: any) => string} */
 const tokenOf = ({ accessToken, idToken, legacy_token }) => accessToken ?? idToken ?? legacy_token;
 
-// A token goes to no origin that somebody on the way can read or answer for.
+// Accepts only origins whose traffic nobody on the network can read or change.
 function checkedOrigin(given) {
   const { origin } = new URL(given);
   if (origin !== given || !SAFE.test(origin))
-    throw new TypeError(`${given} is no origin that may get a token: it must be like https://api.example.com.`);
+    throw new TypeError(`${given} cannot get a token: give an origin such as https://api.example.com.`);
   return origin;
 }

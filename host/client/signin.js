@@ -2,52 +2,51 @@
 //
 //   import { startSignIn, finishSignIn } from "./signin.js";
 //   button.onclick = () => startSignIn({ bus, redirectUrl });   // leaves the page
-//   const session = await finishSignIn({ bus });             // on redirectUrl; null: nothing to finish
+//   const session = await finishSignIn({ bus });             // on the page at redirectUrl; elsewhere null
 //
-// What a sign-in needs until its answer comes (state, verifier, nonce) is kept in this tab's session
-// storage for a redirect, in this page's memory for a popup, and deleted when the answer is taken.
-// All times are milliseconds.
+// A sign-in by redirect keeps its state, verifier and nonce in this tab's session storage, a sign-in by
+// popup in this page's memory. They are deleted when the answer is taken. All times are milliseconds.
 
 /** @import {Bus, BusError as Failure, SignedIn} from "./client.js" */
 /** @import {FinishOptions, PopupOptions, SignInOptions} from "./signin.js" */
 import { BusError, DEFAULT_TIMEOUT } from "./client.js";
 
-const JOURNEY = "sso-bus.journey"; // session storage: the one redirect that this tab has under way
-const USED = "sso-bus.used"; // session storage: how the states began whose answers this tab has taken
-const KEY = 20; // so many of a state's 43 characters tell it apart, and are not enough to forge it
-const MOST = 16; // so many of these beginnings are kept
-const WAITING = "sso-bus.waiting"; // a property of a window that waits for popups: what takes their answers
-const LOOK = 50; // how often that window looks at its popup
-const BACK = 500; // so long a popup may be back at this origin without an answer
-const HANDED = 5000; // so long a popup waits to be closed
-const LONG = 2 ** 31 - 1; // the longest time limit that timers know, 24 days
-const UNSENT = 600_000; // so long a code that was not sent may be asked with (RFC 6749, 4.1.2: its life)
-const OLD = 3_600_000; // an answer that comes later belongs to nothing any more
+const JOURNEY = "sso-bus.journey"; // session storage: this tab's sign-in by redirect, while it is under way
+const USED = "sso-bus.used"; // session storage: the first characters of each state whose answer this tab has taken
+const KEY = 20; // how many of a state's 43 characters are kept: enough to recognise it, too few to forge it
+const MOST = 16; // how many states are kept
+const WAITING = "sso-bus.waiting"; // property of a window that waits for popups: the functions that take their answers
+const LOOK = 50; // how often that window checks its popup
+const BACK = 500; // how long a popup may be back at this origin without an answer
+const HANDED = 5000; // how long a popup that has handed over its answer waits to be closed
+const LONG = 2 ** 31 - 1; // the longest time limit that timers accept, 24 days
+const UNSENT = 600_000; // how long a code that was not sent can still be sent (RFC 6749, 4.1.2: the longest life of a code)
+const OLD = 3_600_000; // an answer that comes later than this is refused
 const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
-// The parameters of an answer (RFC 6749, 4.1.2; RFC 9207): three of an error's, three others, and then
-// what some providers add to them.
+// The parameters of an answer (RFC 6749, 4.1.2; RFC 9207): three of an error, three others, and then those
+// that some providers add.
 const ANSWER =
   "error error_description error_uri code state iss error_subcode session_state scope authuser prompt hd client_info".split(
     " ",
   );
-// An address: what is before the query, the query, what is between, and the fragment's own parameters,
-// as in #code=…, #/code=… and #/callback?code=….
+// The parts of an address: everything before the query, the query, the start of the fragment, and the
+// parameters in the fragment, as in #code=…, #/code=… and #/callback?code=….
 /** @type {{exec: (address: string) => any}} */
 const PARTS = /^([^?#]*\??)([^#]*)((?:#(?:[^?=&]*\?|\/)?)?)(.*)$/s;
 
 /**
- * Begins a sign-in at the identity provider. To be called on a user's click.
+ * Begins a sign-in at the identity provider. Call it in a click handler.
  * `redirectUrl`: a page of this origin, as registered at the provider; `authorizeUrl`: the
  * authorization endpoint; `clientId`; `scope`; `nonce`: true for OpenID Connect; `params`: further
- * parameters, of which undefined ones are left out; `issuer`: what `iss` in the answer must be, for
- * providers that send it (RFC 9207).
- * With `bus` and without `authorizeUrl` or `clientId`, what is not given is what BUS.READY says, which
- * is waited for; it rejects with MISCONFIGURED if that bus does not know, or as `bus.ready` does.
- * By redirect the page is left; the promise is rejected with ABORTED if the user comes back without
- * an answer. With `popup: true` and `bus`, a window is opened instead and the promise is that of
- * `bus.request("AUTH.SSO", …, {timeout, signal})`; it is rejected with POPUP_BLOCKED, POPUP_CLOSED,
- * NO_ANSWER, and what `finishSignIn` is rejected with. `features`: the window's (HTML, window.open).
- * Throws TypeError for options that cannot work.
+ * parameters, of which undefined ones are left out; `issuer`: the value that `iss` in the answer must
+ * have, for providers that send it (RFC 9207).
+ * If `bus` is given and `authorizeUrl` or `clientId` is not, it waits for BUS.READY and takes missing
+ * options from there. It rejects with MISCONFIGURED if that bus does not know them, or as `bus.ready` does.
+ * By redirect, the browser leaves the page; the promise rejects with ABORTED if the user comes back
+ * without an answer. With `popup: true` and `bus`, it opens a window instead, and returns the promise of
+ * `bus.request("AUTH.SSO", …, {timeout, signal})`. This also rejects with POPUP_BLOCKED, POPUP_CLOSED,
+ * NO_ANSWER, and the codes of `finishSignIn`. `features`: the window's features (HTML, window.open).
+ * Throws TypeError for invalid options.
  * @param {SignInOptions & Partial<Omit<PopupOptions, "popup">> & {popup?: boolean}} options
  * @returns {Promise<any>}
  */
@@ -72,25 +71,25 @@ export function startSignIn({
 
 /**
  * Takes the provider's answer from this page's address, cleans the address bar, checks the answer
- * and sends AUTH.SSO. Resolves to the bus's payload, or to null where the address holds no answer to
- * a sign-in that this tab began; it is then left as it is.
- * Rejects with a BusError: STATE_MISMATCH (another's answer at the redirect URL, or an answer to this
- * tab's at another page), ISSUER_MISMATCH, PROVIDER_ERROR (`error`: {error, error_description?,
- * error_uri?}), or what `bus.request` gives; with TypeError for options that cannot work.
- * Called again meanwhile, as by effects that run twice, it joins the exchange under way; `timeout` and
- * `signal` are each caller's own. A code that was not sent yet is there for whoever asks next, through
- * a bus of his own. In a popup it gives the answer to the page that waits for it, which closes the popup.
+ * and sends AUTH.SSO. Resolves to the bus's payload. If the address holds no answer to a sign-in that
+ * this tab began, it resolves to null, and leaves the address as it is.
+ * Rejects with a BusError: STATE_MISMATCH (the answer to another sign-in at the redirect URL, or the
+ * right answer at another page), ISSUER_MISMATCH, PROVIDER_ERROR (`error`: {error, error_description?,
+ * error_uri?}), or the errors of `bus.request`. Rejects with a TypeError for invalid options.
+ * A second call during the exchange joins it, as with effects that run twice; each caller has its own
+ * `timeout` and `signal`. If a code was not sent, the next call sends it, through its own bus. In a popup,
+ * it gives the answer to the page that waits for it, and that page closes the popup.
  * @param {FinishOptions} options
  * @returns {Promise<SignedIn | null>}
  */
 export async function finishSignIn({ bus, timeout, signal }) {
   const limit = limitOf(timeout ?? bus?.timeout);
-  wash(); // what was taken before is no answer any more
+  wash(); // removes answers that were taken before
   const key = handedOver();
   if (key) {
     forget(key);
     await pause(HANDED);
-    return null; // what there is to finish is the opener's
+    return null; // the page that opened this popup finishes the sign-in
   }
   const journey = stored(JOURNEY);
   const answer = journey?.redirectUrl && answerTo(journey, location.href);
@@ -100,21 +99,21 @@ export async function finishSignIn({ bus, timeout, signal }) {
   return join(underWay, bus, limit, signal);
 }
 
-// ---- one exchange for all who ask ---------------------------------------------------------------
+// ---- one exchange for all callers ---------------------------------------------------------------
 
 /** @type {{until: number, payload?: any, failure?: Failure, exchange?: any} | null} */
 let underWay = null; // the sign-in whose answer was taken: {payload or failure, until, exchange}
 
 function taken(journey, answer) {
   const own = answer.state === journey.state;
-  if (own) sessionStorage.removeItem(JOURNEY); // an answer counts once; another's leaves it as it is
+  if (own) sessionStorage.removeItem(JOURNEY); // an answer is accepted once; a foreign one leaves the sign-in pending
   forget(answer.key, own);
   /** @type {NonNullable<typeof underWay>} */
   const sign = { until: Date.now() + UNSENT };
   try {
     sign.payload = checked(journey, answer);
   } catch (error) {
-    sign.failure = error; // for all who ask at once, as effects do that run twice
+    sign.failure = error; // for all callers in this task, as with effects that run twice
     queueMicrotask(() => end(sign));
   }
   return sign;
@@ -132,7 +131,7 @@ async function join(sign, bus, limit, signal) {
     try {
       return await share(exchange, limit, until, signal);
     } catch (error) {
-      // Nothing was sent, and through no doing of this caller's or his bus's: it is his turn.
+      // Nothing was sent, and neither this caller nor its bus caused that: this caller tries next.
       const others = exchange.bus !== bus || exchange.control.signal.aborted;
       if (error.sent !== false || !others || signal?.aborted || Date.now() >= until) throw error;
     }
@@ -143,7 +142,7 @@ function newExchange(sign, bus) {
   const exchange = { bus, callers: 0, control: new AbortController() };
   const { signal } = exchange.control;
   const send = async () => {
-    await null; // who mounts, cleans up and mounts again at once has sent nothing
+    await null; // a component that mounts, cleans up and mounts again in one task sends nothing before the last mount
     if (!exchange.callers) exchange.control.abort();
     try {
       const payload = await bus.request("AUTH.SSO", sign.payload, { timeout: LONG, signal });
@@ -151,7 +150,7 @@ function newExchange(sign, bus) {
       return payload;
     } catch (error) {
       if (error.sent === false) sign.exchange = null;
-      else end(sign); // whether the code is used up is not known
+      else end(sign); // the code may be used up
       throw error;
     }
   };
@@ -159,7 +158,7 @@ function newExchange(sign, bus) {
   return exchange;
 }
 
-// One caller's part in an exchange, which is cancelled when the last has gone.
+// One caller's share of an exchange, which is cancelled when the last caller gives up.
 function share(exchange, limit, until, signal) {
   exchange.callers++;
   return new Promise((resolve, reject) => {
@@ -172,7 +171,7 @@ function share(exchange, limit, until, signal) {
       exchange.callers--;
       queueMicrotask(() => {
         const gone = ({ sent }) => reject(new BusError(code, message, { cause, sent }));
-        if (exchange.callers) return gone({ sent: true }); // the others' may be
+        if (exchange.callers) return gone({ sent: true }); // another caller may have sent the code
         exchange.control.abort();
         exchange.answer.then(resolve, gone);
       });
@@ -199,17 +198,17 @@ const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
 function newJourney({ authorizeUrl, clientId, redirectUrl }, bus) {
   if (authorizeUrl) addressOf("authorizeUrl", authorizeUrl);
   if (!bus && !(authorizeUrl && clientId))
-    throw new TypeError("authorizeUrl and clientId are missing: give them, or a bus that says them.");
+    throw new TypeError("authorizeUrl and clientId are missing: give them, or a bus that knows them.");
   const redirect = addressOf("redirectUrl", redirectUrl, location.href);
   if (redirect.origin !== location.origin)
     throw new TypeError(`redirectUrl must be a page of this origin, ${location.origin}.`);
-  // As a string it is what was registered, so it stays as it was given, character for character.
+  // A string stays character for character as it was given, because that is what was registered.
   const exact =
     typeof redirectUrl === "string" && redirectUrl.startsWith(location.origin) ? redirectUrl : redirect.href;
   if (!/^[!-[\]-~]{1,2048}$/.test(exact))
     throw new TypeError("redirectUrl must be at most 2,048 ASCII characters, without spaces and backslashes.");
   const taken = ANSWER.find((name) => redirect.searchParams.has(name));
-  if (taken) throw new TypeError(`redirectUrl must not have the parameter ${taken}: answers do.`);
+  if (taken) throw new TypeError(`redirectUrl must not have the parameter ${taken}, which answers have.`);
   if (!crypto.subtle) throw new TypeError("A sign-in needs https: (or localhost).");
   return {
     state: random(),
@@ -219,7 +218,7 @@ function newJourney({ authorizeUrl, clientId, redirectUrl }, bus) {
   };
 }
 
-// An address that a user's browser may be sent to with a sign-in's secrets (RFC 6749, 3.1 and 3.1.2).
+// Returns the address as a URL. Throws TypeError if it is unsafe for a sign-in's secrets (RFC 6749, 3.1 and 3.1.2).
 function addressOf(name, given, base) {
   const url = new URL(given, base);
   const safe = url.protocol === "https:" || (url.protocol === "http:" && LOOPBACK.test(url.hostname));
@@ -228,7 +227,7 @@ function addressOf(name, given, base) {
   return url;
 }
 
-// What a host has not said is in BUS.READY, where the build of the bus could find it out.
+// Adds the options that the host left out, from BUS.READY, as far as the build of the bus could find them out.
 /** @type {(options: SignInOptions, bus: any) => Promise<any>} */
 async function complete(options, bus) {
   if (options.authorizeUrl && options.clientId) return options;
@@ -244,7 +243,7 @@ async function complete(options, bus) {
   return { nonce: true, ...authorization, ...(given.issuer && { issRequired: true }), ...given, params };
 }
 
-// The address where the journey begins; what its answer must be is in the journey from then on.
+// Returns the address where the sign-in begins, and notes in `journey` what its answer must have.
 async function begin(journey, options, bus) {
   const { authorizeUrl, clientId, scope, params, nonce, issuer, issRequired } = await complete(options, bus);
   const url = addressOf("authorizeUrl", authorizeUrl);
@@ -269,7 +268,7 @@ async function begin(journey, options, bus) {
     url.searchParams.delete(name);
     for (const each of [value].flat()) url.searchParams.append(name, each);
   }
-  url.search = `${url.searchParams}`.replaceAll("+", "%20"); // not every provider reads + as a space
+  url.search = `${url.searchParams}`.replaceAll("+", "%20"); // some providers do not read + as a space
   return url.href;
 }
 
@@ -284,7 +283,7 @@ async function leave(journey, options, bus) {
       { evidence: [cause.message], cause },
     );
   }
-  underWay = null; // the user wants a new one
+  underWay = null; // the user wants a new sign-in
   return new Promise((_, reject) => {
     const back = ({ persisted }) => {
       if (!persisted) return;
@@ -296,7 +295,7 @@ async function leave(journey, options, bus) {
   });
 }
 
-// What this tab's session storage holds, or null, also where there is none.
+// Returns a value from this tab's session storage, or null, also if storage is refused.
 function stored(name) {
   try {
     return JSON.parse(/** @type {string} */ (sessionStorage.getItem(name)));
@@ -307,7 +306,7 @@ function stored(name) {
 
 // ---- the popup --------------------------------------------------------------------------------
 
-// A new window, or null: Firefox throws where others say null, in a frame sandboxed without popups.
+// Returns a new window, or null. In a frame sandboxed without popups, Firefox throws and other browsers return null.
 function opened(features) {
   try {
     return open("about:blank", "_blank", features);
@@ -321,8 +320,8 @@ async function inPopup(tab, journey, options, bus, signal) {
   let answer = null;
   /** @type {any} */
   let wake;
-  const woken = new Promise((resolve) => (wake = resolve)); // timers are slow in a page out of sight
-  // Called by finishSignIn in the popup: before its page can go on, and with no listener to overhear.
+  const woken = new Promise((resolve) => (wake = resolve)); // because timers are slow in a hidden page
+  // finishSignIn calls it in the popup, before the popup's page can navigate on; no listener can overhear it.
   const take = (popup, address) => {
     if (popup !== tab) return null;
     answer ??= answerTo(journey, address);
@@ -333,7 +332,7 @@ async function inPopup(tab, journey, options, bus, signal) {
   const waiting = (window[WAITING] ??= new Set());
   waiting.add(take);
   signal?.addEventListener("abort", wake);
-  // While it is waited for, the user may close the window, and the host may give up.
+  // Meanwhile, the user may close the window, and the host may give up.
   const begun = begin(journey, options, bus).then((url) => {
     tab.location.replace(url);
     return new Promise(() => {});
@@ -361,12 +360,12 @@ async function inPopup(tab, journey, options, bus, signal) {
   }
 }
 
-// The answer that a popup is back with; null: it is back without one; undefined: it is not back yet.
+// Returns the answer that a popup has come back with; null if it is back without one, undefined if it is not back yet.
 function answerOf(tab, journey) {
   try {
     const { href, origin } = tab.location; // throws while it is at another origin
     if (origin !== location.origin) return undefined; // about:blank
-    // A page that went on at once has mostly told the next where it came from.
+    // If the popup's page has navigated on, the referrer of the next page usually still has the answer.
     const answer = answerTo(journey, href) ?? answerTo(journey, tab.document.referrer || href);
     return answer ?? (journey.elsewhere || isAt(journey, href) ? null : undefined);
   } catch {
@@ -374,23 +373,23 @@ function answerOf(tab, journey) {
   }
 }
 
-// Gives the answer to the page that opened this one, if it waits for that. Returns the answer's key.
+// Gives the answer to the page that opened this one, if that page waits for it. Returns the answer's key, or null.
 function handedOver() {
   try {
     for (const take of opener[WAITING]) {
       const key = take(window, location.href);
       if (key) return key;
     }
-  } catch {} // no opener, none of this origin, or none that waits
+  } catch {} // there is no opener, it has another origin, or it does not wait
   return null;
 }
 
 // ---- the answer -------------------------------------------------------------------------------
 
 /**
- * The answer to a journey that an address holds, in its query or fragment (RFC 6749, 4.1.2), or null.
- * It has the journey's state, or has come to its redirect URL while it is under way: with another
- * state, or as an error without one, which some providers send.
+ * The answer to a sign-in in an address's query or fragment (RFC 6749, 4.1.2), or null. It has the
+ * sign-in's state; or it is at the redirect URL of a sign-in under way, with another state, or as an error
+ * without state, which some providers send.
  * @typedef {{code?: string, state?: string, iss?: string, refusal: any, here?: boolean, key: string, twice?: boolean}} Answer
  * @returns {Answer | null}
  */
@@ -410,7 +409,7 @@ function answerTo(journey, address) {
   return null;
 }
 
-// Whether an address is the journey's redirect URL, whatever the provider has added (RFC 9700, 4.4.2).
+// Whether an address is the sign-in's redirect URL, apart from what the provider has added (RFC 9700, 4.4.2).
 function isAt({ redirectUrl }, address) {
   const [wanted, url] = [new URL(redirectUrl), new URL(address)];
   const values = ({ searchParams }, name) => JSON.stringify(searchParams.getAll(name));
@@ -422,15 +421,15 @@ function isAt({ redirectUrl }, address) {
 
 const isOld = ({ began }) => Date.now() > began + OLD;
 
-// What to ask the bus with. Somebody else's answer must not sign this user in (RFC 6749, 10.12).
+// Returns the payload of AUTH.SSO. Somebody else's answer must not sign this user in (RFC 6749, 10.12).
 /** @type {(journey: any, answer: Answer) => any} */
 function checked(journey, { state, code, iss, refusal, here, twice }) {
-  // No parameter may be there twice (RFC 6749, 3.1).
+  // No parameter may occur twice (RFC 6749, 3.1).
   if (!here || twice || isOld(journey) || (state && state !== journey.state))
     throw new BusError(
       "STATE_MISMATCH",
       here
-        ? "The answer belongs to no sign-in that this tab began."
+        ? "The answer does not belong to a sign-in that this tab began."
         : "The answer came to another page than redirectUrl.",
     );
   if (journey.issuer !== undefined && iss !== journey.issuer && (iss || (state && !journey.lax)))
@@ -444,23 +443,23 @@ function checked(journey, { state, code, iss, refusal, here, twice }) {
   return { code, redirectUrl, codeVerifier, ...(nonce && { nonce }) };
 }
 
-// ---- the address, clean for good ----------------------------------------------------------------
+// ---- keeping the address clean ------------------------------------------------------------------
 
 let guarded = false;
 /** @type {any} */
-let used = null; // the keys of the answers that were taken; of this tab's own sign-ins, their beginnings
+let used = null; // the keys of the answers that were taken; for this tab's own sign-ins, the first characters
 
-// What tells an answer apart: its state, or all of it.
+// The key of an answer: its state, or the whole text if it has none.
 const keyOf = (text) => new URLSearchParams(text).get("state") || text;
 
 const isUsed = (text) => [keyOf(text), keyOf(text).slice(0, KEY)].some((key) => used.includes(key));
 
-// Takes an answer out of the address bar, and keeps it out; for longer than this page if it was `own`.
+// Removes an answer from the address bar, and keeps it out. If it was `own`, later pages of this tab remember it too.
 function forget(key, own) {
   used.push(own ? key.slice(0, KEY) : key);
   try {
     if (own) sessionStorage.setItem(USED, JSON.stringify([...(stored(USED) ?? []), key.slice(0, KEY)].slice(-MOST)));
-  } catch {} // this page alone remembers
+  } catch {} // storage is refused: only this page remembers
   wash();
 }
 
@@ -470,10 +469,10 @@ function wash() {
   try {
     const clean = washed(location.href);
     if (clean !== location.href) history.replaceState(washedState(history.state), "", clean);
-  } catch {} // a browser allows so many of these in a time, and a sign-in need not fail for it
+  } catch {} // browsers limit how often a page may call this; a sign-in must not fail because of it
 }
 
-// Routers keep the address that a page began with, and write it back: when they start, or much later.
+// Routers keep the address that a page began with, and write it back when they start or much later.
 function guard() {
   guarded = true;
   for (const name of ["pushState", "replaceState"]) {
@@ -483,13 +482,13 @@ function guard() {
       try {
         const { href } = new URL(args[2] || location.href, document.baseURI);
         if (washed(href) !== href) args[2] = washed(href);
-      } catch {} // what is wrong with them is for the browser to say
+      } catch {} // the browser reports what is wrong with the arguments
       if (args.length) args[0] = washedState(args[0]);
       return plain.apply(this, args);
     };
     try {
       history[name] = clean;
-    } catch {} // frozen by somebody: the events are left
+    } catch {} // another script has frozen it: the events below still work
   }
   for (const type of ["popstate", "hashchange"]) addEventListener(type, wash, true);
   globalThis.navigation?.addEventListener("currententrychange", wash);
@@ -506,11 +505,11 @@ function washed(address) {
   return parts.join("");
 }
 
-// A history entry's state, where routers keep addresses as well: a copy if it holds an answer, else as it is.
+// Returns a history entry's state, in which routers keep addresses as well: a clean copy if it holds an answer, otherwise the state itself.
 function washedState(state) {
   try {
     const copy = [structuredClone(state)];
-    const seen = new Set(); // it may hold itself
+    const seen = new Set(); // it may be circular
     let changed = false;
     const visit = (holder) => {
       if (seen.has(holder)) return;
@@ -526,7 +525,7 @@ function washedState(state) {
     visit(copy);
     return changed ? copy[0] : state;
   } catch {
-    return state; // what cannot be kept is for the browser to say
+    return state; // it cannot be cloned: the browser reports that
   }
 }
 

@@ -66,7 +66,7 @@ class RuntimeFiles(StaticFiles):
 
 @dataclass(frozen=True)
 class Session:
-    """What a host page has to know of its bus's sessions, and how it breaks them for show."""
+    """What a host page must know of its bus's sessions, and what the demo can break in them."""
 
     margin: float
     """Seconds: `refresh_margin_seconds`."""

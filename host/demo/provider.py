@@ -98,7 +98,8 @@ def provider_app(
 
     async def front(_: Request) -> Response:
         return _stop(
-            "Nothing to sign in to: an application sends people here, start from there.", 200
+            "There is nothing to sign in to here. Start in the application, which sends you here.",
+            200,
         )
 
     async def style(_: Request) -> Response:

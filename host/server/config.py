@@ -25,7 +25,7 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(f"{path}: [bus] is missing")
     # In pyscript.toml the other tables are PyScript's; another settings file has only [bus].
     if path.name != "pyscript.toml" and (others := sorted(tables.keys() - {"bus"})):
-        raise ConfigError(f"{path}: {others[0]}: is not a setting; all settings stand under [bus]")
+        raise ConfigError(f"{path}: {others[0]}: is not a setting; all settings belong under [bus]")
     return check_settings(tables["bus"], f"{path}: ")
 
 

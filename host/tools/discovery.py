@@ -1,4 +1,4 @@
-"""Finds out at build time what a bus must know about its provider.
+"""Finds out, at build time, what a bus must know about its provider.
 
 That is the origins to reach, the scope to request, and how a sign-in begins.
 """
@@ -71,7 +71,7 @@ def with_discovery(
 
 
 def scope_for(document: Mapping[str, object], sso: OidcSso, say: Callable[[str], None]) -> str:
-    """Return the scope that host pages are to ask for.
+    """Return the scope that host pages request.
 
     A provider need not list all that it has (OpenID Connect Discovery 1.0, 3, `scopes_supported`),
     so a scope that the settings name stays. The default does not: who refuses a scope (RFC 6749,
@@ -83,7 +83,7 @@ def scope_for(document: Mapping[str, object], sso: OidcSso, say: Callable[[str],
     if "scope" in sso.model_fields_set:
         say(
             f"the provider does not list {OFFLINE} among its scopes (scopes_supported), and "
-            "bus.sso.scope has it: if sign-ins end with invalid_scope, take it out there"
+            "bus.sso.scope has it: if sign-ins end with invalid_scope, remove it from the setting"
         )
         return sso.scope
     scope = " ".join(name for name in scopes if name != OFFLINE)
@@ -95,7 +95,7 @@ def scope_for(document: Mapping[str, object], sso: OidcSso, say: Callable[[str],
 
 
 def _authorization(document: Mapping[str, object], say: Callable[[str], None]) -> str | None:
-    """Return where a sign-in begins, or None: host pages must then be told."""
+    """Return where a sign-in begins; None if host pages must name it themselves."""
     url = document.get("authorization_endpoint")
     if url is None:
         return None
@@ -103,7 +103,7 @@ def _authorization(document: Mapping[str, object], say: Callable[[str], None]) -
     if problem:
         say(
             f"the authorization_endpoint in the provider's discovery document {problem}, so host "
-            "pages must name it themselves: or set bus.sso.authorization_endpoint"
+            "pages must name it themselves; or set bus.sso.authorization_endpoint"
         )
         return None
     return str(url)
@@ -127,14 +127,14 @@ def _document(url: str, time_limit: float) -> dict[str, JsonValue]:
         problem = "it is not a JSON object"
     raise ConfigError(
         f"bus.sso.issuer: the discovery document at {url} could not be read: {problem}. Check the "
-        "issuer; or set bus.sso.connect_origins, and the build does not ask for it."
+        "issuer; or set bus.sso.connect_origins, and the build does not request it."
     )
 
 
 def _get(url: str, time_limit: float) -> bytes:
     """Return the body at a URL. Raises httpx.HTTPError, also for an error status and a timeout."""
     end = monotonic() + time_limit
-    own = is_loopback(httpx.URL(url).host)  # no proxy knows the way to this machine
+    own = is_loopback(httpx.URL(url).host)  # a proxy cannot reach this machine
     body = b""
     with (
         httpx.Client(timeout=time_limit, trust_env=not own) as client,

@@ -7,6 +7,7 @@ from typing import Final
 
 from markdown_it import MarkdownIt
 
+from host.tools.packages.project import PROJECT
 from host.tools.paths import ROOT
 
 NAME: Final = "errors.html"
@@ -30,17 +31,21 @@ _LINK: Final = re.compile(r'<a href="(?!https:|#)([^"]+)">(.*?)</a>', re.DOTALL)
 def guide_page() -> str:
     """Return docs/errors.md as an HTML page, with an anchor for each code.
 
-    It has no script and no style, so the bus's policy allows all of it. Links to other documents,
-    which are not in a built folder, become text.
+    It has no script and no style, so the bus's policy allows all of it. A built folder does not have the
+    other documents: links to them lead to the project's documentation if `[project.urls]` names it, and
+    otherwise become text.
     """
+    documentation = PROJECT.get("urls", {}).get("Documentation", "")
     text = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
     title = escape(text.partition("\n")[0].removeprefix("# "))
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     body = _HEADING.sub(lambda match: f'<h2 id="{match[1].lower()}">{match[1]}</h2>', body)
-    body = _LINK.sub(lambda match: _as_text(match[1], match[2]), body)
+    body = _LINK.sub(lambda match: _elsewhere(match[1], match[2], documentation), body)
     return _PAGE.format(title=title, body=body)
 
 
-def _as_text(link: str, words: str) -> str:
+def _elsewhere(link: str, words: str, documentation: str) -> str:
+    if documentation:
+        return f'<a href="{escape(documentation.rstrip("/"))}/{link}">{words}</a>'
     name = PurePosixPath(link.partition("#")[0]).name
     return words if name in words else f"{words} ({name} in the project's documentation)"

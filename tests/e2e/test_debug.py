@@ -188,7 +188,7 @@ def test_a_stranger_that_embeds_a_debug_build_hears_nothing(open_tab: Opener, wo
     assert "BUS.DEBUG" in told
 
 
-def test_a_build_that_is_none_tells_nothing(open_tab: Opener, world: World) -> None:
+def test_a_build_without_debug_reports_nothing(open_tab: Opener, world: World) -> None:
     code = world.backend.answers()
     tab = open_tab().goto(world.page)
     tab.run("(src) => raw(src).ready", world.bus())

@@ -361,7 +361,7 @@ SILENT = {
 
 
 @pytest.mark.parametrize("expression", SILENT.values(), ids=SILENT.keys())
-def test_what_is_no_request_is_met_with_silence(raw: Tab, world: World, expression: str) -> None:
+def test_what_is_not_a_request_gets_no_reply(raw: Tab, world: World, expression: str) -> None:
     before = len(world.backend.seen)
     # A good request behind it: the bus answers in order, so its answer ends the wait.
     got = raw.run(

@@ -122,7 +122,7 @@ def test_a_sign_in_is_shown_message_by_message(open_tab: Opener, demo: Demo) -> 
 def test_the_id_token_is_taken_apart(open_tab: Opener, demo: Demo) -> None:
     page = sign_in_and_wait(open_tab, demo)
     page.locator("#id-token summary").click()
-    expect(page.locator("#id-token")).to_contain_text("Decoded, not verified, for display")
+    expect(page.locator("#id-token")).to_contain_text("Decoded for display, not verified")
     expect(page.locator("#id-token-header")).to_contain_text("ES256")
     claims = page.locator("#id-token-claims")
     expect(claims.locator("tr").filter(has_text="issuer")).to_contain_text("http://localhost:")
@@ -254,7 +254,7 @@ def test_what_the_bus_makes_of_a_preset(page: Page, preset: str, lines: list[str
     said = {"cancel": "No reply is due", "twice": "in flight already"}.get(preset)
     ended = re.split(" (?=dropped|rejected)", lines[-1])[-1]
     expect(page.locator("#sent")).to_contain_text(
-        said or ("Nobody is answered" if ended.startswith("dropped") else f"then {ended} (")
+        said or ("There is no reply" if ended.startswith("dropped") else f"then {ended} (")
     )
     if preset == "flood":
         count, rows = page.evaluate(COUNTED, 200)

@@ -76,7 +76,7 @@ def test_a_key_that_is_written_in_its_own_way(ask: Ask, hostile: HostileProvider
     assert ask(token)["fulfilled"]["currentUser"]["sub"] == "MARK-sub"
 
 
-def test_a_key_that_is_none(ask: Ask, hostile: HostileProvider, engine: str) -> None:
+def test_a_key_that_is_not_on_its_curve(ask: Ask, hostile: HostileProvider, engine: str) -> None:
     token = hostile.plan(lambda i: hostile.id_token(i, key="ES256", kid="off the curve"))
     got = ask(token)
     assert got["code"] == "ID_TOKEN_INVALID"

@@ -110,7 +110,7 @@ async def test_strangers_are_met_with_silence(
         "A." + "B" * 63,
     ],
 )  # fmt: skip
-async def test_what_is_no_request_is_met_with_silence(world: World, type_: str) -> None:
+async def test_what_is_not_a_request_gets_no_reply(world: World, type_: str) -> None:
     assert await world.ask(sso("MARK-id") | {"type": type_}) is None
     assert world.fetch.calls == []
     assert world.window.reasons == ["not a request"]

@@ -15,13 +15,14 @@ NAVIGATORS = {
 }
 IMPORTED = """
 const here = Object.keys(globalThis).filter((name) => /^(document|window|self)$/.test(name));
-const { embed } = await import(process.argv[1]);
+const { BusError, embed } = await import(process.argv[1]);
 const { finishSignIn } = await import(process.argv[2]);
 const { openSession } = await import(process.argv[3]);
 const { warm } = await import(process.argv[4]);
 const src = "https://bus.example.com/";
 const thrown = (call) => { try { call({ src }); } catch (error) { return String(error); } };
-console.log(JSON.stringify([here, [typeof finishSignIn, typeof openSession], thrown(embed), thrown(warm)]));
+const { help } = new BusError("TIMEOUT", "");
+console.log(JSON.stringify([here, [typeof finishSignIn, typeof openSession], help, thrown(embed), thrown(warm)]));
 """
 
 
@@ -36,9 +37,11 @@ def test_importing_the_modules_in_node(tmp_path: Path, navigator: str) -> None:
     node = start_node("--input-type=module", "--eval", script, *modules, cwd=tmp_path)
     out, _ = node.communicate(timeout=60)  # it ends by itself: nothing is left running
     assert node.returncode == 0
-    here, functions, *thrown = json.loads(out)
+    here, functions, help_, *thrown = json.loads(out)
     assert here == []
     assert functions == ["function", "function"]
+    assert help_ == ""  # no bus has been embedded, so no page is known that could help
+    assert len(thrown) == 2
     for said in thrown:
         assert said.startswith("TypeError: ")
         assert "in a browser" in said

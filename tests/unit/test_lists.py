@@ -151,7 +151,7 @@ def test_the_wheel_takes_what_the_tests_run_on() -> None:
     assert all(one.specifier.contains(tested[one.name]) for one in ranges)
 
 
-def test_the_wheel_takes_no_version_with_a_known_hole() -> None:
+def test_the_wheel_takes_no_version_with_a_known_vulnerability() -> None:
     holes = {"starlette": "0.49.0"}  # reads a Range header in quadratic time: CVE-2025-62727
     ranges = {one.name: one for one in map(Requirement, PYPROJECT["project"]["dependencies"])}
     for name, last in holes.items():

@@ -94,7 +94,7 @@ def test_a_redirect_url_is_kept_character_for_character(url: str) -> None:
     ["", "/callback", "http://app.example.com/", "https://u@app.example.com/", "https://app.example.com/#", 1, None,
      "https://app.example.com/" + "p" * 2025, "https://App.example.com/", "https://app.example.com/\u00fc", ["https://app.example.com/"]],
 )  # fmt: skip
-def test_what_is_no_redirect_url(url: Any) -> None:
+def test_bad_redirect_urls(url: Any) -> None:
     [(loc, _)] = details(sso(redirectUrl=url))
     assert loc == ["redirectUrl"]
 
@@ -118,7 +118,7 @@ def test_code_verifiers(verifier: str) -> None:
         None,
     ],
 )
-def test_what_is_no_code_verifier(verifier: int | str | None) -> None:
+def test_bad_code_verifiers(verifier: int | str | None) -> None:
     [(loc, _)] = details(sso(codeVerifier=verifier))
     assert loc == ["codeVerifier"]
 

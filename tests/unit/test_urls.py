@@ -106,9 +106,9 @@ def test_what_no_policy_can_name(url: str, word: str) -> None:
 
 
 BAD_ORIGINS = {
-    "": "is no origin",
-    "*": "is no origin",
-    "null": "is no origin",
+    "": "is not an origin",
+    "*": "is not an origin",
+    "null": "is not an origin",
     "https://*.example.com": "pattern",
     "https://app.example.com/": "https://app.example.com",
     "https://app.example.com/x": "https://app.example.com",

@@ -11,7 +11,7 @@ OWN = "own"
 
 
 class Composer:
-    """A list of presets, a text, and what became of the last message."""
+    """A list of presets, a text, and the outcome of the last message."""
 
     def __init__(self, inspector, bus) -> None:
         self.inspector = inspector
@@ -50,7 +50,7 @@ class Composer:
         self._complain("")
 
     def written(self, *_) -> None:
-        """The user has written: it is a message of their own from now on."""
+        """The user has typed: the message is their own from now on."""
         each = preset(self._list.value)
         self.draft = self._text.value
         if each is None or not each.special:  # what is special stays so: "twice" with another id
@@ -59,7 +59,7 @@ class Composer:
         self._complain("")
 
     def send(self, *_) -> None:
-        """Send it; what is no JSON stays where it is, and the error says where it stops being any."""
+        """Send it. Text that is not JSON stays, and the error says where it is wrong."""
         each = preset(self._list.value)
         port = view.by_id("with-port").checked
         try:

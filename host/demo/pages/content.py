@@ -1,4 +1,4 @@
-"""What a message of the timeline held: shown in outline, and whole only on request."""
+"""The content of a message in the timeline: shown in outline, and whole only on request."""
 
 from pyscript import window
 from pyscript.ffi import create_proxy
@@ -7,7 +7,7 @@ from redact import safe
 
 
 class Content:
-    """JSON text, or where there is no JSON, a text that holds no secret."""
+    """JSON text, or another text that holds no secret."""
 
     def __init__(self, text: str, error: bool = False) -> None:
         self.text = text

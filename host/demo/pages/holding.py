@@ -1,4 +1,4 @@
-"""What the page holds of a session, and what a host would make of it. Runs on MicroPython and on CPython.
+"""What the page knows of a session, and what a host would show. Runs on MicroPython and on CPython.
 
 Times are seconds since the epoch, by the clock of the user's machine.
 """
@@ -7,7 +7,7 @@ HERE, ELSEWHERE, KEPT = "this tab", "another tab", "the record that was kept"
 """Where the tokens of a push come from."""
 
 SKEWED = 60
-"""Seconds: a clock that is wrong by less is not worth a word."""
+"""Seconds: a clock that is wrong by less is not mentioned."""
 
 SEEN = {
     "": "A button to sign in.",
@@ -15,11 +15,11 @@ SEEN = {
     "expired": "“Your session has ended. Please sign in again.”",
     "another tab": "“You have signed out in another tab.”, and a button to sign in.",
     "good": "The app, as always.",
-    "failing": "The app, as always. A refresh has failed; the bus tries again, and the token is still good.",
+    "failing": "The app, as always. A refresh has failed; the bus tries again, and the token is still valid.",
     "late": "A moment’s wait.",
     "unreachable": "“We cannot reach our service right now. You are still signed in, and we keep trying.”",
 }
-"""What the host's user would see, by what has become of the session."""
+"""What the host's user would see, by the state of the session."""
 
 PLACES = {
     "": "",

@@ -46,7 +46,7 @@ def authorize_url(
 
 
 def problem(kept: dict | None, answer: dict, provider: str) -> dict | None:
-    """Why a provider's answer must not be used, as an error to show; None if its code is good to send.
+    """Why a provider's answer must not be used, as an error to show; None if its code can be sent.
 
     `kept` is what the page remembered when the sign-in began: without the same `state` in the
     answer, somebody else may have begun it (RFC 6749, 10.12). `iss` must be the provider that was
@@ -55,7 +55,7 @@ def problem(kept: dict | None, answer: dict, provider: str) -> dict | None:
     if kept is None or not kept.get("state") or answer.get("state") != kept["state"]:
         return {
             "code": "STATE_MISMATCH",
-            "message": "the answer belongs to no sign-in of this page",
+            "message": "the answer does not belong to a sign-in of this page",
         }
     if answer.get("iss") != provider:
         return {"code": "ISSUER_MISMATCH", "message": "the answer names another identity provider"}

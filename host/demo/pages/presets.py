@@ -6,7 +6,7 @@ VERIFIER = "a-made-up-verifier-of-just-enough-characters"
 class Preset:
     """A message as text, and what the bus makes of it.
 
-    `special` names what the text alone cannot say; where it is no JSON, the text is shown and not read.
+    `special` names what the text alone cannot express; if that is not JSON, the text is only shown.
     """
 
     def __init__(self, key: str, group: str, label: str, text: str, expect: str, special: str = "") -> None:
@@ -38,17 +38,17 @@ GOOD, PAYLOAD, ENVELOPE, GATE = "Good", "Bad payload", "Bad message", "Not for t
 
 PRESETS = (
     Preset("valid", GOOD, "Sign-in with a made-up code", _sso(),
-           "Accepted; the backend is asked, and refuses the code."),
+           "Accepted; the bus asks the backend, which refuses the code."),
     Preset("cancel", GOOD, "Cancel a request", '{\n  "type": "BUS.CANCEL",\n  "payload": { "id": "demo-cancel" }\n}',
            "A sign-in with that id is sent just before; it is rejected: CANCELLED.", "cancel"),
     Preset("twice", GOOD, "The same id twice", _sso(),
            "Sent twice at once; the second is dropped as a second delivery.", "twice"),
-    Preset("credentials", GOOD, "Credentials that are good now",
+    Preset("credentials", GOOD, "Credentials that are valid now",
            '{\n  "type": "AUTH.CREDENTIALS",\n  "id": "demo-1",\n  "payload": { "minValiditySeconds": 60 }\n}',
-           "With a session: refreshed first if need be. Without one: NO_SESSION."),
+           "With a session: refreshed first if necessary. Without one: NO_SESSION."),
     Preset("redirect", PAYLOAD, "An invalid redirectUrl", _sso(redirect="http://evil.example/#callback"),
            "Rejected: INVALID_PAYLOAD, which names the field."),
-    Preset("unknown-key", PAYLOAD, "A key that nobody knows", _sso(more=',\n    "remember": true'),
+    Preset("unknown-key", PAYLOAD, "An unknown key", _sso(more=',\n    "remember": true'),
            "Rejected: INVALID_PAYLOAD, which names the key."),
     Preset("proto", PAYLOAD, "A key called __proto__", _sso(more=',\n    "__proto__": { "admin": true }'),
            "A key like any other, and unknown. Rejected: INVALID_PAYLOAD."),
@@ -64,7 +64,7 @@ PRESETS = (
            "65,536 bytes are allowed. Rejected: INVALID_MESSAGE.", "large"),
     Preset("ports", ENVELOPE, "Two reply ports", _sso(),
            "Rejected: INVALID_MESSAGE, to the page’s window.", "ports"),
-    Preset("unknown-type", ENVELOPE, "A type that nobody serves", '{\n  "type": "CRM.OPEN",\n  "id": "demo-1",\n  "payload": {}\n}',
+    Preset("unknown-type", ENVELOPE, "A type that the bus does not serve", '{\n  "type": "CRM.OPEN",\n  "id": "demo-1",\n  "payload": {}\n}',
            "Rejected: UNKNOWN_TYPE."),
     Preset("not-a-request", GATE, "Not a request",
            '{\n  "source": "some-browser-extension",\n  "payload": { "event": "hello" }\n}',
@@ -72,7 +72,7 @@ PRESETS = (
     Preset("decoy", GATE, "From the decoy frame", _sso(),
            "The decoy posts it to the bus. Dropped: it does not embed the bus.", "decoy"),
     Preset("flood", GATE, "200 from the decoy frame", _sso(),
-           "Dropped; 20 are reported one by one, and how many more there were.", "flood"),
+           "Dropped; 20 are reported one by one, the rest as a number.", "flood"),
 )  # fmt: skip
 
 

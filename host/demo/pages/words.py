@@ -1,20 +1,20 @@
-"""How the timeline says things. Runs on MicroPython and on CPython."""
+"""The words of the timeline. Runs on MicroPython and on CPython."""
 
 REASONS = {
-    "made by a script": "no browser sent it: a script in the bus’s page made the event up",
+    "made by a script": "a script in the bus’s page made the event, not the browser",
     "not from the window that embeds the bus": "it came from a window that does not embed the bus",
     "origin not allowed": "its origin is not in the bus’s settings",
     "not a request": "it is not of the form that requests have",
     "a second delivery": "a request with this id is in flight already",
     "the answer did not pass": "state or issuer are not those of this page’s sign-in",
 }
-"""Why a message was dropped, for who does not know the gate's own words."""
+"""Why a message was dropped, for readers who do not know the gate's own words."""
 
 
 def pushed(what: str, by: str, user: object) -> str:
-    """What a push tells. `by`: where tokens come from; `user`: who is signed in now, if anybody."""
+    """What a push means. `by`: where tokens come from; `user`: who is signed in now, if anybody."""
     if what == "AUTH.TOKEN_REFRESHED" and not by:
-        return ""  # a bus that is no debug build does not tell of its calls
+        return ""  # only a debug build reports its calls
     if what == "AUTH.TOKEN_REFRESHED":
         return f"from {by}" if by.startswith("the ") else f"refreshed by {by}"
     if what == "AUTH.SESSION_CHANGED":
@@ -23,7 +23,7 @@ def pushed(what: str, by: str, user: object) -> str:
 
 
 def outcome(state: str, reason: str) -> str:
-    """A row's state in words."""
+    """The state of a row, in words."""
     if state == "dropped":
         return f"dropped: {reason}"
     if state == "rejected":
@@ -36,7 +36,7 @@ def outcome(state: str, reason: str) -> str:
 
 
 def explained(state: str, reason: str) -> str:
-    """The same in a sentence, where there is more to say."""
+    """The reason in a sentence, if there is more to say."""
     return REASONS.get(reason, "") if state == "dropped" else ""
 
 
@@ -63,11 +63,11 @@ def tick(value: float) -> str:
 
 
 def story(what: str, state: str, reason: str, reply: tuple | None, took: float | None) -> str:
-    """What became of a message that was composed: for a person who waits for it."""
+    """What happened to a message from the composer, for the person who waits for it."""
     if what == "no type":
         what = "A message without a type"
     if state == "dropped":
-        return f"{what}: dropped by the bus, because {REASONS.get(reason, reason)}. Nobody is answered."
+        return f"{what}: dropped by the bus, because {REASONS.get(reason, reason)}. There is no reply."
     if reply is None:
         return f"{what}: {state}. " + ("No reply is due." if took is not None else "Waiting for the reply.")
     text = f"{what}: accepted, then {outcome(*reply)}"

@@ -20,12 +20,12 @@ from host.tools.check.servers import check_servers
 from host.tools.paths import ROOT
 
 _WIDTH = 110
-"""Of the table where nobody says how wide the terminal is."""
+"""The width of the table if the terminal's width is unknown."""
 _MOST_SECONDS = 120
 
 
 def check(settings: Settings, ask: Asker, bus: str | None, pages: list[str]) -> list[Part]:
-    """Ask everybody; `bus` is the bus's own address, `pages` are host pages beside the front ones."""
+    """Send all requests. `bus`: the bus's own address. `pages`: host pages other than the front pages."""
     origin = origin_of(bus) if bus else None
     parts = [_own_address(settings, bus)]
     if isinstance(settings.sso, OidcSso):
@@ -42,8 +42,8 @@ def _own_address(settings: Settings, bus: str | None) -> Part:
         part.add(
             "skipped",
             "address",
-            "CORS, preflights and the host pages' policies were not looked at: each depends on where "
-            "the bus will be",
+            "CORS, preflights and the host pages' policies were not checked: they depend on the "
+            "bus's address",
             "Give its address: make check BUS=https://bus.example.com/",
         )
     elif origin_of(bus) in settings.allowed_origins:
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Check, and print the table. Returns 1 if it holds an error, 2 for wrong use."""
     parser = argparse.ArgumentParser(
         prog="python -m host.tools.check",
-        description="Asks, before a bus is deployed, the provider or the backend in its settings, and "
+        description="Checks, before a bus is deployed, the provider or the backend in its settings, and "
         "the pages that will embed it. Sends no code, no token and no password.",
     )
     parser.add_argument(
@@ -116,12 +116,12 @@ def _misuse(
     if bus and (problem := url_problem(bus)):
         yield f"the bus's address {problem}: {bus}"
     elif bus and ("?" in bus or not _address(bus).endswith("/")):
-        yield f"the bus's address has no query and ends with a slash: {bus}"
+        yield f"the bus's address must end with a slash and have no query: {bus}"
     for page in pages:
         if problem := url_problem(page):
             yield f"the host page's address {problem}: {page}"
         elif origin_of(page) not in settings.allowed_origins:
-            yield f"{page} is at none of bus.allowed_origins: {', '.join(settings.allowed_origins)}"
+            yield f"{page} is not at one of bus.allowed_origins: {', '.join(settings.allowed_origins)}"
 
 
 def _address(bus: str) -> str:

@@ -1,4 +1,4 @@
-"""One address that the bus will fetch from: asked as the bus would, and judged as a browser would."""
+"""One address that the bus will fetch from: requested as the bus would, and checked as a browser would."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ class Address:
     ask: Asker
     url: str
     bus_origin: str | None
-    """None where it is not known: nothing is said about CORS then."""
+    """None if it is not known; then there are no rows about CORS."""
     severity: Level = "error"
-    """What a problem here is: some addresses the bus can do without."""
+    """The level of a problem: the bus can do without some addresses."""
 
     def answer(
         self, method: str, headers: dict[str, str], body: str | None = None
     ) -> Answer | None:
-        """Return the answer to a request; a row says why there is none that the bus can use."""
+        """Return the answer to a request; if the bus can use none, add a row that says why."""
         origin = {"Origin": self.bus_origin} if self.bus_origin else {}
         found = self.ask(method, self.url, headers | origin, body)
         if isinstance(found, Failure):
@@ -34,7 +34,7 @@ class Address:
                 self.severity,
                 "answer",
                 f"a redirect to {place or 'no address'}; the bus follows none",
-                "Name the address that answers in the settings, or answer at this one.",
+                "Set the address that answers in the settings, or answer at this one.",
             )
             return None
         return found
@@ -73,7 +73,9 @@ class Address:
 
     def _unanswered(self, what: str, failure: Failure) -> None:
         if failure.again:
-            self.part.add("skipped", what, "not asked: that server cannot be reached, see above")
+            self.part.add(
+                "skipped", what, "not requested: that server cannot be reached, see above"
+            )
         else:
             self.part.add(self.severity, what, failure.problem, failure.change)
 

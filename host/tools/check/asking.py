@@ -1,4 +1,4 @@
-"""Asks servers over HTTP, as a browser would for the bus, and never waits longer than it says."""
+"""Sends requests over HTTP as a browser would for the bus, with a limit for each whole answer."""
 
 import socket
 import ssl
@@ -17,10 +17,10 @@ from bus.exchange import MAX_BODY_BYTES
 from bus.urls import is_loopback, origin_of
 
 TIME_LIMIT: Final = 10.0
-"""For one whole answer, in seconds."""
+"""The limit for one whole answer, in seconds."""
 
 _ISSUER_UNKNOWN: Final = {18, 19, 20, 21}
-"""OpenSSL's X509_V_ERR codes: self-signed, or signed by somebody who is not known here."""
+"""OpenSSL's X509_V_ERR codes: self-signed, or signed by an unknown CA."""
 _EXPIRED: Final = 10
 _OTHER_NAME: Final = 62
 
@@ -31,7 +31,7 @@ class Tls:
 
     version: str
     ends_at: float
-    """When the certificate ends, in seconds since the epoch."""
+    """When the certificate expires, in seconds since the epoch."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,18 @@ class Answer:
     body: bytes | None
     """None if it is larger than 1 MiB."""
     sent_at: float
-    """When it was asked for, in seconds since the epoch by this machine's clock."""
+    """When the request was sent, in seconds since the epoch by this machine's clock."""
     arrived_at: float
-    """When its head was there."""
+    """When the answer's head had arrived."""
     tls: Tls | None
 
     @property
     def redirects(self) -> bool:
-        """Whether it sends whoever asked elsewhere (Fetch, "redirect status")."""
+        """Whether the answer is a redirect (Fetch, "redirect status")."""
         return self.status in (301, 302, 303, 307, 308)
 
     def target(self, url: str) -> str:
-        """Return where it sends whoever asked for `url`; empty if that is no address."""
+        """Return where it redirects a request for `url`; empty if that is not a valid address."""
         try:
             return urljoin(url, str(self.headers.get("location", "")))
         except ValueError:
@@ -68,13 +68,13 @@ class Failure:
     problem: str
     change: str
     of_server: bool = False
-    """Whether nothing at that origin can be asked."""
+    """Whether the whole origin is unreachable."""
     again: bool = False
-    """Whether it was said before, and nobody was asked again."""
+    """Whether it was reported before, and no request was sent."""
 
 
 class Asker:
-    """Sends requests, one at a time; remembers what each origin was like."""
+    """Sends requests, one at a time, and remembers the first answer of each origin."""
 
     def __init__(
         self,
@@ -112,14 +112,14 @@ class Asker:
         return found
 
     def _within_limit(self, exchange: Callable[[], Answer | Failure]) -> Answer | Failure:
-        # A thread that nobody waits for: neither the system's resolver nor a server that sends a
-        # byte now and then knows a limit for the whole.
+        # In a thread that is abandoned at the limit: neither the system's resolver nor a server that
+        # sends a byte now and then keeps to a limit for the whole answer.
         done: SimpleQueue[Answer | Failure | Exception] = SimpleQueue()
 
         def run() -> None:
             try:
                 done.put(exchange())
-            except Exception as error:  # noqa: BLE001 - raised below, where it is seen
+            except Exception as error:  # noqa: BLE001 - raised below, in the caller's thread
                 done.put(error)
 
         threading.Thread(target=run, daemon=True).start()
@@ -134,7 +134,7 @@ class Asker:
     def _exchange(
         self, method: str, url: str, headers: dict[str, str], body: str | None
     ) -> Answer | Failure:
-        own = is_loopback(httpx.URL(url).host)  # no proxy knows the way to this machine
+        own = is_loopback(httpx.URL(url).host)  # a proxy cannot reach this machine
         agent = {"User-Agent": f"sso-bus-check/{VERSION}"}
         content = None if body is None else body.encode()
         sent_at = self._now()
@@ -162,13 +162,13 @@ class Asker:
 def browsers_like() -> ssl.SSLContext:
     """Return a context that accepts the certificates that browsers accept, or those in SSL_CERT_FILE."""
     context = httpx.create_ssl_context()
-    # Newer Pythons insist on what browsers do not, such as an Authority Key Identifier.
+    # Newer Pythons require what browsers do not, such as an Authority Key Identifier.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 
 def failure_of(error: Exception, url: str, time_limit: float) -> Failure:
-    """Say why a request got no answer; `time_limit` is what it was given, in seconds."""
+    """Return why a request got no answer; `time_limit` was its limit, in seconds."""
     host, causes = httpx.URL(url).netloc.decode(), list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -184,7 +184,7 @@ def failure_of(error: Exception, url: str, time_limit: float) -> Failure:
             case socket.gaierror():
                 return Failure(
                     f"the name {httpx.URL(url).host} is not known here (DNS)",
-                    "Check how it is spelled, or ask where that name is known.",
+                    "Check its spelling, or run this command where the name resolves.",
                     of_server=True,
                 )
             case ConnectionRefusedError():
@@ -241,12 +241,12 @@ def _bad_proxy(error: Exception) -> Failure:
 def _too_late(time_limit: float) -> Failure:
     return Failure(
         f"no whole answer within {time_limit:g} seconds",
-        "Find out what is slow: the server, or a firewall that swallows the request.",
+        "Find out what is slow: the server, or a firewall that drops the request.",
     )
 
 
 def without_query(url: str) -> str:
-    """Return a URL as it may be shown: what follows the path may be a secret."""
+    """Return a URL without its query and fragment, which may hold a secret."""
     return url.partition("#")[0].partition("?")[0]
 
 

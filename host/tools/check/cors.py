@@ -1,4 +1,4 @@
-"""What a browser would let a page at the bus's origin read (Fetch standard, "CORS protocol").
+"""Which answers a browser lets a page at the bus's origin read (Fetch standard, "CORS protocol").
 
 The bus sends no cookies, so `*` is as good as its origin. Each function returns what is wrong, or None.
 """
@@ -24,15 +24,17 @@ def refused(answer: Answer, origin: str, headers: list[str]) -> str | None:
     (Fetch, "CORS-preflight fetch".) The methods that the bus uses, GET and POST, need no permission.
     """
     if answer.redirects:
-        return f"is a redirect (status {answer.status}), which no preflight may be"
+        return (
+            f"is a redirect (status {answer.status}), which browsers do not accept for a preflight"
+        )
     if not 200 <= answer.status <= 299:
-        return f"has status {answer.status}; browsers want one from 200 to 299"
+        return f"has status {answer.status}; browsers accept only 200 to 299"
     if problem := hidden(answer, origin):
         return problem
     listed = ",".join(answer.headers.get_list("access-control-allow-headers")).lower().split(",")
     allowed = {name.strip() for name in listed}
     for name in headers:
-        # The wildcard does not stand for this one (Fetch, "non-wildcard request-header name").
+        # The wildcard does not include this header (Fetch, "non-wildcard request-header name").
         if name not in allowed and ("*" not in allowed or name == "authorization"):
             return f"does not allow the header {name} (Access-Control-Allow-Headers)"
     return None

@@ -13,10 +13,10 @@ _SOURCE: Final = re.compile(
 )
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _FALLBACKS: Final = ("frame-src", "child-src", "default-src")
-"""What decides about frames, in this order (CSP, 6.8.3, "Get fetch directive fallback list")."""
+"""The directives for frames; the first one that a policy has decides (CSP, 6.8.3, "Get fetch directive fallback list")."""
 
 _MOST_MARKUP: Final = 131_072
-"""Characters of a page in which its head is looked for."""
+"""How many characters of a page are searched for its head."""
 
 Policy = dict[str, list[str]]
 
@@ -25,11 +25,11 @@ def policies_in(headers: list[str], page: str) -> list[Policy]:
     """Return the policies of a page, from its headers and from its `meta` elements; all hold at once."""
     found = [parse(text) for header in headers for text in header.split(",")]
     metas = _Metas()
-    with contextlib.suppress(AssertionError):  # some Pythons raise it for a markup of nobody's kind
+    with contextlib.suppress(AssertionError):  # some Pythons raise it for malformed declarations
         metas.feed(page[:_MOST_MARKUP])
     for text in metas.policies:
         policy = parse(text)
-        policy.pop("sandbox", None)  # of no effect there (HTML, "http-equiv")
+        policy.pop("sandbox", None)  # has no effect there (HTML, "http-equiv")
         found.append(policy)
     return found
 
@@ -55,7 +55,7 @@ def forbidding(policy: Policy, page: str, bus: str) -> str | None:
 
 
 def sandbox_problem(policy: Policy) -> str | None:
-    """Return what a policy's sandbox takes from the page that it needs to use the bus, or None."""
+    """Return what the page needs for the bus and a policy's sandbox forbids, or None."""
     tokens = [token.lower() for token in policy.get("sandbox", [])]
     if "sandbox" not in policy:
         return None
@@ -113,7 +113,7 @@ def _path(wanted: str, path: str) -> bool:
 
 
 class _Metas(HTMLParser):
-    """Collects the policies in a page's head; elsewhere they are of no effect."""
+    """Collects the policies in a page's head; elsewhere they have no effect."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class _Metas(HTMLParser):
         self._in_head = True
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take what the element says."""
+        """Note the policy of a `meta` element."""
         of = {name: value or "" for name, value in attrs}
         if tag == "body":
             self._in_head = False
@@ -129,5 +129,5 @@ class _Metas(HTMLParser):
             self.policies += [of.get("content", "")] if self._in_head else []
 
     def handle_endtag(self, tag: str) -> None:
-        """End of the head."""
+        """Stop at the end of the head."""
         self._in_head = self._in_head and tag != "head"

@@ -1,4 +1,4 @@
-"""Asks the pages that will embed the bus: whether they answer, and whether their policy allows it."""
+"""Checks the pages that will embed the bus: whether they answer, and whether their policy allows it."""
 
 from urllib.parse import urlsplit
 
@@ -38,7 +38,7 @@ def _check_page(url: str, ask: Asker, bus: str | None) -> Part:
                 "warning",
                 "answer",
                 f"a redirect to {without_query(url) or 'no address'}",
-                "If your app is there, list that origin in allowed_origins. Else: "
+                "If your app is there, list that origin in allowed_origins. Otherwise: "
                 + _NAME_IT.format(origin=origin),
             )
             return part
@@ -48,13 +48,13 @@ def _check_page(url: str, ask: Asker, bus: str | None) -> Part:
 
 def _judge(part: Part, answer: Answer | Failure, origin: str, url: str, bus: str | None) -> None:
     if isinstance(answer, Failure):
-        own = is_loopback(urlsplit(origin).hostname)  # may be started when it is needed
+        own = is_loopback(urlsplit(origin).hostname)  # it may run only when it is needed
         part.add("warning" if own else "error", "answer", answer.problem, answer.change)
         return
     look_at_tls(part, origin, answer)
     if answer.status >= 300:
         change = _NAME_IT.format(origin=origin)
-        part.add("warning", "answer", f"status {answer.status}, and so not the page", change)
+        part.add("warning", "answer", f"status {answer.status} instead of the page", change)
         return
     part.add("ok", "answer", f"status {answer.status}")
     if bus:

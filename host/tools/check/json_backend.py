@@ -1,4 +1,4 @@
-"""Asks a backend that speaks the bus's own contract (protocol.md, "The backend contract")."""
+"""Checks a backend that implements the bus's own contract (protocol.md, "The backend contract")."""
 
 from typing import Final
 
@@ -11,13 +11,13 @@ from .report import Part
 
 _HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 _EMPTY: Final = "{}"
-"""What is sent: no code, no token, no password."""
-_COST: Final = "Without it, a host hears BACKEND_UNREACHABLE in place of the reason."
+"""The body that is sent: no code, no token, no password."""
+_COST: Final = "Without it, the host gets BACKEND_UNREACHABLE instead of the reason."
 _REVOKES: Final = "bus.session.revoke_url"
 
 
 def check_backend(settings: Settings, ask: Asker, bus_origin: str | None) -> list[Part]:
-    """Return what there is to say about each of the backend's addresses."""
+    """Return the rows about each of the backend's addresses."""
     parts = []
     for name, url in _addresses(settings).items():
         part = Part(f"{name}: {url}")
@@ -45,7 +45,7 @@ def _judge(part: Part, answer: Answer, *, revokes: bool) -> None:
     """Add a row about how an empty request was answered."""
     status = f"status {answer.status}"
     if answer.status in (404, 405):
-        part.add("error", "answer", f"{status}: it takes no POST", "Correct the address.")
+        part.add("error", "answer", f"{status}: it does not accept POST", "Correct the address.")
     elif answer.status == 415:
         part.add("error", "answer", f"{status}: it refuses JSON", "Accept application/json.")
     elif answer.status >= 500:
@@ -59,7 +59,7 @@ def _judge(part: Part, answer: Answer, *, revokes: bool) -> None:
             "warning",
             "answer",
             f"{status} to an empty request, without JSON: the host gets BACKEND_ERROR",
-            "Send errors as JSON: the host gets them unchanged, and a session ends by them alone.",
+            "Send errors as JSON: the host gets them unchanged, and only they end a session.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Asks an OpenID Connect provider what it tells everybody, and how it refuses."""
+"""Checks an OpenID Connect provider: its public documents, and how its endpoints refuse bad requests."""
 
 import asyncio
 import time
@@ -42,7 +42,7 @@ _ENDPOINTS: Final = ("token_endpoint", "jwks_uri", "userinfo_endpoint")
 def check_provider(
     sso: OidcSso, ask: Asker, bus_origin: str | None, *, session: bool
 ) -> list[Part]:
-    """Return what there is to say about a provider and each of its endpoints.
+    """Return the rows about a provider and each of its endpoints.
 
     `session`: whether the bus keeps users signed in, and so signs them out at the provider as well.
     """
@@ -66,7 +66,7 @@ def check_provider(
     else:
         parts.append(Part("Discovery document: none"))
         parts[-1].add(
-            "skipped", "answer", "the bus asks for none: its endpoints are in the settings"
+            "skipped", "answer", "the bus requests none: its endpoints are in the settings"
         )
     try:
         endpoints = endpoints_in({**document, **_flawless(sso, document)}, sso)
@@ -85,7 +85,7 @@ def check_provider(
 
 
 def _read(at: Address, what: str, setting: str) -> Document | None:
-    """Return the JSON object at an address, judged as the bus does; rows say what it was like."""
+    """Return the JSON object at an address, checked as the bus does, and add rows about it."""
     answer = at.answer("GET", _JSON)
     if answer is None:
         return None
@@ -100,7 +100,7 @@ def _read(at: Address, what: str, setting: str) -> Document | None:
 
 
 def _check_keys(at: Address, announced: list[str]) -> None:
-    """Look for a key that the bus can use, for an algorithm that is `announced`, if any is."""
+    """Look for a key that the bus can use; for one of the `announced` algorithms, if there are any."""
     answer = at.answer("GET", _JSON)
     if answer is None:
         return
@@ -133,18 +133,18 @@ class _Read:
     retry_after: str | None = None
 
     def header(self, name: str) -> str | None:
-        """Return none: the bus reads no header of what is judged here."""
+        """Return None: the bus reads no header of these answers."""
         del name
         return None
 
     async def read(self, limit: int) -> bytes | None:
-        """Return the body; the limit was kept when it was read."""
+        """Return the body, which was limited when it was read."""
         del limit
         return self.body
 
 
 def _given(answer: Answer) -> Fetch:
-    """Return a fetch whose answer is there already, so that the bus itself can judge it."""
+    """Return a fetch that gives this answer, so that the bus's own code can check it."""
 
     async def fetch(url: str, *, headers: dict[str, str], body: str | None) -> Body:
         del url, headers, body
@@ -159,7 +159,10 @@ def _given(answer: Answer) -> Fetch:
 def _judge_document(part: Part, document: Document, sso: OidcSso) -> None:
     if problem := _judged(document, sso, "issuer"):
         part.add(
-            "error", "issuer", problem, "Copy the one there into bus.sso.issuer, if it is yours."
+            "error",
+            "issuer",
+            problem,
+            "If the provider is yours, copy its issuer into bus.sso.issuer.",
         )
     else:
         part.add("ok", "issuer", "the one in the settings, character for character")
@@ -204,13 +207,13 @@ def _usable(
     try:
         return find(document, sso)
     except BusError:
-        return None  # said above
+        return None  # reported above
 
 
 def _judge_lists(part: Part, document: Document, sso: OidcSso) -> None:
     grants = _listed(document, "grant_types_supported")
     if grants and "authorization_code" not in grants:
-        part.add("error", "grants", "authorization_code is not offered", "Switch it on there.")
+        part.add("error", "grants", "authorization_code is not offered", "Allow that grant there.")
     elif grants and "refresh_token" not in grants and sso.refresh_token == "optional":  # noqa: S105
         part.add("ok", "grants", "no refresh_token is announced: sessions end with their tokens")
     elif grants and "refresh_token" not in grants:
@@ -218,7 +221,7 @@ def _judge_lists(part: Part, document: Document, sso: OidcSso) -> None:
             "warning",
             "grants",
             "refresh_token is not announced",
-            "Allow this client that grant: the bus refuses a sign-in without a refresh token. Or set "
+            "Allow that grant for this client: the bus refuses a sign-in without a refresh token. Or set "
             'bus.sso.refresh_token = "optional": sessions then end with their tokens.',
         )
     elif grants:
@@ -257,7 +260,7 @@ def _judge_proofs(part: Part, document: Document, sso: OidcSso) -> None:
 
 
 def _judged(document: Document, sso: OidcSso, name: str) -> str | None:
-    """Return what the bus itself says against one member of a document, or None."""
+    """Return why the bus refuses one member of a document, or None."""
     try:
         endpoints_in({**_flawless(sso), name: document.get(name)}, sso)
     except BusError as error:
@@ -266,7 +269,7 @@ def _judged(document: Document, sso: OidcSso, name: str) -> str | None:
 
 
 def _leave_nothing_out(part: Part, document: Document, sso: OidcSso) -> None:
-    """Add what the bus says against a document as a whole, where no row says it yet."""
+    """Add why the bus refuses a document as a whole, if no row says it yet."""
     try:
         endpoints_in(document, sso)
     except BusError as error:
@@ -275,7 +278,7 @@ def _leave_nothing_out(part: Part, document: Document, sso: OidcSso) -> None:
 
 
 def _flawless(sso: OidcSso, document: Document | None = None) -> dict[str, object]:
-    """Return members that the bus has nothing against; of a `document`, its endpoints stay."""
+    """Return members that the bus accepts; the endpoints of a `document` stay."""
     origin = sso.connect_origins[0] if sso.connect_origins else origin_of(sso.issuer)
     endpoints = {"token_endpoint": f"{origin}/", "jwks_uri": f"{origin}/"}
     lists = {_PKCE: None, _SIGNED: None, _PROOFS: [PROOFS]}
@@ -283,7 +286,7 @@ def _flawless(sso: OidcSso, document: Document | None = None) -> dict[str, objec
 
 
 def _listed(document: Document, name: str) -> list[str]:
-    """Return the strings in a list; none where there is no such list."""
+    """Return the strings in a list; none if there is no such list."""
     value = document.get(name)
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
@@ -311,14 +314,14 @@ def _check_token_endpoint(at: Address, sso: OidcSso) -> None:
             "warning",
             "answer",
             f"status {answer.status} to a request without a code, and no error in it",
-            "Check bus.sso.token_endpoint: this is not how a token endpoint refuses.",
+            "Check bus.sso.token_endpoint: a token endpoint refuses with an error.",
         )
     at.readable(answer, "this answer", _COST)
     _check_nonce(at, answer)
 
 
 def _check_userinfo(at: Address, sso: OidcSso) -> None:
-    """Ask without a token, which must be refused; without userinfo, the ID token's claims serve."""
+    """Send a request without a token, which must be refused. The bus can do without userinfo."""
     at.preflight(
         "GET", ["authorization", *(name.lower() for name in sso.extra_headers), *_proof(sso)]
     )
@@ -332,7 +335,7 @@ def _check_userinfo(at: Address, sso: OidcSso) -> None:
             "warning",
             "answer",
             f"status {answer.status} without a token, where 401 is usual",
-            "Check the address; or set bus.sso.userinfo = false, and the ID token's claims serve.",
+            "Check the address; or set bus.sso.userinfo = false to use the ID token's claims.",
         )
     at.readable(answer, "this answer")
 
@@ -342,7 +345,7 @@ def _proof(sso: OidcSso) -> list[str]:
 
 
 def _check_nonce(at: Address, answer: Answer) -> None:
-    """Judge whether the bus may read the nonces that a server hands out (RFC 9449, 8 and 9)."""
+    """Check whether the bus may read the nonces that a server sends (RFC 9449, 8 and 9)."""
     if at.bus_origin is None or _NONCE not in answer.headers:
         return
     if exposed(answer, _NONCE):
@@ -357,7 +360,7 @@ def _check_nonce(at: Address, answer: Answer) -> None:
 
 
 def _check_revocation(at: Address, sso: OidcSso) -> None:
-    """Revoke nothing (RFC 7009, 2.1), which must be refused; sign-out goes on without it."""
+    """Send a revocation without a token (RFC 7009, 2.1), which must be refused. A sign-out works without it."""
     if sso.extra_headers:
         at.preflight("POST", [name.lower() for name in sso.extra_headers])
     form = {"client_id": sso.client_id, "token_type_hint": "refresh_token"}

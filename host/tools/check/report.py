@@ -1,4 +1,4 @@
-"""What was found, as a table for people and an exit status for scripts."""
+"""The results, as a table for people and an exit status for scripts."""
 
 import textwrap
 from collections import Counter
@@ -7,16 +7,16 @@ from typing import Final, Literal, get_args
 
 Level = Literal["ok", "skipped", "warning", "error"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
-"""The worst last."""
+"""The worst is last."""
 
 _LEVEL_WIDTH: Final = 9
 _LEAST_TEXT: Final = 40
-"""Characters a line for the text, however narrow the terminal is."""
+"""The smallest width of the text, in characters, however narrow the terminal is."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that was looked at; `change` says what to do about it."""
+    """One result; `change` says what to do about it."""
 
     level: Level
     what: str
@@ -44,7 +44,7 @@ def counts(parts: list[Part]) -> Counter[Level]:
 def table(parts: list[Part], width: int) -> str:
     """Return the table, at most `width` characters wide where that leaves room for text.
 
-    Much of it comes from other servers, so what a terminal would obey is taken out.
+    Much of it comes from other servers, so control characters are taken out.
     """
     names = max((len(row.what) for part in parts for row in part.rows), default=0) + 2
     lines: list[str] = []
@@ -80,5 +80,5 @@ def _wrapped(text: str, start: str, width: int) -> list[str]:
 
 
 def printable(line: str) -> str:
-    """Return a line with a question mark for each character that a terminal might obey."""
+    """Return a line with a question mark in place of each control character."""
     return "".join(character if character.isprintable() else "?" for character in line)

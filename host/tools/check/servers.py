@@ -1,4 +1,4 @@
-"""What is true of a server as a whole: how it is protected, and its clock."""
+"""Checks a server as a whole: its TLS and its clock."""
 
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -10,15 +10,15 @@ from .asking import Answer, Asker
 from .report import Part
 
 RENEW_DAYS: Final = 14
-"""A certificate that ends within so many days is worth a word."""
+"""A certificate that expires within this many days gets a warning."""
 
 _SKEW: Final = 60.0
-"""By how much a `json` backend's clock may differ, in seconds, before it is worth a word."""
+"""By how many seconds a `json` backend's clock may differ without a warning."""
 _DAY: Final = 86_400
 
 
 def check_servers(settings: Settings, ask: Asker) -> Part:
-    """Return what there is to say about each origin that was asked so far."""
+    """Return the rows about each origin that has got a request so far."""
     part = Part("Servers")
     for origin, answer in ask.answers.items():
         look_at_tls(part, origin, answer)
@@ -27,8 +27,8 @@ def check_servers(settings: Settings, ask: Asker) -> Part:
 
 
 def look_at_tls(part: Part, origin: str, answer: Answer) -> None:
-    """Add a row about how an origin's answers are protected."""
-    if answer.tls is None:  # which the settings allow on this machine alone
+    """Add a row about an origin's TLS."""
+    if answer.tls is None:  # the settings allow that only on this machine
         part.add("warning", "TLS", f"none: {origin} is on this machine", "For development only.")
         return
     days = int((answer.tls.ends_at - answer.arrived_at) / _DAY)
@@ -69,5 +69,5 @@ def _look_at_clock(part: Part, origin: str, answer: Answer, sso: JsonSso | OidcS
             "error" if strict and abs(error) > skew else "warning",
             "clock",
             f"{origin} is {abs(error):.0f} s {off} this machine; {skew:g} s are accepted",
-            "Set whichever is wrong by a time server (NTP). Browsers' clocks count as well.",
+            "Set the clock that is wrong by a time server (NTP). Browsers' clocks count as well.",
         )

@@ -28,6 +28,7 @@ def manifest() -> dict[str, Any]:
         "version": PROJECT["version"],
         "description": "Embeds the SSO bus in a web app, and signs its users in with it",
         "license": PROJECT["license"],
+        **addresses(PROJECT.get("urls", {})),
         "type": "module",
         "sideEffects": False,
         # For resolvers from before there was "exports"; they find the other modules beside these.
@@ -43,6 +44,12 @@ def manifest() -> dict[str, Any]:
         },
         "files": ["*.js", "*.d.ts", "docs"],
     }
+
+
+def addresses(urls: dict[str, str]) -> dict[str, str]:
+    """Return the fields for the project's addresses: its `[project.urls]`, by npm's names for them."""
+    fields = {"homepage": "Homepage", "repository": "Repository", "bugs": "Issues"}
+    return {field: urls[name] for field, name in fields.items() if name in urls}
 
 
 def pack_client(out: Path) -> Path:

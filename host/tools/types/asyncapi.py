@@ -6,8 +6,8 @@ from bus import PROTOCOL, VERSION
 from host.tools.types.messages import ANNOUNCED, MESSAGES, PUSHED
 
 _INFO: Final = """\
-What travels between a host page and the bus in its iframe, by window.postMessage, as plain JSON-shaped \
-objects. It needs no server: both ends are windows of one browser.
+The messages between a host page and the bus in its iframe: plain JSON-shaped objects, sent by \
+window.postMessage. There is no server: both ends are windows of one browser.
 
 The host posts to the iframe's own window, with the bus's exact origin as target, and never "*". The bus \
 answers the window that embeds it, at one of the origins in its settings; all others hear nothing. \
@@ -26,13 +26,13 @@ _REPLIES: Final = {
     ),
     "AUTH.CREDENTIALS": (
         "getCredentials",
-        "Get credentials that are good now, refreshed if need be",
+        "Get credentials that are valid now, refreshed first if necessary",
     ),
     "AUTH.SIGN_OUT": ("signOut", "End the session, here and in all tabs"),
-    "BUS.REGISTER": ("register", "Say who the host is, and hear whose session is there"),
+    "BUS.REGISTER": ("register", "Register the host, and return the user of a restored session"),
     "BUS.INIT": ("initialise", "Start services"),
     "BUS.DESTROY": ("stop", "Stop services; it does not sign out"),
-    "OTHER": ("refuse", "Refuse what no build serves"),
+    "OTHER": ("refuse", "Refuse a request of a type that no build serves"),
 }
 """The requests, each with its operation's name and title."""
 
@@ -47,19 +47,19 @@ _CHANNELS: Final[dict[str, tuple[str | None, str, str, tuple[str, ...]]]] = {
     "busWindow": (
         "iframe.contentWindow",
         "The window of the bus's iframe",
-        "Where the host posts requests, with the bus's origin as target. What is posted before the frame's load event is lost.",
+        "The host posts requests here, with the bus's origin as target. Messages that it posts before BUS.LISTENING or the frame's load event are lost.",
         ("BUS.CANCEL", *_REPLIES),
     ),
     "hostWindow": (
         "window.parent",
         "The window that embeds the bus",
-        "Where the bus posts what it has to say unasked, and the replies to requests that carried no port. The host is to check source and origin of what it hears here.",
+        "The bus posts its pushed messages here, and the replies to requests that carried no port. The host must check the source and origin of each message.",
         (*ANNOUNCED, *PUSHED, *_ALL_ANSWERS),
     ),
     "replyPort": (
         None,
         "The port that a request carried",
-        "A MessagePort that the host made and transferred with its request. It has no address; the bus closes it after the one reply, but for that of a fulfilled BUS.INIT of AUTH: pushes go there.",
+        "A MessagePort that the host made and transferred with its request. It has no address. The bus closes it after the reply; only the port of a fulfilled BUS.INIT of AUTH stays open, for pushes.",
         (*PUSHED, *_ALL_ANSWERS),
     ),
 }
@@ -71,7 +71,7 @@ _UNASKED: Final = {
     "BUS.READY": ("announceReady", _ONCE),
     "BUS.DEBUG": (
         "report",
-        "A debug build alone: to each allowed origin, for each decision and call",
+        "Only a debug build: to each allowed origin, for each decision and call",
     ),
     "AUTH.TOKEN_REFRESHED": ("pushTokens", "Once for each new pair of tokens, after BUS.INIT"),
     "AUTH.REFRESH_TOKEN_EXPIRED": ("pushExpired", "Once, when the session ends; after BUS.INIT"),
@@ -132,7 +132,7 @@ def _operations() -> dict[str, Any]:
                     ],
                 }
             }
-    found["cancel"] = _operation("receive", "busWindow", "BUS.CANCEL", "Give up a request")
+    found["cancel"] = _operation("receive", "busWindow", "BUS.CANCEL", "Cancel a request")
     for type_, (name, title) in _UNASKED.items():
         if type_ in PUSHED:
             found[name] = _operation("send", "replyPort", type_, title)

@@ -129,7 +129,7 @@ class CancelRequest(Cancel):
 
 def _other(value: str) -> str:
     if value in KNOWN or not is_request_type(value):
-        raise PydanticCustomError("other", "is no request, or one that a bus may serve")
+        raise PydanticCustomError("other", "is not a request, or is one that a bus may serve")
     return value
 
 
@@ -576,11 +576,11 @@ MESSAGES: Final = (
         EmailAndPasswordRejected,
         "The user could not be signed in",
     ),
-    _message("AUTH.CREDENTIALS", GetCredentialsRequest, "Get credentials that are good now"),
+    _message("AUTH.CREDENTIALS", GetCredentialsRequest, "Get credentials that are valid now"),
     _message(
-        "AUTH.CREDENTIALS_FULFILLED", GetCredentialsFulfilled, "Credentials that are good now"
+        "AUTH.CREDENTIALS_FULFILLED", GetCredentialsFulfilled, "Credentials that are valid now"
     ),
-    _message("AUTH.CREDENTIALS_REJECTED", GetCredentialsRejected, "There are none"),
+    _message("AUTH.CREDENTIALS_REJECTED", GetCredentialsRejected, "There are no valid credentials"),
     _message("AUTH.SIGN_OUT", SignOutRequest, "Sign out"),
     _message("AUTH.SIGN_OUT_FULFILLED", SignOutFulfilled, "The session is over"),
     _message("AUTH.SIGN_OUT_REJECTED", SignOutRejected, "The session may not be over"),
@@ -588,7 +588,9 @@ MESSAGES: Final = (
     _message("AUTH.REFRESH_TOKEN_EXPIRED", RefreshTokenExpired, "The session has ended"),
     _message("AUTH.SESSION_CHANGED", SessionChanged, "Another tab has signed in or out"),
     _message("BUS.REGISTER", RegisterRequest, "Restore the session"),
-    _message("BUS.REGISTER_FULFILLED", RegisterFulfilled, "Whose session there is"),
+    _message(
+        "BUS.REGISTER_FULFILLED", RegisterFulfilled, "The user of the session, if there is one"
+    ),
     _message("BUS.REGISTER_REJECTED", RegisterRejected, "The host could not register"),
     _message("BUS.INIT", InitRequest, "Start services"),
     _message("BUS.INIT_FULFILLED", InitFulfilled, "The services have started"),
@@ -596,7 +598,7 @@ MESSAGES: Final = (
     _message("BUS.DESTROY", DestroyRequest, "Stop services"),
     _message("BUS.DESTROY_FULFILLED", DestroyFulfilled, "The services have stopped"),
     _message("BUS.DESTROY_REJECTED", DestroyRejected, "The services have not stopped"),
-    _message("BUS.CANCEL", CancelRequest, "Give up a request"),
+    _message("BUS.CANCEL", CancelRequest, "Cancel a request"),
     _message("BUS.DEBUG", Debug, "What a debug build decides"),
     _message("BUS.LISTENING", Listening, "Messages are kept from now on"),
     _message("BUS.READY", Ready, "Python serves"),

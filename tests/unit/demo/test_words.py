@@ -66,8 +66,8 @@ def test_points_on_an_axis(value: int, shown: str) -> None:
 @pytest.mark.parametrize(
     ("told", "shown"),
     [
-        (("A.B", "dropped", "not a request", None, None), f"A.B: dropped by the bus, because {REASONS['not a request']}. Nobody is answered."),
-        (("no type", "dropped", "new", None, None), "A message without a type: dropped by the bus, because new. Nobody is answered."),
+        (("A.B", "dropped", "not a request", None, None), f"A.B: dropped by the bus, because {REASONS['not a request']}. There is no reply."),
+        (("no type", "dropped", "new", None, None), "A message without a type: dropped by the bus, because new. There is no reply."),
         (("A.B", "sent", "", None, None), "A.B: sent. Waiting for the reply."),
         (("BUS.CANCEL", "accepted", "", None, 0), "BUS.CANCEL: accepted. No reply is due."),
         (("A.B", "accepted", "", ("rejected", "UNKNOWN_TYPE"), 12.2), "A.B: accepted, then rejected: UNKNOWN_TYPE (12 ms)."),

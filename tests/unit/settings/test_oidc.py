@@ -139,7 +139,7 @@ def test_what_is_a_resource(resource: str) -> None:
         ({"access_token": True, "audience": "\u00fc"}, "audience", "match"),
         ({"access_token": True, "audience": 1}, "audience", "string"),
         *(
-            ({name: "urn:a"}, "", f"{name} has no use without access_token = true")
+            ({name: "urn:a"}, "", f"{name} needs access_token = true")
             for name in ("resource", "audience")
         ),
         *(
@@ -303,7 +303,7 @@ def test_what_dpop_may_not_be(dpop: object) -> None:
 @pytest.mark.parametrize("dpop", ["refresh-token", "all"])
 def test_without_a_session_nobody_would_keep_the_key(dpop: str) -> None:
     [problem] = problems(settings, dpop=dpop)
-    assert problem.startswith("bus.sso.dpop: has no use without [bus.session]")
+    assert problem.startswith("bus.sso.dpop: needs [bus.session]")
     assert settings(dpop="off").sso.provider == "oidc"
 
 

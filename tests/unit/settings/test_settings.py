@@ -63,9 +63,13 @@ def sso(**more: int | str) -> dict[str, Any]:
         (
             GOOD | {"allowed_origins": ["https://a.example", "*"]},
             "bus.allowed_origins[1]:",
-            "'*' is no origin",
+            "'*' is not an origin",
         ),
-        (GOOD | {"allowed_origins": ["null"]}, "bus.allowed_origins[0]:", "'null' is no origin"),
+        (
+            GOOD | {"allowed_origins": ["null"]},
+            "bus.allowed_origins[0]:",
+            "'null' is not an origin",
+        ),
         (
             GOOD | {"allowed_origins": ["https://a.example/"]},
             "bus.allowed_origins[0]:",

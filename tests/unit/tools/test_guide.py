@@ -2,8 +2,11 @@
 
 import re
 
+import pytest
+
 from bus.errors import CODES
 from host.tools.guide import guide_page
+from host.tools.packages.project import PROJECT
 from tests.unit.module_codes import codes_of_the_modules
 
 PAGE = guide_page()
@@ -24,6 +27,17 @@ def test_its_links_lead_somewhere_from_a_built_folder() -> None:
         assert link.startswith("https://") or f'id="{link[1:]}"' in PAGE
 
 
-def test_a_link_to_another_document_says_where_it_is() -> None:
-    assert "see deploy.md" in PAGE
-    assert "contract (protocol.md in the project's documentation)" in PAGE
+def test_its_links_lead_to_the_documentation_where_the_project_names_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(PROJECT, "urls", {"Documentation": "https://docs.example.com/bus/"})
+    page = guide_page()
+    assert '<a href="https://docs.example.com/bus/protocol.md#the-backend-contract">' in page
+    assert "in the project's documentation" not in page
+
+
+def test_a_link_to_another_document_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(PROJECT, "urls", raising=False)
+    page = guide_page()
+    assert "see deploy.md" in page
+    assert "contract (protocol.md in the project's documentation)" in page

@@ -32,6 +32,17 @@ def test_the_manifest() -> None:
         assert all((CLIENT / path).exists() for path in entry.values())
 
 
+def test_the_manifest_has_the_projects_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = {name: f"https://example.com/{name}" for name in ("Homepage", "Repository", "Issues")}
+    monkeypatch.setitem(PROJECT, "urls", urls | {"Changelog": "https://example.com/changes"})
+    manifest = npm.manifest()
+    assert manifest["homepage"] == "https://example.com/Homepage"
+    assert manifest["repository"] == "https://example.com/Repository"
+    assert manifest["bugs"] == "https://example.com/Issues"
+    monkeypatch.delitem(PROJECT, "urls")
+    assert not {"homepage", "repository", "bugs"} & npm.manifest().keys()
+
+
 def test_what_the_modules_import_is_in_the_package() -> None:
     packed = {path for entry in npm.manifest()["exports"].values() if isinstance(entry, dict)
               for path in entry.values()}  # fmt: skip

@@ -1,4 +1,4 @@
-// A host of one page, which the identity provider also sends the user back to.
+// A host with one page. The identity provider sends the user back to the same page.
 import { embed, type SignedIn } from "sso-bus-client";
 import { finishSignIn, startSignIn } from "sso-bus-client/signin";
 import { explain } from "./explain.js";

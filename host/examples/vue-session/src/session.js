@@ -1,4 +1,4 @@
-// One bus and one session for the app, outside of every component, so that they outlive them.
+// One bus and one session for the app, outside of every component, so that both outlive them.
 import { embed } from "sso-bus-client";
 import { openSession } from "sso-bus-client/session";
 import * as signin from "sso-bus-client/signin";

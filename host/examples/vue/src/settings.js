@@ -1,4 +1,4 @@
-// What an app has to know, the same in every example. Yours come from your own configuration.
+// The settings of this app, the same in every example. Your app takes them from its own configuration.
 export const settings = {
   bus: "https://bus.example.com/",
   // A bus for an OpenID Connect provider knows these two itself: leave them out.

@@ -72,7 +72,7 @@ def test_a_name_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     found = failed(asker(), "https://id.exmaple.com/")
     assert found.problem == "the name id.exmaple.com is not known here (DNS)"
-    assert "spelled" in found.change
+    assert "spelling" in found.change
 
 
 @pytest.mark.parametrize("stuck", ["resolver", "server"])

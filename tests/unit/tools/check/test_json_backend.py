@@ -75,8 +75,8 @@ def test_without_the_bus_nothing_is_said_of_cors() -> None:
 @pytest.mark.parametrize(
     ("changes", "what", "level", "words"),
     [
-        ({"POST": Page(404)}, "answer", "error", "404: it takes no POST"),
-        ({"POST": Page(405)}, "answer", "error", "405: it takes no POST"),
+        ({"POST": Page(404)}, "answer", "error", "404: it does not accept POST"),
+        ({"POST": Page(405)}, "answer", "error", "405: it does not accept POST"),
         ({"POST": Page(415)}, "answer", "error", "refuses JSON"),
         ({"POST": Page(500)}, "answer", "warning", "status 500"),
         ({"POST": Page(200, {})}, "answer", "error", "status 200 to an empty request"),

@@ -395,3 +395,55 @@ def found_by(modules: Path) -> Any:
     node = start_node("--input-type=module", "--eval", SCRIPT, cwd=modules)
     out, _ = node.communicate(timeout=60)
     return json.loads(out) if out else None
+
+
+# -- in jsdom -------------------------------------------------------------------------------------
+
+JSDOM = """
+import { readFileSync } from "node:fs";
+import { createContext, SourceTextModule } from "node:vm";
+
+const names = ["setTimeout", "clearTimeout", "queueMicrotask", "URL", "AbortController", "AbortSignal", "btoa", "console"];
+const window = Object.fromEntries(names.map((name) => [name, globalThis[name]]));
+Object.assign(window, { location: new URL("https://app.example.com/"), origin: "https://app.example.com" });
+window.document = { createElement: (name) => ({ name }) };
+const context = createContext(window);
+const modules = new Map();
+const load = (name) => {
+  if (!modules.has(name)) modules.set(name, new SourceTextModule(readFileSync(name, "utf-8"), { context }));
+  return modules.get(name);
+};
+const test = new SourceTextModule(
+  `
+  import { mockBus } from "./mock.js";
+  import { openSession } from "./session.js";
+  const missing = ["structuredClone", "fetch", "Request", "MessageChannel"].filter((name) => name in globalThis);
+  const bus = mockBus({ user: { name: "ann" } });
+  const session = openSession({ bus, appName: "app", release: "1", origins: ["https://api.example.com"] });
+  const told = [];
+  session.on("change", ({ reason }) => told.push(reason));
+  await session.ready;
+  await session.signIn({ code: "c", redirectUrl: "https://app.example.com/cb" });
+  await bus.mock.expireTokens();
+  await session.credentials({ minValidity: 60_000 });
+  session.fetch = async (url) => ({ url, status: 200 });
+  const { status } = await session.fetch("https://api.example.com/");
+  await bus.mock.signInElsewhere({ user: { name: "bob" } });
+  console.log(JSON.stringify([missing, told, session.user, status, bus.mock.asked[0].payload.origin]));
+  `,
+  { context },
+);
+await test.link(load);
+await test.evaluate();
+process.exit(0);
+"""
+"""What a page of jsdom has, and not what Node has besides: the modules and the test run in it, as in Jest."""
+
+
+def test_in_a_page_that_has_no_fetch_and_no_structured_clone(modules: Path) -> None:
+    node = start_node(
+        "--experimental-vm-modules", "--input-type=module", "--eval", JSDOM, cwd=modules
+    )
+    out, _ = node.communicate(timeout=60)
+    reasons = ["restored", "signed-in", "refreshed", "other-user"]
+    assert json.loads(out) == [[], reasons, {"name": "bob"}, 200, "https://app.example.com"]

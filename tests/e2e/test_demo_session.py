@@ -18,6 +18,13 @@ pytestmark = pytest.mark.engines("chromium")
 
 REFRESHED = re.compile(r"AUTH\.TOKEN_REFRESHED\s.*refreshed by (this|another) tab", re.DOTALL)
 
+BAR = """() => {
+    const { style } = document.getElementById("life");
+    const [left, mark] = ["--left", "--mark"].map((name) => Number.parseFloat(style.getPropertyValue(name)));
+    return mark > 0 && left > mark && left <= 100;
+}"""
+"""Whether the bar shows a token that has some of its life left, and a mark where it is refreshed."""
+
 SLACK = 30_000
 """Milliseconds in which a refresh has come that is due in ten seconds, on a busy machine."""
 
@@ -97,6 +104,7 @@ def test_two_tabs_share_a_session_and_one_refreshes(tab: Tab) -> None:
     expect(one.locator("#kept-where")).to_contain_text("by the browser")
     expect(one.locator("#countdown")).to_have_text(re.compile(r"00:(1\d|20)"))
     expect(one.locator("#next-refresh")).to_have_text(re.compile(r"in \d s|in 10 s"))
+    one.wait_for_function(BAR)
     assert "demo" not in one.locator(".row").first.inner_text()
 
     with one.context.expect_page() as other:
@@ -148,6 +156,7 @@ def test_what_breaks_and_what_the_user_sees(tab: Tab) -> None:
     switch(page, "clock-is", "right")
     sees(page, "We cannot reach our service right now. You are still signed in")
     expect(page.locator("#countdown")).to_have_text("expired")
+    expect(page.locator("#life")).to_have_attribute("data-left", "none")
     expect(row(page, "AUTH.CREDENTIALS_REJECTED", "BACKEND_UNREACHABLE")).to_be_visible()
     assert violations(page) == []
     switch(page, "backend-is", "answers")

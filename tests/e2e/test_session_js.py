@@ -518,6 +518,13 @@ def test_an_example_in_two_tabs(
         assert len(sessions.sent("exchange")) == len(sessions.sent("refresh")) == 1
         two.reload()
         shows(two, "Signed in as Ada")
+        # An API that cannot be reached is told to the user, and is no error of the page.
+        one.route(f"{place.api}/**", lambda route: route.abort())
+        one.click("#orders")
+        shows(one, "Failed to fetch")
+        one.unroute(f"{place.api}/**")
+        one.click("#orders")
+        shows(one, "Signed in as Ada")
         two.click("#sign-out")
         for page in (one, two):
             shows(page, "Signed out")

@@ -33,7 +33,9 @@ export async function loadPyodide(options = {}) {
   }
 }
 
-const importPyodide = () => Promise.all([import(`${folder}pyodide.mjs`), import(`${folder}pyodide.asm.mjs`)]);
+function importPyodide() {
+  return Promise.all([import(`${folder}pyodide.mjs`), import(`${folder}pyodide.asm.mjs`)]);
+}
 
 const firstLine = (error) => String(error?.message ?? error).split("\n")[0];
 

@@ -21,7 +21,9 @@ _PAGE: Final = """\
     <title>{title}</title>
   </head>
   <body>
-{body}  </body>
+    <main>
+{body}    </main>
+  </body>
 </html>
 """
 _HEADING: Final = re.compile(r"<h2>([A-Z_]+)</h2>")

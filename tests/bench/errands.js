@@ -111,6 +111,30 @@ const penpal = async (src, count) => {
 // Whether a warm-up has read all that the bus needs.
 const warmUp = async (src) => (await import("/warm.js")).warm({ src });
 
+// What this page's own database holds; from now on it holds `value`.
+const remember = (value) =>
+  new Promise((resolve, reject) => {
+    const opening = indexedDB.open("bench", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("kept");
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const transaction = opening.result.transaction("kept", "readwrite");
+      const kept = transaction.objectStore("kept");
+      const before = kept.get("value");
+      kept.put(value, "value");
+      transaction.oncomplete = () => resolve(before.result ?? null);
+      transaction.onabort = () => reject(transaction.error);
+    };
+  });
+
+// Who is known to this page's own database, and to its bus; from now on, both know `user`.
+const meet = async (src, user) => {
+  const own = await remember(user);
+  const { payload } = await register(src);
+  await signIn(src, `${user}/code`);
+  return [own, payload?.user.name ?? null];
+};
+
 // Leaves this page for one that a provider sends the user back to, which reports in its place. With an `issuer`, by way of that
 // provider: the page's module begins the sign-in, and finds in the session storage what it needs then and afterwards.
 const comeBack = async (module, query) => {
@@ -157,7 +181,7 @@ const work = () => {
   return Promise.resolve(n === 1 ? 0 : performance.now() - start);
 };
 
-const errands = { boot, idle, refusals, penpal, signIn, register, warmUp, comeBack, stay, roundTrip, work };
+const errands = { boot, idle, refusals, penpal, signIn, register, warmUp, meet, comeBack, stay, roundTrip, work };
 const report = (result) => fetch("done", { method: "POST", body: JSON.stringify(result) });
 const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 await rest(500);

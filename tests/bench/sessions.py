@@ -35,6 +35,7 @@ FIREFOX: dict[str, str | bool] = {
     "browser.safebrowsing.blockedURIs.enabled": False,
     "browser.safebrowsing.malware.enabled": False,
     "browser.safebrowsing.phishing.enabled": False,
+    "browser.sessionstore.resume_from_crash": False,
     "browser.shell.checkDefaultBrowser": False,
     "browser.startup.homepage_override.mstone": "ignore",
     "datareporting.policy.dataSubmissionEnabled": False,
@@ -44,7 +45,7 @@ FIREFOX: dict[str, str | bool] = {
     "services.settings.server": "data:,",
     "toolkit.telemetry.reportingpolicy.firstRun": False,
 }
-"""Turns off Firefox's updates and other requests of its own."""
+"""Turns off Firefox's updates and other requests of its own, and tabs that it would open again."""
 
 
 class Session:
@@ -176,15 +177,19 @@ def session(
     engine: str,
     origin: str,
     headers: dict[str, str] | None = None,
+    *,
     flags: Sequence[str] = (),
+    folder: Path | None = None,
 ) -> Iterator[Session]:
-    """Start a browser with a new profile. Raises LookupError if there is none.
+    """Start a browser with a new profile, or that in `folder`. Raises LookupError if there is none.
 
     `headers`: what its pages come with besides. `flags`: more arguments for the browser.
     """
     name = str(next(_numbers))
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        if folder is None:
+            new = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(new))
         command, env = _command(playwright, engine, folder, stack)
         SESSIONS[name] = Session(headers or {})
         stack.callback(SESSIONS.pop, name)

@@ -18,6 +18,13 @@ pytestmark = pytest.mark.engines("chromium")
 
 REFRESHED = re.compile(r"AUTH\.TOKEN_REFRESHED\s.*refreshed by (this|another) tab", re.DOTALL)
 
+BAR = """() => {
+    const { style } = document.getElementById("life");
+    const [left, mark] = ["--left", "--mark"].map((name) => Number.parseFloat(style.getPropertyValue(name)));
+    return mark > 0 && left > mark && left <= 100;
+}"""
+"""Whether the bar shows a token that has some of its life left, and a mark where it is refreshed."""
+
 SLACK = 30_000
 """Milliseconds in which a refresh has come that is due in ten seconds, on a busy machine."""
 
@@ -97,6 +104,7 @@ def test_two_tabs_share_a_session_and_one_refreshes(tab: Tab) -> None:
     expect(one.locator("#kept-where")).to_contain_text("by the browser")
     expect(one.locator("#countdown")).to_have_text(re.compile(r"00:(1\d|20)"))
     expect(one.locator("#next-refresh")).to_have_text(re.compile(r"in \d s|in 10 s"))
+    one.wait_for_function(BAR)
     assert "demo" not in one.locator(".row").first.inner_text()
 
     with one.context.expect_page() as other:
@@ -125,6 +133,7 @@ def test_two_tabs_share_a_session_and_one_refreshes(tab: Tab) -> None:
     expect(one.locator("#status")).to_have_text("You have signed out in another tab.")
     sees(one, "You have signed out in another tab")
     expect(row(one, "AUTH.SESSION_CHANGED", "another tab has signed out")).to_be_visible()
+    assert violations(one) == []
     expect(one.locator("#who")).to_be_empty()
     expect(one.locator("#credentials")).to_be_empty()
     two.close()
@@ -147,6 +156,7 @@ def test_what_breaks_and_what_the_user_sees(tab: Tab) -> None:
     switch(page, "clock-is", "right")
     sees(page, "We cannot reach our service right now. You are still signed in")
     expect(page.locator("#countdown")).to_have_text("expired")
+    expect(page.locator("#life")).to_have_attribute("data-left", "none")
     expect(row(page, "AUTH.CREDENTIALS_REJECTED", "BACKEND_UNREACHABLE")).to_be_visible()
     assert violations(page) == []
     switch(page, "backend-is", "answers")
@@ -162,6 +172,7 @@ def test_what_breaks_and_what_the_user_sees(tab: Tab) -> None:
     page.locator("#sign-out").focus()
     signed_out(page)
     sees(page, "Your session has ended")
+    assert violations(page) == []
     expect(page.locator("#sign-in")).to_be_focused()  # what had the focus is gone
     expect(page.locator("#refuse-next")).not_to_be_checked()
     expect(row(page, "AUTH.REFRESH_TOKEN_EXPIRED", "the session is over")).to_be_visible()
@@ -182,9 +193,10 @@ def test_a_bus_without_storage_forgets_with_its_page(tab: Tab) -> None:
     signed_out(page)
 
 
-def test_nobody_is_shut_out_in_any_state(tab: Tab) -> None:
+def test_nobody_is_shut_out_in_any_state(tab: Tab, demo: Demo) -> None:
     """axe-core finds nothing, in light and dark, as wide as a desk and as narrow as a phone."""
     page = tab.page
+    _, bus, provider = (f"http://127.0.0.1:{port}/" for port in demo.ports)
     found: dict[str, list[str]] = {}
 
     def look(state: str) -> None:
@@ -218,12 +230,22 @@ def test_nobody_is_shut_out_in_any_state(tab: Tab) -> None:
     look("a phone")
     width = page.evaluate("[document.documentElement.scrollWidth, document.body.scrollWidth]")
     assert max(width) <= 360
-    page.goto(f"{page.url}decoy")
-    look("the decoy")
-    page.goto(page.url.removesuffix("decoy"))
+    # The other pages of the demo that a person may see, and those of the bus.
+    others = {
+        "the decoy": f"{page.url}decoy",
+        "the provider by itself": provider,
+        "the bus by itself": bus,
+        "the errors": f"{bus}errors.html#no_session",
+    }
+    for state, address in others.items():
+        page.goto(address)
+        expect(page.locator("main")).to_be_visible()
+        look(state)
+    page.goto(demo.host)
     signed_in(page)
     page.locator("#sign-out").click()
     signed_out(page)
+    look("signed out of a session")
     page.locator("#sign-in").click()
     expect(page.locator("#person-migrated")).to_contain_text("expires after 20 seconds")
     look("the login page")

@@ -1,5 +1,6 @@
 """session.js in a browser, with the real bus: what a host app is told, and what `fetch` sends where."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
@@ -13,13 +14,17 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from host.tools.node import start_node
+from host.tools.paths import ROOT
 from tests.e2e.support.browsers import tabs as opened
 from tests.e2e.support.example import (
     build_example,
     copy_example,
     install_example,
     pyscript_routes,
+    unpack_client,
 )
+from tests.e2e.support.node_tools import node_tools
 from tests.e2e.support.sessions import Sessions
 from tests.e2e.support.tab import Opener, Tab
 from tests.e2e.support.unhelped import partitioning
@@ -513,9 +518,55 @@ def test_an_example_in_two_tabs(
         assert len(sessions.sent("exchange")) == len(sessions.sent("refresh")) == 1
         two.reload()
         shows(two, "Signed in as Ada")
+        # An API that cannot be reached is told to the user, and is no error of the page.
+        one.route(f"{place.api}/**", lambda route: route.abort())
+        one.click("#orders")
+        shows(one, "Failed to fetch")
+        one.unroute(f"{place.api}/**")
+        one.click("#orders")
+        shows(one, "Signed in as Ada")
         two.click("#sign-out")
         for page in (one, two):
             shows(page, "Signed out")
     finally:
         for server in (host, *place.servers):
             server.stop()
+
+
+# -- rendered on a server ---------------------------------------------------------------------------
+
+RENDERS = """
+import { createElement } from "react";
+import { renderToString } from "react-dom/server";
+import { useSession } from "./useSession.js";
+
+console.log(renderToString(createElement(() => createElement("p", null, useSession().state))));
+"""
+
+
+def test_the_hook_of_the_guide_renders_on_a_server(tmp_path: Path) -> None:
+    """The server shows what the browser shows until the bus has answered, and embeds no bus."""
+    docs = [(ROOT / f"docs/{name}.md").read_text("utf-8") for name in ("session", "embed")]
+    guide, embedding = docs
+    _, section = guide.split("**Where a server renders your pages**")
+    session, hook = re.findall(r"```js\n(.+?)```", section, re.S)[:2]
+    [bus] = re.findall(r"```js\n(// bus.js: created on the first call.+?)```", embedding, re.S)
+    modules = {"session.js": session, "useSession.js": hook, "bus.js": bus, "renders.js": RENDERS}
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "node_modules").mkdir()
+    tools = node_tools() / "node_modules"
+    for name in ("react", "react-dom", "scheduler"):
+        (tmp_path / "node_modules" / name).symlink_to(tools / name)
+    unpack_client(tmp_path).rename(tmp_path / "node_modules/sso-bus-client")
+    for name, text in modules.items():
+        (tmp_path / name).write_text(text)
+    assert rendered(tmp_path) == "<p>restoring</p>\n"
+    # React asks for what the server shows; it would say so.
+    (tmp_path / "useSession.js").write_text(hook.replace(", () => RESTORING)", ")"))
+    assert rendered(tmp_path) == ""
+
+
+def rendered(app: Path) -> str:
+    node = start_node("renders.js", cwd=app)
+    out, _ = node.communicate(timeout=60)
+    return out

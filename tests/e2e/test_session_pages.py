@@ -2,12 +2,10 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import CDPSession, Playwright
 
-from tests.e2e.support.browsers import profile
 from tests.e2e.support.browsers import tabs as opened
 from tests.e2e.support.hosts import Place, Window, changed, refreshed, until
 from tests.e2e.support.sessions import Sessions
@@ -241,18 +239,3 @@ def test_online_again_a_refresh_is_tried_at_once(
         if push != refreshed(signed_in["credentials"])
     )
     assert fresh["payload"]["refreshToken"] == sessions.families[-1].tokens[1]
-
-
-# -- the browser's end ----------------------------------------------------------------------------
-
-
-@pytest.mark.engines("chromium")  # no other driver starts a browser with a profile that lasts
-def test_a_session_outlives_the_browser(
-    place: Place, playwright: Playwright, engine: str, tmp_path: Any, sessions: Sessions
-) -> None:
-    options = partitioning(playwright, engine)
-    for signed_in in (False, True):
-        with profile(playwright, engine, str(tmp_path), **options) as context:
-            window = place.embed(Tab.within(context))
-            assert window.register() == ({"user": {"name": "ann"}} if signed_in else None)
-            window.sign_in("ann")

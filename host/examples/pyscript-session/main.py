@@ -63,6 +63,7 @@ async def orders(*_: object) -> None:
     except JsException as error:
         failed(error)
     else:
+        show(session)
         orders_button.textContent = f"Orders {response.status}"
 
 

@@ -4,36 +4,38 @@ import { session, signIn } from "./session.js";
 import { settings } from "./settings.js";
 import { useSession } from "./useSession.js";
 
-function Orders() {
-  const [status, setStatus] = useState("");
-  const load = async () => {
-    const response = await session.fetch(`${settings.api}/orders`);
-    setStatus(`${response.status}`);
-  };
-  return (
-    <button type="button" id="orders" onClick={load}>
-      Orders {status}
-    </button>
-  );
-}
-
 function App() {
   const { state, user, error } = useSession();
+  const [failure, setFailure] = useState(null);
+  const [orders, setOrders] = useState("");
+  const load = async () => {
+    const response = await session.fetch(`${settings.api}/orders`);
+    setOrders(response.status);
+  };
+  // What a click asks for may fail: the popup was closed, the API cannot be reached, the session is over.
+  const tries = (action) => () => {
+    setFailure(null);
+    action().catch(setFailure);
+  };
   if (state === "restoring") return <p role="status">One moment</p>;
   if (!user)
     return (
       <>
-        <p role="status">{error ? `Not signed in: ${error.message} (${error.code})` : "Signed out"}</p>
-        <button type="button" id="sign-in" onClick={signIn}>
+        <p role="status">
+          {failure?.message ?? (error ? `Not signed in: ${error.message} (${error.code})` : "Signed out")}
+        </p>
+        <button type="button" id="sign-in" onClick={tries(signIn)}>
           Sign in
         </button>
       </>
     );
   return (
     <>
-      <p role="status">Signed in as {user.name}</p>
-      <Orders />
-      <button type="button" id="sign-out" onClick={() => session.signOut({ everywhere: true })}>
+      <p role="status">{failure?.message ?? `Signed in as ${user.name}`}</p>
+      <button type="button" id="orders" onClick={tries(load)}>
+        Orders {orders}
+      </button>
+      <button type="button" id="sign-out" onClick={tries(() => session.signOut({ everywhere: true }))}>
         Sign out
       </button>
     </>

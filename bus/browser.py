@@ -48,8 +48,7 @@ def start() -> None:
     from pyodide.ffi import create_proxy
 
     early = js.ssoBus
-    loop = asyncio.get_event_loop()
-    _let_go_of_timers(loop)
+    loop = _loop_that_lets_go()
     eager: Any = vars(asyncio)["eager_task_factory"]  # Python 3.12 has it; the browser has 3.14
     # Pyodide calls this once, after a fatal error. It must be a JavaScript function: Python is not
     # reliable any more, though its proxies can still be called.
@@ -201,8 +200,9 @@ def _follow_the_page(bus: Bus, session: Session | None) -> None:
     listen(js.window, "online", lambda _: session.wake(online=True))
 
 
-def _let_go_of_timers(loop: Any) -> None:
-    """Make a timer that is cancelled wake nobody. In Pyodide's loop it fires, and then does nothing."""
+def _loop_that_lets_go() -> Any:
+    """Return the event loop. A timer that is cancelled wakes nobody; in Pyodide's loop it would."""
+    loop: Any = asyncio.get_event_loop()
     plain = loop.call_later
 
     def call_later(seconds: float, callback: Any, *args: Any, context: Any = None) -> Any:
@@ -211,6 +211,7 @@ def _let_go_of_timers(loop: Any) -> None:
         return _Timer(loop, seconds, callback, args, context)
 
     loop.call_later = call_later
+    return loop
 
 
 SHORT_SECONDS = 0.05

@@ -27,6 +27,7 @@ CORE = (
     "test_raw",
     "test_secrets",
     "test_session",
+    "test_session_kept",
     "test_exchange",
     "test_snapshot",
     "test_warm",

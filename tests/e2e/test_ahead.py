@@ -2,11 +2,14 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from playwright.sync_api import Playwright
 
 from tests.e2e.support.asking import REDIRECT
 from tests.e2e.support.attackers import attacker, fulfilled
+from tests.e2e.support.browsers import profile
 from tests.e2e.support.hostile_provider import CLIENT, HostileProvider
 from tests.e2e.support.tab import Opener, Tab
 from tests.e2e.support.world import Server, World, without_frame_ancestors
@@ -126,13 +129,12 @@ def test_a_stranger_has_nobody_asked(
 
 
 @pytest.mark.engines("chromium")
-@pytest.mark.parametrize("status", [503, 404])
 def test_an_answer_that_is_not_good_is_asked_for_again(
-    open_tab: Opener, world: World, provider: HostileProvider, src: str, status: int
+    open_tab: Opener, world: World, provider: HostileProvider, src: str
 ) -> None:
     tab = open_tab().goto(world.page)
     world.buses.stuck.add(src.removeprefix(world.bus_origin))
-    provider.fails[:] = [status, status]
+    provider.fails[:] = [503, 404]
     try:
         tab.run(ASK_ALL, src, payload(provider))
         provider.wait_for(DISCOVERY, KEYS)
@@ -145,15 +147,19 @@ def test_an_answer_that_is_not_good_is_asked_for_again(
 
 @pytest.mark.engines("chromium")
 def test_the_browser_connects_to_the_backend_while_python_boots(
-    open_tab: Opener, world: World
+    playwright: Playwright, world: World, engine: str, tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as backend:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as backend,
+        # Chromium connects in advance only in a profile that is kept.
+        profile(playwright, engine, str(tmp_path)) as context,
+    ):
         backend.settimeout(60)
         url = f"http://127.0.0.1:{backend.getsockname()[1]}/"
         src = world.bus("connects", sso={"exchange_url": url})
         world.buses.stuck.add("/connects/")
-        tab = open_tab().goto(world.page)
         try:
+            tab = Tab.within(context).goto(world.page)
             tab.run(ASK_ALL, src, {"code": "a", "redirectUrl": REDIRECT})
             connection, _ = backend.accept()
             connection.close()

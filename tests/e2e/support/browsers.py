@@ -114,6 +114,20 @@ def launch(playwright: Playwright, engine: str, **options: Any) -> Iterator[Brow
 
 
 @contextmanager
+def profile(
+    playwright: Playwright, engine: str, folder: str, **options: Any
+) -> Iterator[BrowserContext]:
+    """Start a browser with a profile in a folder. Raises LookupError if there is none."""
+    context = getattr(playwright, engine).launch_persistent_context(
+        folder, **_options(playwright, engine, options)
+    )
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+@contextmanager
 def tabs(playwright: Playwright, engine: str, reports: Reports, **options: Any) -> Iterator[Opener]:
     """Start a browser; yields what opens a tab in it. Raises LookupError if there is none."""
     if engine == "webkit" and mini_browser():

@@ -40,6 +40,12 @@ class Tab:
         self._context.on("weberror", self._error)
         self.page: Page = self._context.new_page()
 
+    @classmethod
+    def within(cls, context: BrowserContext) -> "Tab":
+        """Open a tab in a profile that somebody else closes."""
+        browser: Any = None
+        return cls(browser, [context])
+
     def beside(self) -> "Tab":
         """Open another tab with the same profile. It ends with this tab, which also gets its console lines."""
         other = copy(self)

@@ -24,11 +24,9 @@ def quick(open_module_tab: Opener, world: World) -> Tab:
 
 
 @pytest.fixture(autouse=True)
-def still_serves(request: pytest.FixtureRequest, world: World) -> Iterator[None]:
-    # Only what is about time limits has a short one: on a busy machine, a second is not much.
-    tab = request.getfixturevalue("quick" if "quick" in request.fixturenames else "embedded")
+def still_serves(quick: Tab, world: World) -> Iterator[None]:
     yield
-    assert ask(tab, world.backend.answers()) == {"fulfilled": SIGNED_IN}
+    assert ask(quick, world.backend.answers()) == {"fulfilled": SIGNED_IN}
 
 
 MiB = 1024 * 1024
@@ -54,8 +52,8 @@ BAD_BODIES = {
 
 
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES.keys())
-def test_an_error_without_json(embedded: Tab, world: World, body: bytes) -> None:
-    got = ask(embedded, world.backend.sends(body, 502, "text/html"))
+def test_an_error_without_json(quick: Tab, world: World, body: bytes) -> None:
+    got = ask(quick, world.backend.sends(body, 502, "text/html"))
     assert (got["code"], got["meta"]) == ("BACKEND_ERROR", {"source": "bus", "status": 502})
 
 
@@ -77,18 +75,16 @@ BAD_SUCCESSES = BAD_BODIES | {name: json.dumps(of).encode() for name, of in WRON
 
 
 @pytest.mark.parametrize("body", BAD_SUCCESSES.values(), ids=BAD_SUCCESSES.keys())
-def test_a_success_that_is_not_the_contracts(embedded: Tab, world: World, body: bytes) -> None:
-    got = ask(embedded, world.backend.sends(body, 200))
+def test_a_success_that_is_not_the_contracts(quick: Tab, world: World, body: bytes) -> None:
+    got = ask(quick, world.backend.sends(body, 200))
     assert (got["code"], got["meta"]) == ("BACKEND_INVALID", {"source": "bus", "status": 200})
 
 
-def test_exactly_1_mib_is_read(embedded: Tab, world: World) -> None:
+def test_exactly_1_mib_is_read(quick: Tab, world: World) -> None:
     start = json.dumps(SIGNED_IN | {"currentUser": {"x": ""}})
     body = start.replace('""', '"' + "x" * (MiB - len(start)) + '"').encode()
     assert len(body) == MiB
-    assert (
-        len(ask(embedded, world.backend.sends(body))["fulfilled"]["currentUser"]["x"]) > 1_000_000
-    )
+    assert len(ask(quick, world.backend.sends(body))["fulfilled"]["currentUser"]["x"]) > 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -100,14 +96,14 @@ def test_exactly_1_mib_is_read(embedded: Tab, world: World) -> None:
     ],
     ids=["reset", "no CORS", "body breaks off"],
 )
-def test_unreachable(embedded: Tab, world: World, plan: Any, status: int | None) -> None:
-    got = ask(embedded, plan(world.backend))
+def test_unreachable(quick: Tab, world: World, plan: Any, status: int | None) -> None:
+    got = ask(quick, plan(world.backend))
     meta = {"source": "bus"} | ({"status": status} if status else {})
     assert (got["code"], got["meta"]) == ("BACKEND_UNREACHABLE", meta)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(embedded: Tab, world: World, status: int) -> None:
+def test_a_redirect_is_not_followed(quick: Tab, world: World, status: int) -> None:
     """What waits behind it is a good answer, which the browser would let the bus read."""
     url, follow = world.exchange_url, world.backend.redirects(status)
     headers = {"Origin": world.bus_origin}
@@ -115,7 +111,7 @@ def test_a_redirect_is_not_followed(embedded: Tab, world: World, status: int) ->
     assert (found.status_code, found.json()) == (200, SIGNED_IN)
     assert found.headers["Access-Control-Allow-Origin"] == world.bus_origin
     world.backend.elsewhere.clear()
-    got = ask(embedded, world.backend.redirects(status))
+    got = ask(quick, world.backend.redirects(status))
     assert "fulfilled" not in got
     assert (got["code"], got["meta"]) == ("BACKEND_UNREACHABLE", {"source": "bus"})
     assert world.backend.elsewhere == []
@@ -204,10 +200,10 @@ BAD_PAYLOADS: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize(("payload", "fields"), BAD_PAYLOADS.values(), ids=BAD_PAYLOADS.keys())
 def test_a_payload_that_does_not_fit(
-    embedded: Tab, world: World, payload: dict[str, Any], fields: list[str]
+    quick: Tab, world: World, payload: dict[str, Any], fields: list[str]
 ) -> None:
     before = len(world.backend.seen)
-    got = embedded.run("(payload) => ask(payload)", payload)
+    got = quick.run("(payload) => ask(payload)", payload)
     assert (got["code"], got["meta"]) == ("INVALID_PAYLOAD", {"source": "bus"})
     assert [item["loc"] for item in got["error"]["details"]] == [[field] for field in fields]
     assert all(item["message"] for item in got["error"]["details"])
@@ -249,12 +245,12 @@ NOT_JSON = {
 
 @pytest.mark.parametrize("expression", NOT_JSON.values(), ids=NOT_JSON.keys())
 def test_a_message_that_is_not_json_shaped(
-    embedded: Tab, world: World, engine: str, expression: str
+    quick: Tab, world: World, engine: str, expression: str
 ) -> None:
     if engine == "webkit":  # its structured clone counts to the length: a minute, in the sender
         expression = expression.replace("4294967295", "1e7")
     before = len(world.backend.seen)
-    got = embedded.run(f"() => ask({expression})")
+    got = quick.run(f"() => ask({expression})")
     assert (got["code"], got["meta"]) == ("INVALID_MESSAGE", {"source": "bus"})
     # The early listener has found it and says what it is: Python, which looks again, says less.
     assert re.match(
@@ -263,9 +259,9 @@ def test_a_message_that_is_not_json_shaped(
     assert len(world.backend.seen) == before
 
 
-def test_where_a_message_is_not_json_shaped_is_said_in_well_formed_text(embedded: Tab) -> None:
+def test_where_a_message_is_not_json_shaped_is_said_in_well_formed_text(quick: Tab) -> None:
     """The path is cut at 128 UTF-16 code units, but not in the middle of a pair."""
-    got = embedded.run("() => ask({ ['a' + '\\u{1f600}'.repeat(100)]: undefined })")
+    got = quick.run("() => ask({ ['a' + '\\u{1f600}'.repeat(100)]: undefined })")
     shown = "payload.a" + "\U0001f600" * 59
     assert (got["code"], got["error"]["message"]) == (
         "INVALID_MESSAGE",
@@ -273,23 +269,23 @@ def test_where_a_message_is_not_json_shaped_is_said_in_well_formed_text(embedded
     )
 
 
-def test_64_levels_and_shared_parts_are_json_shaped(embedded: Tab) -> None:
-    got = embedded.run(
+def test_64_levels_and_shared_parts_are_json_shaped(quick: Tab) -> None:
+    got = quick.run(
         "() => { let p = 1; for (let i = 1; i < 64; i++) p = { p }; const q = {}; return ask({ p, q, r: q }); }"
     )
     assert got["code"] == "INVALID_PAYLOAD"
     assert [item["loc"] for item in got["error"]["details"]][-3:] == [["p"], ["q"], ["r"]]
 
 
-def test_unknown_type(embedded: Tab) -> None:
+def test_unknown_type(quick: Tab) -> None:
     for type_ in ("AUTH.NO_SUCH", "BUS.REGISTER", "BUS.INIT", "BUS.DESTROY", "A.B"):
-        got = embedded.run("(type) => ask({}, {}, type)", type_)
+        got = quick.run("(type) => ask({}, {}, type)", type_)
         assert (got["code"], got["meta"]) == ("UNKNOWN_TYPE", {"source": "bus"})
 
 
-def test_cancelled_by_an_abort_signal_and_the_fetch_with_it(embedded: Tab, world: World) -> None:
+def test_cancelled_by_an_abort_signal_and_the_fetch_with_it(quick: Tab, world: World) -> None:
     code = world.backend.hangs()
-    embedded.run(
+    quick.run(
         """(payload) => {
             window.control = new AbortController();
             window.asked = ask(payload, { signal: control.signal });
@@ -297,7 +293,7 @@ def test_cancelled_by_an_abort_signal_and_the_fetch_with_it(embedded: Tab, world
         {"code": code, "redirectUrl": REDIRECT},
     )
     seen = world.backend.wait_for(code)
-    assert embedded.run("() => { control.abort(); return asked; }")["code"] == "ABORTED"
+    assert quick.run("() => { control.abort(); return asked; }")["code"] == "ABORTED"
     assert seen.gone.wait(10)
 
 

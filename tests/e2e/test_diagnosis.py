@@ -79,11 +79,12 @@ def test_there_is_no_bus_at_that_address(open_tab: Opener, world: World) -> None
     assert f"Or there is no bus at {src}" in got["message"]
 
 
-def test_a_bus_that_comes_late_is_used(open_tab: Opener, world: World) -> None:
+def test_a_bus_that_comes_late_is_used(open_tab: Opener, world: World, engine: str) -> None:
     """A diagnosis stands until LISTENING proves it wrong."""
     tab = open_tab().goto(world.page)
-    assert diagnosis(tab, f"{world.bus_origin}/late/")["code"] == "NOT_ALLOWED"
-    world.bus("late")
+    name = f"late-{engine}"  # in each engine, it must not be there yet
+    assert diagnosis(tab, f"{world.bus_origin}/{name}/")["code"] == "NOT_ALLOWED"
+    world.bus(name)
     tab.run(
         """() => new Promise((done) => {
             bus.on("BUS.READY", done);
@@ -314,8 +315,11 @@ def test_a_time_limit_says_how_far_it_got(open_tab: Opener, world: World) -> Non
     ]
 
 
-def test_a_bus_that_was_destroyed_is_not_diagnosed(open_tab: Opener, world: World) -> None:
-    src = f"{world.bus_origin}/destroyed/"
+def test_a_bus_that_was_destroyed_is_not_diagnosed(
+    open_tab: Opener, world: World, engine: str
+) -> None:
+    path = f"/destroyed-{engine}/"
+    src = f"{world.bus_origin}{path}"
     tab = open_tab().goto(world.page)
     tab.run(
         """async (src) => {
@@ -327,7 +331,7 @@ def test_a_bus_that_was_destroyed_is_not_diagnosed(open_tab: Opener, world: Worl
     )
     # Another one beside it, whose diagnosis comes later, has been made meanwhile.
     assert diagnosis(tab, f"{world.bus_origin}/after/")["code"] == "NOT_ALLOWED"
-    assert world.buses.asked.count("/destroyed/") == 1  # by the iframe
+    assert world.buses.asked.count(path) == 1  # by the iframe
 
 
 def test_python_that_cannot_start_fails_ready_though_nobody_asked(

@@ -73,7 +73,7 @@ SDKS = {"oidc_client_ts": "oidc-client-ts", "oidc_auth0": "auth0-spa-js"}
 ROUNDS = 7
 """Of requests: the slowest percent differs by a fifth from one round to the next."""
 
-WEIGHINGS = 3
+WEIGHINGS = 2
 """At most so many runs, of a minute for each page: memory differs little from one to the next."""
 
 FRESH = 780

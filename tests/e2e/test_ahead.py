@@ -10,9 +10,9 @@ from playwright.sync_api import Playwright
 from tests.e2e.support.asking import REDIRECT
 from tests.e2e.support.attackers import attacker, fulfilled
 from tests.e2e.support.browsers import profile
-from tests.e2e.support.hostile_provider import CLIENT, HostileProvider
+from tests.e2e.support.hostile_provider import CLIENT, HostileProvider, hostile_provider
 from tests.e2e.support.tab import Opener, Tab
-from tests.e2e.support.world import Server, World, without_frame_ancestors
+from tests.e2e.support.world import World, without_frame_ancestors
 
 pytestmark = pytest.mark.fresh  # with files in the cache, nothing would keep Python from booting
 
@@ -22,11 +22,8 @@ KEYS = "fine/keys"
 
 @pytest.fixture(scope="module")
 def provider(world: World) -> Iterator[HostileProvider]:
-    provider = HostileProvider(world.bus_origin)
-    server = Server(provider.app, "localhost")
-    provider.origin = server.origin
-    yield provider
-    server.stop()
+    with hostile_provider(world.bus_origin) as provider:
+        yield provider
 
 
 @pytest.fixture

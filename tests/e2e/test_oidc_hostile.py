@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.support.hostile_provider import CLIENT, KEYS, LOOSE, HostileProvider
+from tests.e2e.support.hostile_provider import (
+    CLIENT,
+    KEYS,
+    LOOSE,
+    HostileProvider,
+    hostile_provider,
+)
 from tests.e2e.support.tab import Opener, Tab
-from tests.e2e.support.world import Server, World
+from tests.e2e.support.world import World
 
 REDIRECT = "https://app.example.com/login/sso"
 Ask = Callable[..., Any]
@@ -16,11 +22,8 @@ Ask = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def hostile(world: World) -> Iterator[HostileProvider]:
-    provider = HostileProvider(world.bus_origin)
-    server = Server(provider.app, "localhost")
-    provider.origin = server.origin
-    yield provider
-    server.stop()
+    with hostile_provider(world.bus_origin) as provider:
+        yield provider
 
 
 def embed(tab: Tab, world: World, hostile: HostileProvider, name: str) -> Tab:

@@ -4,7 +4,8 @@ import json
 import threading
 import time
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
@@ -15,6 +16,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from tests.e2e.support.world import Server
 
 CLIENT = "crm"
 
@@ -168,3 +171,13 @@ class HostileProvider:
         if name == "no-cors" or (name == "cors-without-errors" and answer.status_code != 200):
             del answer.headers["Access-Control-Allow-Origin"]
         return answer
+
+
+@contextmanager
+def hostile_provider(bus_origin: str) -> Iterator[HostileProvider]:
+    """Serve one on `localhost`, which lets a bus of this origin read its answers."""
+    provider = HostileProvider(bus_origin)
+    server = Server(provider.app, "localhost")
+    provider.origin = server.origin
+    yield provider
+    server.stop()

@@ -93,6 +93,8 @@
   let down = null; // the error that answers everything once the state is "down"
   /** @type {any} */
   let python = null; // {receive, alive}
+  /** @type {any} */
+  let ready = null; // BUS.READY, once it was sent
   let count = 0;
   const open = new Map(); // number -> {source, origin, port, type, id, signsOut}; until its reply
   const kept = new Map(); // number -> {source, origin, port}; where pushes go, until `drop`
@@ -225,6 +227,9 @@
       open.set(number, { source: event.source, origin: event.origin, port, type, id, signsOut });
       watch();
       tell({ event: "accepted", number, type, id, origin: event.origin, port: Boolean(port), bytes, state });
+      // Chromium loses what a frame posts to its parent while a window is opened on the frame's site. A host
+      // that has missed BUS.READY asks by a type that no bus serves.
+      if (type === "BUS.PROBE" && state === "serving") parent.postMessage(ready, event.origin);
       if (state === "serving") deliver(number, event, message.text);
       else if (state === "booting") wait(number, event, message);
       else if (message.type === "BUS.CANCEL") drop(number);
@@ -324,11 +329,12 @@
     settings: JSON.stringify(settings),
     debug,
     tell: (text) => tell(JSON.parse(text)),
-    serve(receive, alive, ready) {
+    serve(receive, alive, text) {
       if (state !== "booting") return; // too late: everything was answered BOOT_FAILED
       state = "serving";
       python = { receive, alive };
-      announce(JSON.parse(ready));
+      ready = JSON.parse(text);
+      announce(ready);
       for (const [number, text, event] of waiting) deliver(number, event, text);
       waiting.clear();
     },

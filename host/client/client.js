@@ -14,7 +14,7 @@
 export const DEFAULT_TIMEOUT = 60_000;
 
 const LOOK = 500; // how often time limits and the iframe are checked while something is pending
-const GRACE = 1000; // how long after the load event LISTENING may come; a bus sends it while its page loads
+const GRACE = 500; // how long after the load event LISTENING may come, which a bus sends while its page loads; then how long a bus may take to answer
 const SAME = 50; // a LISTENING that follows a load event within this time is of the same document: WebKit may deliver them in either order
 const SILENT = 4000; // how long to wait for a load event: some browsers fire none if no server answers
 const MOST = 60; // how many requests are sent to the bus at a time, which accepts 64; the others wait here
@@ -25,7 +25,7 @@ const BOOTING = 3000; // a bus that is not ready this long after LISTENING gets 
 const WEBKIT = globalThis.navigator?.vendor?.startsWith("Apple"); // there is no navigator on a server that renders pages
 const BOOT = 30_000; // after this time a bus has either started or failed
 
-const INSECURE = /^http:\/\/(?!(([^:]*\.)?localhost|127(\.\d+){3}|\[::1\])(:|$))/; // http: on another machine than this one
+const INSECURE = /^http:\/\/(?!(([^:]*\.)?localhost|127\.[\d.]+|\[::1\])(:|$))/; // http: on another machine than this one
 const SAYABLE = /^https?:\/\/[a-z\d.-]+(:\d+)?$/; // the origins that frame-ancestors can name (CSP 3, host-source)
 let guide = ""; // the address of the guide to errors, which the bus embedded last serves
 
@@ -75,11 +75,10 @@ export function embed({
   replyPort = true,
   debug,
 }) {
-  if (!container)
-    throw new TypeError("The container of the iframe is not there (yet): embed in a browser, in a module script.");
+  if (!container) throw new TypeError("There is no container (yet): embed in a browser, in a module script.");
   mustBeTime(timeout);
   const url = new URL(src, document.baseURI);
-  if (!/^https?:$/.test(url.protocol)) throw new TypeError(`src must be an http(s) address, not ${url.protocol}`);
+  if (!/^https?:$/.test(url.protocol)) throw new TypeError("src must be an http(s) address.");
   guide = new URL("errors.html", url).href;
   const { origin } = url;
   const iframe = newFrame(url.href, title);
@@ -137,7 +136,9 @@ export function embed({
       setTimeout(() => settled || request("BUS.PROBE").catch(() => {}), BOOTING);
     }
     if (type === "BUS.READY") {
+      if (up) return; // said again, as this page has asked for it
       up = true;
+      flush();
       endReady(null, payload);
     }
     for (const each of [...listeners]) if (each.type === type) call(each.callback, payload);
@@ -146,11 +147,21 @@ export function embed({
   const onPageShow = ({ persisted }) => {
     // Back from the back-forward cache. If the bus can, it rejects with PAGE_HIDDEN itself, before this.
     const before = all();
-    const error = new BusError("PAGE_HIDDEN", "The page was put into the back-forward cache before the answer came.");
+    const error = new BusError("PAGE_HIDDEN", "The page was put into the back-forward cache.");
     if (persisted) setTimeout(() => before.forEach((request) => request.giveUp(error)), LOOK);
   };
 
-  const watch = watchOver(iframe, url, born, life, hear, failAll, (error) => {
+  // Chromium loses what a frame posts to its parent, and its load event, while a window is opened on the
+  // frame's site, such as the provider's; never what comes over a port. This asks a bus that was not heard: a
+  // request that is cancelled at once is answered at once, also while Python boots.
+  const ping = () => {
+    const payload = { id: "0" };
+    const answered = () => watch.found() && hear({ type: "BUS.LISTENING" });
+    post({ type: "AUTH.SSO", payload: {}, ...payload }, [portTo(answered)]);
+    post({ type: "BUS.CANCEL", payload });
+  };
+
+  const watch = watchOver(iframe, url, born, life, hear, ping, failAll, (error) => {
     endReady(error);
     failAll(error);
   });
@@ -183,7 +194,8 @@ export function embed({
     const now = Date.now();
     watch.look(now);
     const late = all().filter(({ until }) => now >= until);
-    if (late.length) afterMessages(() => late.forEach((request) => request.expire()));
+    // After the messages that have already arrived: an answer among them wins.
+    if (late.length) portTo(() => late.forEach((request) => request.expire())).postMessage(0);
     if (now >= born + timeout)
       endReady(
         new BusError(
@@ -259,9 +271,9 @@ function call(callback, value) {
 // ---- the document in the iframe ---------------------------------------------------------------
 
 // Watches the document in the iframe, and finds out whether it is the bus, and if not, why. Calls
-// `hear(message)` for each message of the bus, `lose(error, true)` when requests that were sent are lost,
-// and `fail(error)` when there is no bus.
-function watchOver(iframe, url, born, life, hear, lose, fail) {
+// `hear(message)` for each message of the bus, `ping()` when it should have spoken, `lose(error, true)` when
+// requests that were sent are lost, and `fail(error)` when there is no bus.
+function watchOver(iframe, url, born, life, hear, ping, lose, fail) {
   const { origin } = url;
   /** @type {string[] & {connect?: boolean}} */
   const policies = []; // what this page's own policy has blocked, as sentences
@@ -284,16 +296,27 @@ function watchOver(iframe, url, born, life, hear, lose, fail) {
   };
   // There is a new document, which has none of the requests that were sent to the one before.
   const begin = () => {
-    lose(new BusError("BUS_RELOADED", "The bus was reloaded or left its page before it answered."), true);
+    lose(new BusError("BUS_RELOADED", "The bus was reloaded or left its page."), true);
     fault = null;
     return ++turn;
   };
+  // A document is the bus. Its load event was at most `since` milliseconds ago, or is still to come.
+  const speaks = (since) => {
+    begin(); // a bus that sends BUS.LISTENING again has none of the requests that were sent before
+    spoken = iframe.contentWindow;
+    known = true;
+    expected = performance.now() - loadedAt > since;
+    loadedAt = -Infinity;
+    return true;
+  };
+  // It was not heard, but is the bus. Returns whether that is news.
+  const found = () => !listening() && speaks(1e9);
   const certain = () => misconfiguration(iframe, origin, policies, elsewhere);
 
   /** @type {(loaded?: boolean) => Promise<void>} */
   const diagnose = async (loaded) => {
     const mine = ++turn;
-    const error = certain() ?? (await silence(url, loaded, born, policies, known));
+    const error = certain() ?? (await silence(url, loaded, born, policies, known, ping));
     if (!error || mine !== turn || listening()) return;
     complain(error);
     failWith(error);
@@ -302,7 +325,7 @@ function watchOver(iframe, url, born, life, hear, lose, fail) {
   const onViolation = ({ effectiveDirective, blockedURI, disposition }) => {
     if (disposition !== "enforce" || !`${blockedURI}/`.startsWith(`${origin}/`)) return;
     if (effectiveDirective === "connect-src") policies.connect = true;
-    if (!/^(frame|child)-src$/.test(effectiveDirective)) return;
+    if (!/(frame|child)-src/.test(effectiveDirective)) return;
     policies.push(`${effectiveDirective} blocked ${blockedURI}`);
     diagnose();
   };
@@ -310,18 +333,11 @@ function watchOver(iframe, url, born, life, hear, lose, fail) {
   const onMessage = ({ source, origin: from, data }) => {
     if (source !== iframe.contentWindow) return;
     const says = data?.type === "BUS.LISTENING";
-    if (from !== origin) {
-      if (says) elsewhere = from; // used only for a diagnosis
-      return;
-    }
-    if (says) {
-      begin(); // a bus that sends it again has none of the requests that were sent before
-      spoken = source;
-      known = true;
-      expected = performance.now() - loadedAt > SAME;
-      loadedAt = -Infinity;
-    }
-    hear(data);
+    if (from === origin) {
+      if (says) speaks(SAME);
+      if (data?.type === "BUS.READY") found();
+      hear(data);
+    } else if (says) elsewhere = from; // used only for a diagnosis
   };
 
   const onLoad = () => {
@@ -338,6 +354,7 @@ function watchOver(iframe, url, born, life, hear, lose, fail) {
 
   return {
     listening,
+    found,
     failWith,
     // The end of a sentence that says why nothing comes: the bus is silent, or `other`.
     silence: (other) =>
@@ -411,7 +428,7 @@ function ask(link, type, payload, limit, signal, channel) {
           return end(resolve, reply.payload);
         }
         const error = errorOf(reply);
-        if (/^(BOOT_FAILED|RUNTIME_DIED)$/.test(error.code)) link.onDead(error);
+        if (/BOOT_FAILED|RUNTIME_DIED/.test(error.code)) link.onDead(error);
         end(reject, error);
       },
       fail({ code, message, evidence, cause }) {
@@ -450,27 +467,28 @@ function mustBeTime(limit) {
   if (limit !== +limit) throw new TypeError("timeout must be a number of milliseconds.");
 }
 
-// Calls back after the messages that have already arrived: an answer among them wins.
-function afterMessages(callback) {
+// Returns a port. Calls back once, when a message comes over it.
+function portTo(callback) {
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => {
     port1.close();
     callback();
   };
-  port2.postMessage(null);
+  return port2;
 }
 
 function errorOf({ payload, meta }) {
   const error = payload?.error;
-  if (meta?.source === "bus") return new BusError(error.code, error.message, { error, meta, sent: true });
-  return new BusError("REJECTED", "The backend rejected the request.", { error, meta, sent: true });
+  const more = { error, meta, sent: true };
+  if (meta?.source === "bus") return new BusError(error.code, error.message, more);
+  return new BusError("REJECTED", "The backend rejected the request.", more);
 }
 
 // ---- what is wrong when the bus is silent -----------------------------------------------------
 
 /** @param {BusError} error */
 function complain({ code, message, evidence = [], help }) {
-  console.error(`sso-bus: ${code}: ${message}\n${evidence.map((line) => `- ${line}\n`).join("")}See ${help}`);
+  console.error([`sso-bus: ${code}: ${message}`, ...evidence, `see ${help}`].join("\n- "));
 }
 
 // Returns what this page can find out for certain, as a BusError; or undefined.
@@ -480,58 +498,49 @@ function misconfiguration(iframe, origin, policies, elsewhere) {
   const sandbox = iframe.getAttribute("sandbox");
   const lacks = ["allow-scripts", "allow-same-origin"].filter((word) => sandbox?.includes(word) === false);
   if (policies.length)
-    return found("This page's own Content-Security-Policy forbids the bus: add its origin to frame-src.", ...policies);
+    return found("This page's Content-Security-Policy forbids the bus: add it to frame-src.", ...policies);
   if (lacks.length)
-    return found(
-      `The iframe is sandboxed too tightly: add ${lacks.join(" and ")} to its sandbox attribute.`,
-      `sandbox="${sandbox}"`,
-    );
-  if (own === "null")
-    return found(
-      "This page has no origin of its own (sandboxed, data: or file:), so no bus can allow it.",
-      `self.origin is "${own}"`,
-    );
+    return found(`Too tight a sandbox: add ${lacks.join(" and ")} to its sandbox attribute.`, `sandbox="${sandbox}"`);
   if (!SAYABLE.test(own) || INSECURE.test(own))
     return found(
-      "This page's origin is not https: (http: on localhost) with a plain host name, so no bus can allow it.",
+      "No bus can allow this page: its origin is opaque (sandboxed, data:, file:), or not https: (http: on localhost) with a plain host name.",
       `self.origin is "${own}"`,
     );
   if (own.startsWith("https:") && INSECURE.test(origin))
-    return found("An https: page cannot embed an http: bus: serve the bus over https:.", `src is at ${origin}`);
-  if (elsewhere)
-    return found(`src leads to ${elsewhere}: give that address as src.`, `BUS.LISTENING came from ${elsewhere}`);
+    return found(`An https: page cannot embed an http: bus: serve ${origin} over https:.`);
+  if (elsewhere) return found(`src leads to ${elsewhere}: give that address as src.`);
 }
 
 // Returns the likeliest cause of the silence, as a BusError; undefined if the bus may only be slow.
-async function silence(url, loaded, born, policies, known) {
+async function silence(url, loaded, born, policies, known, ping) {
+  ping();
+  /** @type {any[]} */
+  const [{ reason: failed }] = await Promise.allSettled([
+    fetch(url, { mode: "no-cors", cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" }),
+    new Promise((resolve) => setTimeout(resolve, GRACE)), // for the answer, and for the report of a policy's violation
+  ]);
+  const unsure = failed && (policies.connect || self.crossOriginIsolated);
   const evidence = [
     `the iframe has ${loaded ? "" : "not "}loaded`,
-    `no BUS.LISTENING came from ${url.origin} in ${Date.now() - born} ms`,
+    `no BUS.LISTENING came in ${Date.now() - born} ms`,
+    failed
+      ? policies.connect
+        ? "this page's connect-src forbids asking whether it is up"
+        : `a request to it failed${unsure ? ", or this page's Cross-Origin-Embedder-Policy forbids it" : ""}`
+      : "a request to it was answered, so it is up",
   ];
-  /** @type {boolean | null} */
-  let up = true;
-  let asked = "a request to it was answered, so it is up";
-  try {
-    await fetch(url, { mode: "no-cors", cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" });
-  } catch {
-    await new Promise((resolve) => setTimeout(resolve)); // a policy's violation is reported after the failure
-    up = policies.connect || self.crossOriginIsolated ? null : false;
-    asked = policies.connect
-      ? "this page's connect-src forbids asking whether it is up"
-      : `a request to it failed${up === null ? ", or this page's Cross-Origin-Embedder-Policy forbids it" : ""}`;
-  }
-  evidence.push(asked);
   const nobody = navigator.onLine
     ? "the bus is down, the address is wrong, or a blocker is in the way (an extension, a proxy)"
     : "the browser is offline";
-  if (up === false) return new BusError("BUS_UNREACHABLE", `Nobody answers at ${url.href}: ${nobody}.`, { evidence });
+  if (failed && !unsure)
+    return new BusError("BUS_UNREACHABLE", `Nobody answers at ${url.href}: ${nobody}.`, { evidence });
   if (!loaded) return; // it may only be slow
   const refused = known
     ? "The iframe shows no bus any more."
-    : `The bus at ${url.origin} has not spoken to this page. If it never does, it probably does not allow it: add ${self.origin} to allowed_origins in its settings. If it does for others, a blocker is in the way (an extension, a proxy).`;
+    : `The bus at ${url.origin} does not speak to this page. It probably does not allow it: add ${self.origin} to allowed_origins. Or a blocker is in the way (an extension, a proxy).`;
   return new BusError(
     "NOT_ALLOWED",
-    `${refused} Or there is no bus at ${url.href}, or its scripts come with a wrong type${up ? "" : ", or it is down"}.`,
+    `${refused} Or there is no bus at ${url.href}, or its scripts come with a wrong type.`,
     { evidence },
   );
 }

@@ -647,7 +647,7 @@ function newTab(world, options) {
   };
 
   const reload = () => {
-    failAll(new BusError("BUS_RELOADED", "The bus was reloaded or left its page before it answered.", { sent: true }));
+    failAll(new BusError("BUS_RELOADED", "The bus was reloaded or left its page.", { sent: true }));
     signIns.clear();
     listens = met = expired = false;
     known = last = tab.lastError = fault = null;

@@ -167,7 +167,7 @@ def test_this_page_has_no_origin_of_its_own(open_tab: Opener, world: World) -> N
         world.bus(),
     )
     assert got["code"] == "MISCONFIGURED"
-    assert "no origin of its own" in got["message"]
+    assert "opaque" in got["message"]
 
 
 # What a bus's settings cannot list, as frame-ancestors cannot say it (or must not: http:).
@@ -202,7 +202,7 @@ def test_this_pages_origin_is_one_that_no_bus_can_allow(open_tab: Opener, world:
     got = tab.run(EMBED_AS, f"{world.bus_origin}/nothing/", UNLISTED)
     for origin, (code, message, evidence) in zip(UNLISTED, got, strict=True):
         assert code == "MISCONFIGURED", origin
-        assert "so no bus can allow it" in message
+        assert "No bus can allow this page" in message
         assert evidence == f'self.origin is "{origin}"'
     # The same with origins that can be allowed: the diagnosis finds another cause.
     got = tab.run(EMBED_AS, f"{world.bus_origin}/nothing/", LISTED)

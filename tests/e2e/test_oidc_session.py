@@ -151,6 +151,7 @@ def test_a_token_that_a_thief_uses_ends_the_session(party: Party) -> None:
         assert party.one.pushes(1)[0]["type"] == "AUTH.TOKEN_REFRESHED"
         return
     assert stolen.json()["error"] == "invalid_grant"
+    assert party.one.ask("AUTH.CREDENTIALS") == "NO_SESSION"
     for each in (party.one, party.two):
         assert each.pushes(1) == [EXPIRED]
         assert each.ask("AUTH.CREDENTIALS") == "NO_SESSION"

@@ -101,6 +101,7 @@ export function open({ indexedDB, BroadcastChannel }, early = false) {
         if (!same) return;
         if (text === undefined) store.delete(origin);
         else store.put(text, origin);
+        store.transaction.commit?.(); // at once: the browser would wait until this page has heard of the change
       };
     });
 
@@ -127,7 +128,11 @@ export function open({ indexedDB, BroadcastChannel }, early = false) {
     // Replaces `old` with `text`; undefined means no text. Resolves to whether it did.
     swap,
 
-    erase: (origin) => transact("readwrite", (store) => store.delete(origin)),
+    erase: (origin) =>
+      transact("readwrite", (store) => {
+        store.delete(origin);
+        store.transaction.commit?.();
+      }),
 
     // Resolves when this page holds the lock. Aborting `signal` releases the lock, or withdraws the request for
     // it. Rejects if the browser has no locks for this page.

@@ -268,12 +268,7 @@ const damages = {
             return request;
         };
     },
-    full() {
-        const { put } = IDBObjectStore.prototype;
-        IDBObjectStore.prototype.put = function (...args) {
-            put.apply(this, args).onsuccess = () => this.transaction.abort();
-        };
-    },
+    full() { IDBTransaction.prototype.commit = IDBTransaction.prototype.abort; },
     forgets() { IDBObjectStore.prototype.put = function () {}; },
 };
 damages[how]();

@@ -38,6 +38,7 @@ def test_each_message_to_a_window_names_its_origin(inside: Tab, world: World) ->
     """Whatever a window has become meanwhile, a browser delivers only to that origin; to `*`, always."""
     got = inside.run(
         """async (code, redirectUrl) => {
+            heard.length = 0; // another test may have had an answer of that id
             rawBus.post({ type: "AUTH.SSO", id: "good", payload: { code, redirectUrl } });
             rawBus.post({ type: "AUTH.SSO", id: "bad", payload: {} });
             await Promise.all([reply("good"), reply("bad")]);

@@ -21,11 +21,14 @@ window.init = () =>
     rawBus.post({ type: "BUS.INIT", payload: { services: ["AUTH"] } }, [port2]);
   });
 
-// Resolves to the pushes once there are that many, and forgets them.
+// Resolves to the pushes once there are that many, and forgets them; rejects after PUSHES_MS.
+const PUSHES_MS = 45_000; // less than a test may take, which would end without saying what it waited for
 window.pushes = (count) =>
-  new Promise((resolve) => {
+  new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`${pushed.length} of ${count} pushes came`)), PUSHES_MS);
     look = () => {
       if (pushed.length < count) return;
+      clearTimeout(late);
       look = () => {};
       resolve(pushed.splice(0));
     };

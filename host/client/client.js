@@ -136,9 +136,9 @@ export function embed({
       setTimeout(() => settled || request("BUS.PROBE").catch(() => {}), BOOTING);
     }
     if (type === "BUS.READY") {
+      flush();
       if (up) return; // said again, as this page has asked for it
       up = true;
-      flush();
       endReady(null, payload);
     }
     for (const each of [...listeners]) if (each.type === type) call(each.callback, payload);

@@ -242,6 +242,7 @@ def test_a_store_that_keeps_no_keys(party: Party) -> None:
     ]
     assert party.window.register()["user"]["name"] == "ada"
     assert party.keys() == []
+    assert party.place.stored(party.window.tab) == {}
     party.open_again()
     assert party.window.register() is None
 

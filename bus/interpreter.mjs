@@ -23,12 +23,12 @@ export async function loadPyodide(options = {}) {
   try {
     return await restored;
   } catch (error) {
-    console.warn(`sso-bus: stock boot, because ${firstLine(error)}`);
+    console.warn(`sso-bus: stock boot, because ${reason(error)}`);
   }
   try {
     return await stock(options);
   } catch (error) {
-    fail("script", `Pyodide: ${firstLine(error)}`);
+    fail("script", `Pyodide: ${reason(error)}`);
     throw error;
   }
 }
@@ -37,7 +37,11 @@ function importPyodide() {
   return Promise.all([import(`${folder}pyodide.mjs`), import(`${folder}pyodide.asm.mjs`)]);
 }
 
-const firstLine = (error) => String(error?.message ?? error).split("\n")[0];
+// One line of an error's text: the first, or of a traceback that of the exception.
+const reason = (error) => {
+  const lines = String(error?.message ?? error).split("\n");
+  return lines.find((line) => !/^(Traceback|\s)/.test(line)) ?? lines[0];
+};
 
 async function restore() {
   // boot.js has requested these already. The browser checks the library by its hash. Pyodide's wasm is checked below, by

@@ -4,6 +4,7 @@ import html
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from host.server.integrity import script_source
@@ -34,6 +35,18 @@ def make_stock(folder: Path) -> None:
     start = page.index('data-config="') + len('data-config="')
     page = page[:start] + html.escape(json.dumps(config)) + page[page.index('"', start) :]
     _write(folder, re.sub(r'data-(parts|preload)="[^"]*"', r'data-\1=""', page))
+
+
+def without_zstd(change: Callable[[Path], None] | None) -> Callable[[Path], None]:
+    """Return a change that also leaves out the files packed by zstd, so that browsers get those packed by brotli."""
+
+    def changed(folder: Path) -> None:
+        if change:
+            change(folder)
+        for path in folder.rglob("*.zst"):
+            path.unlink()
+
+    return changed
 
 
 def make_floor(folder: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -67,11 +68,19 @@ def expecting(key: str, value: object) -> Callable[[Path], None]:
 
 def of_another_build(folder: Path) -> None:
     """The build's own hash in the snapshot's header is another, and the file's hash is right."""
-    from hashlib import sha256
-
     data = bytearray(find(folder, "snapshot.bin").read_bytes())
     data[16] ^= 0xFF  # the BUILD_ID is in bytes 16 to 48
     damaged("snapshot.bin", bytes(data))(folder)
+    expecting("snapshotSha256", sha256(data).hexdigest())(folder)
+
+
+def with_a_bad_probe(folder: Path) -> None:
+    """The snapshot's self-test raises an exception, and the file's hash is right."""
+    data = find(folder, "snapshot.bin").read_bytes()
+    good, bad = b'"number":9,"ratio":0.25}', b'"number":9,"ratio":"no"}'
+    assert good in data
+    data = data.replace(good, bad)
+    damaged("snapshot.bin", data)(folder)
     expecting("snapshotSha256", sha256(data).hexdigest())(folder)
 
 
@@ -82,6 +91,7 @@ UNTRUSTED: dict[str, tuple[Callable[[Path], None], str]] = {
     "of another Pyodide build": (of_another_build, "Snapshot build id mismatch"),
     "another function table": (expecting("tableLength", 16000), "the function table has"),
     "another memory": (expecting("fingerprint", 1), "memory is not as it was"),
+    "a self-test that raises": (with_a_bad_probe, "ValidationError: 1 validation error"),
     "library missing": (without("library.wasm"), ""),
     "library damaged": (cut_short("library.wasm"), ""),
 }

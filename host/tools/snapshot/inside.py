@@ -13,7 +13,7 @@ STDLIB = "/lib/python314.zip"
 ALWAYS = """
     asyncio base64 collections functools html inspect io json pathlib
     pyodide pyodide.code pyodide.ffi pyodide.ffi.wrappers pyodide.http pyodide.webloop pyodide._package_loader
-    _strptime encodings.ascii encodings.latin_1 linecache logging random secrets tokenize traceback warnings
+    encodings.ascii encodings.latin_1 linecache logging random secrets tokenize traceback warnings
 """.split()
 
 
@@ -47,7 +47,6 @@ def late_imports(names):
 def rehearse():
     """Does what a running bus does, so that Python imports now the modules that this needs."""
     import asyncio
-    import datetime
     import traceback
 
     from pydantic import TypeAdapter, ValidationError
@@ -57,7 +56,6 @@ def rehearse():
     except ValidationError as error:
         traceback.format_exception(error)
         str(error), repr(error), error.errors(), error.json()
-    datetime.datetime.strptime("2020", "%Y")
     asyncio.Timeout, asyncio.TaskGroup
 
 

@@ -11,9 +11,10 @@ from types import CodeType, FunctionType
 OWN = {"bus", "_snapshot"}
 """The packages whose lines the console may name (browser.py, `report`): these keep their line numbers."""
 
-# Modules that only build models, import other modules, or do what no page can (sockets, processes, TLS, archives). They are
-# imported because others import them; once the models are built, nothing in them is called. Each of their functions
-# becomes one that raises RuntimeError and names its module, and they are no longer in sys.modules.
+# Modules that only build models, import other modules, or do what no page can (sockets, processes, TLS, archives) or what
+# the bus never does (calendars, locales, Windows' paths). They are imported because others import them; once the models are
+# built, nothing in them is called. Each of their functions becomes one that raises RuntimeError and names its module, and
+# they are no longer in sys.modules.
 BUILD_ONLY = """
     pydantic._internal._config pydantic._internal._core_metadata pydantic._internal._core_utils
     pydantic._internal._decorators pydantic._internal._discriminated_union pydantic._internal._docs_extraction
@@ -33,6 +34,8 @@ BUILD_ONLY = """
     pyodide.http.pyxhr select selectors socket ssl subprocess
     bz2 compression compression._common compression._common._streams compression.zstd compression.zstd._zstdfile lzma
     shutil tempfile zipfile zipfile._path zipfile._path.glob
+    fcntl _bz2 _lzma _socket _ssl _zstd
+    _opcode_metadata calendar encodings.cp437 locale ntpath pathlib._os
     codeop concurrent.futures._base dis fractions html.entities numbers opcode token uuid zoneinfo zoneinfo._common zoneinfo._tzpath
 """.split()
 
@@ -176,9 +179,6 @@ def unreachable():
     for module in sys.modules.values():
         module.__doc__ = None
     sys.modules["html"]._html5 = {}
-    locale = sys.modules["locale"]
-    locale.windows_locale = {}
-    locale.locale_alias = {alias: name for alias, name in locale.locale_alias.items() if name == "C"}
     # What is not in the snapshot cannot be imported: an import fails at once, and does not ask for archives.
     sys.path_hooks[:] = [hook for hook in sys.path_hooks if hook.__module__ not in build_only]
     for name, module in build_only.items():

@@ -111,6 +111,10 @@ const penpal = async (src, count) => {
 // Whether a warm-up has read all that the bus needs.
 const warmUp = async (src) => (await import("/warm.js")).warm({ src });
 
+// The host's own files come into the cache, as on a page of the same app that the user sees before: nothing of the bus.
+const fetchOwn = (...names) =>
+  Promise.all(names.map(async (name) => (await fetch(`/far/${name}`)).text())).then(() => true);
+
 // What this page's own database holds; from now on it holds `value`.
 const remember = (value) =>
   new Promise((resolve, reject) => {
@@ -185,7 +189,21 @@ const work = () => {
   return Promise.resolve(n === 1 ? 0 : performance.now() - start);
 };
 
-const errands = { boot, idle, refusals, penpal, signIn, register, warmUp, meet, comeBack, stay, roundTrip, work };
+const errands = {
+  boot,
+  idle,
+  refusals,
+  penpal,
+  signIn,
+  register,
+  warmUp,
+  fetchOwn,
+  meet,
+  comeBack,
+  stay,
+  roundTrip,
+  work,
+};
 const report = (result) => fetch("done", { method: "POST", body: JSON.stringify(result) });
 const rest = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 await rest(500);

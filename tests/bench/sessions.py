@@ -5,6 +5,7 @@ thread: it made a boot half as slow again. So the page asks the bench's server w
 """
 
 import asyncio
+import json
 import os
 import queue
 import subprocess
@@ -29,12 +30,13 @@ PAGE = ROOT / "tests/bench/page.html"
 SECONDS = 180
 """How long a page may take for one errand."""
 
-FIREFOX: dict[str, str | bool] = {
+FIREFOX: dict[str, str | bool | int] = {
     "app.normandy.enabled": False,
     "app.update.enabled": False,
     "browser.safebrowsing.blockedURIs.enabled": False,
     "browser.safebrowsing.malware.enabled": False,
     "browser.safebrowsing.phishing.enabled": False,
+    "browser.sessionhistory.max_total_viewers": 0,
     "browser.sessionstore.resume_from_crash": False,
     "browser.shell.checkDefaultBrowser": False,
     "browser.startup.homepage_override.mstone": "ignore",
@@ -45,7 +47,10 @@ FIREFOX: dict[str, str | bool] = {
     "services.settings.server": "data:,",
     "toolkit.telemetry.reportingpolicy.firstRun": False,
 }
-"""Turns off Firefox's updates and other requests of its own, and tabs that it would open again."""
+"""Turns off Firefox's updates and other requests of its own, tabs that it would open again, and its back-forward cache."""
+
+NEW_PROCESS = "BackForwardCache,SubframeProcessShutdownDelay,TrackEmptyRendererProcessesForReuse"
+"""Features of Chromium that keep the process of a page that was left, with what it has compiled: some boots found it."""
 
 
 class Session:
@@ -217,15 +222,19 @@ def _command(
         return [path], env | {home: str(folder) for home in homes}
     path = executable(playwright, engine)
     if engine == "firefox":
-        lines = (f"user_pref({_js(key)}, {_js(value)});\n" for key, value in FIREFOX.items())
+        lines = (
+            f"user_pref({json.dumps(key)}, {json.dumps(value)});\n"
+            for key, value in FIREFOX.items()
+        )
         (folder / "user.js").write_text("".join(lines))
         return [path, "--headless", "--no-remote", "--profile", str(folder)], {}
-    own = ["--no-first-run", "--password-store=basic", "--use-mock-keychain"]
+    own = [
+        "--no-first-run",
+        "--password-store=basic",
+        "--use-mock-keychain",
+        f"--disable-features={NEW_PROCESS}",
+    ]
     return [path, "--headless", f"--user-data-dir={folder}", *own, *chromium_flags()], {}
-
-
-def _js(value: str | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else f'"{value}"'
 
 
 def _end(browser: subprocess.Popen[bytes]) -> None:

@@ -3,9 +3,10 @@
 
 // Milliseconds from the moment that an iframe is attached to its LISTENING and its READY; with
 // `watch`, which takes a processor for itself, also the longest gap in this page's event loop.
-const boot = (src, watch = false, limit = 120_000) =>
+const boot = (src, watch = false, limit = 60_000) =>
   new Promise((resolve, reject) => {
     const got = { gap: 0 };
+    const heard = [];
     const frame = document.createElement("iframe");
     frame.hidden = true;
     frame.src = src;
@@ -20,6 +21,7 @@ const boot = (src, watch = false, limit = 120_000) =>
     const start = performance.now();
     addEventListener("message", ({ source, data }) => {
       if (source !== frame.contentWindow) return;
+      heard.push(`${data.type} ${JSON.stringify(data.payload)}`);
       if (data.type === "BUS.LISTENING") got.listening = performance.now() - start;
       if (data.type === "BUS.READY") {
         got.ready = performance.now() - start;
@@ -27,7 +29,7 @@ const boot = (src, watch = false, limit = 120_000) =>
         resolve(got);
       }
     });
-    setTimeout(() => reject(new Error(`${src} was not ready in time`)), limit);
+    setTimeout(() => reject(new Error(`${src} was not ready in time; it said: ${heard}`)), limit);
     if (watch) port2.postMessage(0);
     document.body.append(frame);
   });

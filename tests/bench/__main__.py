@@ -252,9 +252,7 @@ class Bench:
         sent = []
         with self.session("chromium") as own:
             for _ in range(2):
-                before = sum(self.world.buses.sent.values())
-                own.boot(src)
-                sent.append(sum(self.world.buses.sent.values()) - before)
+                sent.append(self.downloaded(own, src))
                 folders["release"] = folders["release-next"]
         self.medians |= {"bytes first release": sent[0], "bytes next release": sent[1]}
         self.row(
@@ -288,6 +286,12 @@ class Bench:
             0.2,
         )
 
+    def downloaded(self, own: Session, src: str) -> int:
+        """Boot a page; returns the bytes that its server sent for it."""
+        before = sum(self.world.buses.sent.values())
+        own.boot(src)
+        return sum(self.world.buses.sent.values()) - before
+
     # -- transfer --------------------------------------------------------------------------------
 
     def transfer(self) -> None:
@@ -299,9 +303,7 @@ class Bench:
                 if encoding == "brotli":
                     src = self.world.bus(f"brotli-{variant}", change=without_zstd(make))
                 with self.session("chromium") as own:
-                    before = sum(self.world.buses.sent.values())
-                    own.boot(src)
-                    sent[variant] = sum(self.world.buses.sent.values()) - before
+                    sent[variant] = self.downloaded(own, src)
             self.medians |= {f"bytes {variant}, {encoding}": size for variant, size in sent.items()}
             ratio = sent["bus"] / sent["stock"]
             self.row(f"bytes over the wire, {encoding}", ratio, "of stock PyScript's", goal)
@@ -334,9 +336,7 @@ class Bench:
         sent = {}
         for which, src in sources.items():
             with self.session("chromium") as once:
-                before = sum(self.world.buses.sent.values())
-                once.boot(src)
-                sent[which] = sum(self.world.buses.sent.values()) - before
+                sent[which] = self.downloaded(once, src)
         against = "of the same without [bus.session]"
         for what, got in (("READY, warm", ready), ("first AUTH.SSO", first)):
             medians = {which: statistics.median(got[which]) for which in sources}

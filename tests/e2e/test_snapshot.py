@@ -66,12 +66,17 @@ def expecting(key: str, value: object) -> Callable[[Path], None]:
     return change
 
 
+def with_snapshot(folder: Path, data: bytes) -> None:
+    """Give the built bus another snapshot, with the right hash."""
+    damaged("snapshot.bin", data)(folder)
+    expecting("snapshotSha256", sha256(data).hexdigest())(folder)
+
+
 def of_another_build(folder: Path) -> None:
     """The build's own hash in the snapshot's header is another, and the file's hash is right."""
     data = bytearray(find(folder, "snapshot.bin").read_bytes())
     data[16] ^= 0xFF  # the BUILD_ID is in bytes 16 to 48
-    damaged("snapshot.bin", bytes(data))(folder)
-    expecting("snapshotSha256", sha256(data).hexdigest())(folder)
+    with_snapshot(folder, bytes(data))
 
 
 def with_a_bad_probe(folder: Path) -> None:
@@ -79,9 +84,7 @@ def with_a_bad_probe(folder: Path) -> None:
     data = find(folder, "snapshot.bin").read_bytes()
     good, bad = b'"number":9,"ratio":0.25}', b'"number":9,"ratio":"no"}'
     assert good in data
-    data = data.replace(good, bad)
-    damaged("snapshot.bin", data)(folder)
-    expecting("snapshotSha256", sha256(data).hexdigest())(folder)
+    with_snapshot(folder, data.replace(good, bad))
 
 
 UNTRUSTED: dict[str, tuple[Callable[[Path], None], str]] = {

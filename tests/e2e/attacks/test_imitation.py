@@ -22,7 +22,6 @@ EMBED = """async (src, replyPort) => {
     embed({ src, replyPort });
     window.versions = [];
     bus.on("BUS.READY", ({ version }) => versions.push(version));
-    window.anew = () => new Promise((done) => bus.on("BUS.READY", done));
     await bus.ready;
 }"""
 ASK = """async (code, redirectUrl) => {
@@ -32,6 +31,9 @@ ASK = """async (code, redirectUrl) => {
     await hear((data) => data?.from === "attacker" && data.data === "the end");
     return [got, heard.filter(({ data }) => data?.from === "attacker").map(({ data }) => data.data)];
 }"""
+
+COMES_BACK = "() => { window.returned = new Promise((done) => bus.on('BUS.READY', done)); }"
+ASK_AGAIN = "async (code, redirectUrl) => { await returned; return ask({ code, redirectUrl }); }"
 
 
 def framed(tab: Tab, world: World, ancestor: str) -> str:
@@ -61,16 +63,13 @@ def test_an_imitation_gets_no_code_and_is_not_believed(
     assert tab.run_in(host, "() => versions") == ["0.1.0"]
     assert not world.backend.of(code)
     # The bus comes back to its place.
-    tab.run_in(host, "() => { window.returned = anew(); }")
+    tab.run_in(host, COMES_BACK)
     tab.run(REPLACE, src)
-    again = (
-        """async (code, redirectUrl) => { await returned; return ask({ code, redirectUrl }); }"""
-    )
-    assert tab.run_in(host, again, code, REDIRECT) == {"fulfilled": SIGNED_IN}
+    assert tab.run_in(host, ASK_AGAIN, code, REDIRECT) == {"fulfilled": SIGNED_IN}
 
 
 def test_an_imitation_from_the_start(open_tab: Opener, world: World) -> None:
-    """The bus's frame is taken over before the bus has said anything: requests wait for the real bus."""
+    """The bus's frame is taken over before the bus has said anything: the code stays in the host's page."""
     src = world.bus()
     code = world.backend.answers()
     world.buses.slow.add("/bus/")
@@ -86,6 +85,10 @@ def test_an_imitation_from_the_start(open_tab: Opener, world: World) -> None:
         )
         tab.run(REPLACE, attacker(world.stranger, "imitate", src, ""))
         assert tab.run_in(host, FORGED) == world.stranger
+        # The diagnosis of the imitation: from its load event on, the host waits half a second for the bus.
+        got = tab.run_in(host, "() => asked")
+        assert got["code"] == "MISCONFIGURED"
+        assert world.stranger in got["message"]
         stolen = tab.run_in(
             host,
             """async () => {
@@ -97,10 +100,10 @@ def test_an_imitation_from_the_start(open_tab: Opener, world: World) -> None:
         assert stolen == ["the end"]
     finally:
         world.buses.release()
-    # A LISTENING within 50 ms of a load event is taken for the same document's (client.js, SAME).
-    tab.run_in(host, "() => new Promise((done) => setTimeout(done, 250))")
+    # The bus comes to its place, and the same code can be asked for again.
+    tab.run_in(host, COMES_BACK)
     tab.run(REPLACE, src)
-    assert tab.run_in(host, "() => asked") == {"fulfilled": SIGNED_IN}
+    assert tab.run_in(host, ASK_AGAIN, code, REDIRECT) == {"fulfilled": SIGNED_IN}
     assert len(world.backend.of(code)) == 1
 
 

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Error
 
+from tests.e2e.support import tab as tabs
 from tests.e2e.support.tab import Opener
 from tests.e2e.support.world import World
 
@@ -39,3 +40,16 @@ def test_what_a_script_returns(open_tab: Opener, world: World) -> None:
     assert tab.run("(a, b) => [a, b]", 1, "2") == [1, "2"]
     with pytest.raises(Error, match="no such luck"):
         tab.run("async () => { throw new Error('no such luck'); }")
+
+
+@pytest.mark.engines("chromium", "firefox")  # WebKit's driver has a limit of its own
+def test_a_script_that_does_not_end(
+    open_tab: Opener, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a limit, only the run's own would end it, which leaves the driver unusable."""
+    tab = open_tab().goto(world.page)
+    monkeypatch.setattr(tabs, "LIMIT", 100)
+    with pytest.raises(Error, match="not settled within 100 ms"):
+        tab.run("() => new Promise(() => {})")
+    with pytest.raises(Error, match="not settled within 100 ms"):
+        tab.run_in(world.page, "() => new Promise(() => {})")

@@ -59,16 +59,16 @@ class Tab:
         return self
 
     def run(self, script: str, *args: Any) -> Any:
-        """Call a JavaScript function in the page; returns what its promise resolves to."""
-        return self.page.evaluate(f"(args) => ({script})(...args)", list(args))
+        """Call a JavaScript function in the page; returns what its promise resolves to, within LIMIT."""
+        return self.page.evaluate(_limited(script), list(args))
 
     def frame(self, url: str) -> Frame:
         """Return the frame whose address starts with `url`."""
         return next(frame for frame in self.page.frames if frame.url.startswith(url))
 
     def run_in(self, url: str, script: str, *args: Any) -> Any:
-        """Call a JavaScript function in the frame whose address starts with `url`."""
-        return self.frame(url).evaluate(f"(args) => ({script})(...args)", list(args))
+        """Call a JavaScript function in the frame whose address starts with `url`; as `run` does."""
+        return self.frame(url).evaluate(_limited(script), list(args))
 
     def back(self) -> None:
         """Go back one page, and wait until it is there; it may come from the back-forward cache."""
@@ -118,6 +118,21 @@ class Tab:
     def _error(self, error: WebError) -> None:
         text = str(error.error)
         (self.lines if text.startswith(ONLY_LINES) else self.errors).append(text)
+
+
+LIMIT = 90_000
+"""Milliseconds that a function may take in a page. A driver waits without end, and then no test says where."""
+
+
+def _limited(script: str) -> str:
+    # A signal, because some tests count a page's timers, or have them wait.
+    return f"""(args) => {{
+        const limit = AbortSignal.timeout({LIMIT});
+        const late = new Promise((_, reject) => {{
+            limit.onabort = () => reject(new Error("not settled within {LIMIT} ms"));
+        }});
+        return Promise.race([({script})(...args), late]).finally(() => {{ limit.onabort = null; }});
+    }}"""
 
 
 def unexpected(errors: list[str], lines: list[str], expected: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ from selenium.webdriver.remote.remote_connection import RemoteConnection
 from urllib3.exceptions import ReadTimeoutError
 
 from tests.e2e.support.reports import MARK, Reports
-from tests.e2e.support.tab import LOADED, unexpected
+from tests.e2e.support.tab import LIMIT, LOADED, unexpected
 
 AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) "
@@ -90,7 +90,7 @@ class WebKitTab:
         self._expected = []
         self.lines.clear()
         self.errors.clear()
-        self._driver.set_script_timeout(1200)  # the test's own time limit is what ends it
+        self._driver.set_script_timeout(LIMIT / 1000)
 
     @property
     def lines(self) -> list[str]:

@@ -20,6 +20,7 @@ def test_generated_messages(open_tab: Opener, world: World) -> None:
     print(f"seed {SEED}: repeat with SSO_BUS_FUZZ_SEED={SEED}")
     before = len(world.backend.seen)
     tab = open_tab().goto(world.page)
+    tab.allow(1_200_000)
     tab.run("(src) => raw(src).ready", world.bus())
     got = tab.run(
         """async (seed, rounds) => {

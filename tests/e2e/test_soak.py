@@ -40,6 +40,7 @@ def exchanges(tab: Tab, world: World, count: int) -> None:
 @pytest.mark.timeout(1200)
 def test_exchanges_leave_nothing_behind(open_tab: Opener, world: World) -> None:
     tab = open_tab().goto(world.page)
+    tab.allow(1_200_000)
     tab.run("(src) => embed({ src }).ready", world.bus())
     exchanges(tab, world, 100)
     before = state(tab, world)
@@ -50,18 +51,22 @@ def test_exchanges_leave_nothing_behind(open_tab: Opener, world: World) -> None:
 @pytest.mark.timeout(1200)
 def test_mounting_and_unmounting_leaves_nothing_behind(open_tab: Opener, world: World) -> None:
     tab = open_tab().goto(world.page)
+    tab.allow(1_200_000)
     got = tab.run(
         """async (src, mounts) => {
-            let listeners = 0;
+            const listeners = new Set(); // of callbacks: each is added once, and may be removed twice
             const watched = [window, document];
             for (const target of watched) {
                 const { addEventListener: add, removeEventListener: remove } = target;
                 target.addEventListener = (type, callback, options) => {
-                    listeners++;
-                    options?.signal?.addEventListener("abort", () => { listeners--; });
+                    listeners.add(callback);
+                    options?.signal?.addEventListener("abort", () => listeners.delete(callback));
                     return add.call(target, type, callback, options);
                 };
-                target.removeEventListener = (...args) => { listeners--; return remove.apply(target, args); };
+                target.removeEventListener = (type, callback) => {
+                    listeners.delete(callback);
+                    return remove.call(target, type, callback);
+                };
             }
             for (let n = 0; n < mounts; n++) {
                 const bus = embed({ src });
@@ -76,7 +81,7 @@ def test_mounting_and_unmounting_leaves_nothing_behind(open_tab: Opener, world: 
                 delete target.addEventListener;
                 delete target.removeEventListener;
             }
-            return { listeners, frames: frames.length, elements: document.querySelectorAll("iframe").length };
+            return { listeners: listeners.size, frames: frames.length, elements: document.querySelectorAll("iframe").length };
         }""",
         world.bus(),
         MOUNTS,

@@ -3,7 +3,6 @@
 import pytest
 from playwright.sync_api import Error
 
-from tests.e2e.support import tab as tabs
 from tests.e2e.support.tab import Opener
 from tests.e2e.support.world import World
 
@@ -43,12 +42,10 @@ def test_what_a_script_returns(open_tab: Opener, world: World) -> None:
 
 
 @pytest.mark.engines("chromium", "firefox")  # WebKit's driver has a limit of its own
-def test_a_script_that_does_not_end(
-    open_tab: Opener, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_script_that_does_not_end(open_tab: Opener, world: World) -> None:
     """Without a limit, only the run's own would end it, which leaves the driver unusable."""
     tab = open_tab().goto(world.page)
-    monkeypatch.setattr(tabs, "LIMIT", 100)
+    tab.allow(100)
     with pytest.raises(Error, match="not settled within 100 ms"):
         tab.run("() => new Promise(() => {})")
     with pytest.raises(Error, match="not settled within 100 ms"):

@@ -36,6 +36,7 @@ class Tab:
         self.lines: list[str] = []
         self.errors: list[str] = []
         self._expected: list[str] = []
+        self._limit = LIMIT
         self._context.on("console", self._line)
         self._context.on("weberror", self._error)
         self.page: Page = self._context.new_page()
@@ -59,8 +60,11 @@ class Tab:
         return self
 
     def run(self, script: str, *args: Any) -> Any:
-        """Call a JavaScript function in the page; returns what its promise resolves to, within LIMIT."""
-        return self.page.evaluate(_limited(script), list(args))
+        """Call a JavaScript function in the page; returns what its promise resolves to.
+
+        Raises Error if it rejects, or has not settled within LIMIT.
+        """
+        return self.page.evaluate(_limited(script, self._limit), list(args))
 
     def frame(self, url: str) -> Frame:
         """Return the frame whose address starts with `url`."""
@@ -68,7 +72,7 @@ class Tab:
 
     def run_in(self, url: str, script: str, *args: Any) -> Any:
         """Call a JavaScript function in the frame whose address starts with `url`; as `run` does."""
-        return self.frame(url).evaluate(_limited(script), list(args))
+        return self.frame(url).evaluate(_limited(script, self._limit), list(args))
 
     def back(self) -> None:
         """Go back one page, and wait until it is there; it may come from the back-forward cache."""
@@ -99,6 +103,10 @@ class Tab:
         """Name errors that this test provokes: lines that hold one of these texts."""
         self._expected += texts
 
+    def allow(self, milliseconds: int) -> None:
+        """Give the functions of a long test more time than LIMIT."""
+        self._limit = milliseconds
+
     def close(self) -> list[str]:
         """Close the tab; returns what went wrong in it unexpectedly."""
         if self._kept is None:
@@ -124,12 +132,12 @@ LIMIT = 90_000
 """Milliseconds that a function may take in a page. A driver waits without end, and then no test says where."""
 
 
-def _limited(script: str) -> str:
+def _limited(script: str, limit: int) -> str:
     # A signal, because some tests count a page's timers, or have them wait.
     return f"""(args) => {{
-        const limit = AbortSignal.timeout({LIMIT});
+        const limit = AbortSignal.timeout({limit});
         const late = new Promise((_, reject) => {{
-            limit.onabort = () => reject(new Error("not settled within {LIMIT} ms"));
+            limit.onabort = () => reject(new Error("not settled within {limit} ms"));
         }});
         return Promise.race([({script})(...args), late]).finally(() => {{ limit.onabort = null; }});
     }}"""

@@ -90,7 +90,7 @@ class WebKitTab:
         self._expected = []
         self.lines.clear()
         self.errors.clear()
-        self._driver.set_script_timeout(LIMIT / 1000)
+        self.allow(LIMIT)
 
     @property
     def lines(self) -> list[str]:
@@ -149,6 +149,10 @@ class WebKitTab:
         """Name errors that this test provokes: lines that hold one of these texts."""
         self._expected += texts
 
+    def allow(self, milliseconds: int) -> None:
+        """Give the functions of a long test more time than LIMIT."""
+        self._driver.set_script_timeout(milliseconds / 1000)
+
     def close(self) -> list[str]:
         """Close the tab; returns what went wrong in it unexpectedly."""
         try:
@@ -205,7 +209,7 @@ class WebKitTab:
 
     def _hear_all(self) -> None:
         """Wait until all that the pages have said has arrived."""
-        self._driver.set_script_timeout(10)
+        self.allow(10_000)
         for window in self._driver.window_handles:
             try:
                 self._driver.switch_to.window(window)

@@ -41,12 +41,11 @@ def test_what_a_script_returns(open_tab: Opener, world: World) -> None:
         tab.run("async () => { throw new Error('no such luck'); }")
 
 
-@pytest.mark.engines("chromium", "firefox")  # WebKit's driver has a limit of its own
 def test_a_script_that_does_not_end(open_tab: Opener, world: World) -> None:
     """Without a limit, only the run's own would end it, which leaves the driver unusable."""
     tab = open_tab().goto(world.page)
     tab.allow(100)
-    with pytest.raises(Error, match="not settled within 100 ms"):
+    with pytest.raises(Error, match="not settled in time"):
         tab.run("() => new Promise(() => {})")
-    with pytest.raises(Error, match="not settled within 100 ms"):
+    with pytest.raises(Error, match="not settled in time"):
         tab.run_in(world.page, "() => new Promise(() => {})")

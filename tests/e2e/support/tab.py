@@ -137,7 +137,7 @@ def _limited(script: str, limit: int) -> str:
     return f"""(args) => {{
         const limit = AbortSignal.timeout({limit});
         const late = new Promise((_, reject) => {{
-            limit.onabort = () => reject(new Error("not settled within {limit} ms"));
+            limit.onabort = () => reject(new Error("not settled in time"));
         }});
         return Promise.race([({script})(...args), late]).finally(() => {{ limit.onabort = null; }});
     }}"""

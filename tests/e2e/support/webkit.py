@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Error
-from selenium.common.exceptions import NoSuchFrameException, WebDriverException
+from selenium.common.exceptions import (
+    NoSuchFrameException,
+    TimeoutException,
+    WebDriverException,
+)
 from selenium.webdriver import Proxy, Remote, WebKitGTKOptions, WebKitGTKService
 from selenium.webdriver.common.proxy import ProxyType
 from selenium.webdriver.remote.client_config import ClientConfig
@@ -157,8 +161,8 @@ class WebKitTab:
         """Close the tab; returns what went wrong in it unexpectedly."""
         try:
             self._hear_all()
-        except WebDriverException as error:
-            self.errors.append(f"the pages no longer answer: {error.msg}")
+        except (WebDriverException, Error) as error:
+            self.errors.append(f"the pages no longer answer: {error}")
         wrong = unexpected(self.errors, self.lines, self._expected)
         if self._kept is not None and self._uses < MOST_USES and self._cleared():
             self._kept.append(self)
@@ -188,7 +192,11 @@ class WebKitTab:
 
     def _call(self, script: str, *args: Any) -> Any:
         # As text, both ways: the driver itself turns an empty list into an object, for one.
-        got = json.loads(self._driver.execute_async_script(CALL % script, json.dumps(args)))
+        try:
+            text = self._driver.execute_async_script(CALL % script, json.dumps(args))
+        except TimeoutException:
+            raise Error("not settled in time") from None
+        got = json.loads(text)
         if "error" in got:
             raise Error(got["error"])
         return got.get("value")
@@ -215,7 +223,7 @@ class WebKitTab:
                 self._driver.switch_to.window(window)
                 for _ in self._frames():
                     self._call("() => window[Symbol.for('reported')]?.()")
-            except WebDriverException:
+            except (WebDriverException, Error):
                 if window in self._driver.window_handles:
                     raise
                 # A popup that was closing when it was asked.

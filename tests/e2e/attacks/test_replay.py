@@ -131,6 +131,7 @@ def test_the_bus_keeps_no_port(raw: Tab, world: World) -> None:
     """After its one reply a port carries nothing more: what the host posts into it is not heard."""
     got = raw.run(
         """async (code, other, redirectUrl) => {
+            heard.length = 0;
             const { port1, port2 } = new MessageChannel();
             const got = [];
             const first = new Promise((done) => { port1.onmessage = ({ data }) => { got.push(data); done(); }; });

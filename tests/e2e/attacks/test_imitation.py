@@ -1,5 +1,7 @@
 """An ancestor navigates the bus's frame away and puts an imitation there, in the same window."""
 
+from typing import Any
+
 import pytest
 
 from tests.e2e.support.asking import REDIRECT
@@ -32,9 +34,6 @@ ASK = """async (code, redirectUrl) => {
     return [got, heard.filter(({ data }) => data?.from === "attacker").map(({ data }) => data.data)];
 }"""
 
-COMES_BACK = "() => { window.returned = new Promise((done) => bus.on('BUS.READY', done)); }"
-ASK_AGAIN = "async (code, redirectUrl) => { await returned; return ask({ code, redirectUrl }); }"
-
 
 def framed(tab: Tab, world: World, ancestor: str) -> str:
     """Open a page of an ancestor with the host's in a frame; returns the host's address."""
@@ -42,6 +41,16 @@ def framed(tab: Tab, world: World, ancestor: str) -> str:
     tab.goto(f"{ancestor}/pages/host.html")
     tab.run(FRAMED, world.page)
     return world.page
+
+
+def ask_again(tab: Tab, host: str, src: str, code: str) -> Any:
+    """Put the bus in the imitation's place, and ask it."""
+    tab.run_in(
+        host, "() => { window.returned = new Promise((done) => bus.on('BUS.READY', done)); }"
+    )
+    tab.run(REPLACE, src)
+    again = "async (code, redirectUrl) => { await returned; return ask({ code, redirectUrl }); }"
+    return tab.run_in(host, again, code, REDIRECT)
 
 
 @pytest.mark.parametrize("port", [True, False], ids=["over a port", "to the window"])
@@ -62,10 +71,7 @@ def test_an_imitation_gets_no_code_and_is_not_believed(
     assert "fulfilled" not in got
     assert tab.run_in(host, "() => versions") == ["0.1.0"]
     assert not world.backend.of(code)
-    # The bus comes back to its place.
-    tab.run_in(host, COMES_BACK)
-    tab.run(REPLACE, src)
-    assert tab.run_in(host, ASK_AGAIN, code, REDIRECT) == {"fulfilled": SIGNED_IN}
+    assert ask_again(tab, host, src, code) == {"fulfilled": SIGNED_IN}
 
 
 def test_an_imitation_from_the_start(open_tab: Opener, world: World) -> None:
@@ -100,10 +106,7 @@ def test_an_imitation_from_the_start(open_tab: Opener, world: World) -> None:
         assert stolen == ["the end"]
     finally:
         world.buses.release()
-    # The bus comes to its place, and the same code can be asked for again.
-    tab.run_in(host, COMES_BACK)
-    tab.run(REPLACE, src)
-    assert tab.run_in(host, ASK_AGAIN, code, REDIRECT) == {"fulfilled": SIGNED_IN}
+    assert ask_again(tab, host, src, code) == {"fulfilled": SIGNED_IN}
     assert len(world.backend.of(code)) == 1
 
 
